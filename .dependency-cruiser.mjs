@@ -1,0 +1,85 @@
+// Who may import whom. Left is the user, right is the machine; data goes right by calls and comes back by events only.
+const tests = '\\.test\\.ts$'
+
+/** Inside server/: folder -> the folders whose index.ts it may import, besides lib, shared and itself. */
+const server = {
+  api: ['telemetry'],
+  jobs: ['placement', 'workspace', 'executors', 'agents', 'gateway', 'events', 'logs', 'store', 'access', 'telemetry'],
+  placement: [],
+  workspace: [],
+  executors: [],
+  agents: ['executors'],
+  gateway: ['models', 'telemetry'],
+  models: [],
+  events: ['store'],
+  logs: [],
+  store: [],
+  access: [],
+  telemetry: [],
+  lib: [],
+}
+const families = ['executors', 'agents', 'models', 'store']
+
+const folderRules = Object.entries(server).map(([folder, allowed]) => ({
+  name: `server-${folder}`,
+  severity: 'error',
+  from: { path: `^server/${folder}/`, pathNot: tests },
+  to: {
+    path: '^(server|cli|demo|test)/',
+    pathNot: [`^server/${folder}/`, '^server/lib/', ...allowed.map(name => `^server/${name}/index\\.ts$`)],
+  },
+}))
+const kindRules = families.flatMap(family => [
+  {
+    name: `${family}-kinds-do-not-know-each-other`,
+    severity: 'error',
+    from: { path: `^server/${family}/([^/]+)/`, pathNot: tests },
+    to: { path: `^server/${family}/([^/]+)/`, pathNot: `^server/${family}/$1/` },
+  },
+  {
+    name: `only-compose-names-a-kind-of-${family}`,
+    severity: 'error',
+    from: { pathNot: ['^server/compose\\.ts$', '^server/doctor\\.ts$', `^server/${family}/`, '^test/', tests] },
+    to: { path: `^server/${family}/[^/]+/` },
+  },
+])
+
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'shared-model-is-the-bottom',
+      severity: 'error',
+      from: { path: '^shared/model/', pathNot: tests },
+      to: { pathNot: ['^shared/model/', 'node_modules/zod/'] },
+    },
+    {
+      name: 'shared-does-no-io',
+      severity: 'error',
+      from: { path: '^shared/', pathNot: tests },
+      to: { pathNot: ['^shared/', 'node_modules/zod/'] },
+    },
+    { name: 'server-does-not-know-its-callers', severity: 'error', from: { path: '^server/' }, to: { path: '^(cli|demo)/' } },
+    {
+      name: 'cli-uses-the-server-by-its-faces',
+      severity: 'error',
+      from: { path: '^cli/', pathNot: tests },
+      to: { path: '^server/', pathNot: ['^server/(main|config|doctor|compose)\\.ts$', '^server/(workspace|lib)/'] },
+    },
+    {
+      name: 'product-does-not-import-tests',
+      severity: 'error',
+      from: { path: '^(shared|server|cli|demo)/', pathNot: tests },
+      to: { path: ['^test/', tests] },
+    },
+    ...folderRules,
+    ...kindRules,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|test/lab|test/fixtures)/' },
+    tsPreCompilationDeps: true,
+    combinedDependencies: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+}

@@ -1,0 +1,37 @@
+// Builds everything that ships into dist/: the command line (with the server as lazy chunks) and the two small programs
+// that run inside a sandbox. Those are single files, because a sandbox sees nothing of this package but the file it runs.
+import { rmSync } from 'node:fs'
+import { build } from 'esbuild'
+
+const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  sourcemap: false,
+  legalComments: 'linked',
+  outExtension: { '.js': '.mjs' },
+  // Some dependencies are CommonJS and call require() for Node's own modules.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+}
+
+rmSync('dist', { recursive: true, force: true })
+await Promise.all([
+  build({
+    ...shared,
+    entryPoints: { skein: 'cli/main.ts' },
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+  }),
+  build({
+    ...shared,
+    entryPoints: { relay: 'server/executors/process/inside/relay.ts', 'builtin-agent': 'server/agents/builtin/inside/main.ts' },
+    outdir: 'dist/inside',
+  }),
+])

@@ -1,0 +1,106 @@
+import type { Readable, Writable } from 'node:stream'
+import type { IsolationLevel, Limits } from '#shared/model/index.ts'
+
+/** Which process, beyond doubt: ids are reused, the pair is not. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** `<bootId>:<start time in clock ticks>` on Linux, the platform's own start time elsewhere. */
+  readonly startTime: string
+}
+
+export interface ExecutorProbe {
+  readonly available: boolean
+  readonly isolation: IsolationLevel
+  readonly version: string | null
+  /** What was found, for people. */
+  readonly detail: string
+  /** How to get what is missing. */
+  readonly remedy: string | null
+}
+
+export interface SandboxSpec {
+  /** Unique among living sandboxes of this node; also marks the processes inside (`SKEIN_SANDBOX_ID`). */
+  readonly id: string
+  /** Host directory that becomes the work tree: readable and writable inside. */
+  readonly workTree: string
+  /** Host directory for this sandbox's own needs (tmp, sockets); made and removed by the executor. */
+  readonly scratch: string
+  /** More host paths to show inside, read-only, at the same path. */
+  readonly readOnly: readonly string[]
+  /** The whole environment inside, besides PATH, HOME, TMPDIR, LANG which the executor sets. */
+  readonly env: Readonly<Record<string, string>>
+  readonly limits: Limits
+  /** Unix socket of the job's gateway on the host; inside it is the only way out. */
+  readonly gatewaySocket: string | null
+  readonly isolation: 'sandbox' | 'none'
+}
+
+/** Why a process is over. */
+export type Exit =
+  | { readonly reason: 'exit'; readonly code: number }
+  | { readonly reason: 'signal'; readonly signal: string }
+  | { readonly reason: 'limit'; readonly limit: 'memory' | 'cpu' | 'disk' | 'file' }
+
+export interface StartOptions {
+  readonly argv: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin: 'none' | 'pipe'
+  /** Whether the program needs a way out by TCP: starts the relay that listens inside on 127.0.0.1 (see `Sandbox.relayUrl`). */
+  readonly network: boolean
+}
+
+export interface SandboxProcess {
+  readonly identity: ProcessIdentity
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Fulfils once the process and its output streams are over. Never rejects. */
+  wait(): Promise<Exit>
+  /** Sends to the program, not to what else lives in the sandbox. */
+  signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void
+}
+
+export interface SandboxStats {
+  readonly cpuMs: number
+  readonly memoryBytes: number
+  readonly processes: number
+  readonly diskBytes: number
+}
+
+/** A place to run programs in. */
+export interface Sandbox {
+  readonly isolation: IsolationLevel
+  /** The work tree as a program inside sees it. */
+  readonly workDir: string
+  /** Where the relay listens inside, as a URL without a path; null without a gateway. */
+  readonly relayUrl: string | null
+  /** @throws {SandboxError} when it cannot be started. */
+  start(options: StartOptions): Promise<SandboxProcess>
+  stats(): Promise<SandboxStats>
+  /** Signals everything inside. */
+  signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /** Ends everything inside and removes what `prepare` made, but not the work tree. May be called again. */
+  cleanup(): Promise<void>
+}
+
+/** How a sandbox is made. */
+export interface Executor {
+  readonly kind: 'process'
+  probe(): Promise<ExecutorProbe>
+  /** @throws {SandboxError} */
+  prepare(spec: SandboxSpec): Promise<Sandbox>
+  /** After a crash: ends recorded processes that still live, and everything that carries a sandbox id of this node. @returns how many were ended. */
+  reap(recorded: readonly ProcessIdentity[]): Promise<number>
+}
+
+export class SandboxError extends Error {
+  readonly code: 'unavailable' | 'not_found' | 'failed'
+  readonly remedy: string | undefined
+
+  constructor(code: SandboxError['code'], detail: string, options: { cause?: unknown; remedy?: string } = {}) {
+    super(detail, { cause: options.cause })
+    this.name = 'SandboxError'
+    this.code = code
+    this.remedy = options.remedy
+  }
+}

@@ -1,0 +1,27 @@
+/** Time as a port, so that timeouts and recovery can be tested without waiting. */
+export interface Clock {
+  /** Wall clock, ms since 1970. May step in either direction; never used to measure a duration. */
+  now(): number
+  /** Monotonic, ms from an unknown origin. */
+  monotonic(): number
+  /** Calls once after `ms`; the result cancels. Timers never keep the process alive. */
+  after(ms: number, call: () => void): () => void
+}
+
+/** setTimeout fires at once for delays past 2^31 ms; longer waits are walked in steps. */
+const LONGEST_TIMER_MS = 2_147_000_000
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, call) {
+    let timer: NodeJS.Timeout
+    const arm = (left: number) => {
+      const step = Math.min(left, LONGEST_TIMER_MS)
+      timer = setTimeout(() => (left > step ? arm(left - step) : call()), Math.max(0, step))
+      timer.unref()
+    }
+    arm(ms)
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,0 +1,123 @@
+import type { EventBody, Failure, JobEvent, JobId, JobSpec, JobState, Result, Snapshot } from '#shared/model/index.ts'
+
+/** A job as it is stored. Times are ms since 1970. */
+export interface JobRow {
+  readonly id: JobId
+  readonly state: JobState
+  readonly epoch: number
+  readonly title: string
+  readonly priority: number
+  readonly spec: JobSpec
+  readonly snapshot: Snapshot | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly startedAt: number | null
+  readonly endedAt: number | null
+  /** When a job that never started fails with `queue_timeout`. */
+  readonly queueDeadline: number
+  readonly cancelRequested: boolean
+  readonly retryOf: JobId | null
+  readonly failure: Failure | null
+  readonly result: Result | null
+  /** An accepted result whose commit is not yet in the repository of the person who asked. */
+  readonly undelivered: boolean
+}
+
+/** A process of an attempt, recorded so that a later server can find and end exactly that one. */
+export interface ProcessRow {
+  readonly jobId: JobId
+  readonly epoch: number
+  readonly purpose: string
+  readonly pid: number
+  /** Start time as the kernel tells it (clock ticks since boot), with the boot id: `<bootId>:<ticks>`. */
+  readonly startTime: string
+}
+
+export type Admission =
+  | { outcome: 'accepted'; id: JobId; state: JobState }
+  | { outcome: 'repeated'; id: JobId; state: JobState }
+  | { outcome: 'conflict' }
+
+export interface NewJob {
+  readonly job: JobRow
+  /** SHA-256 of the request, to tell a repeat from another request under the same key. */
+  readonly idempotency: { key: string; bodyHash: string } | null
+  readonly events: readonly EventBody[]
+}
+
+/** What may be changed in a job. State moves only as the guard allows. */
+export type JobPatch = Partial<
+  Pick<
+    JobRow,
+    'state' | 'epoch' | 'startedAt' | 'endedAt' | 'cancelRequested' | 'failure' | 'result' | 'undelivered' | 'snapshot'
+  >
+>
+
+/** A conditional change: applied whole when the job is in that state and epoch, not at all otherwise. */
+export interface Change {
+  readonly id: JobId
+  readonly guard: { state: JobState; epoch: number }
+  readonly patch: JobPatch
+  readonly events: readonly EventBody[]
+  readonly at: number
+  /** Processes to remember or, with `forget`, all of this job's to drop. */
+  readonly process?: ProcessRow
+  readonly forgetProcesses?: boolean
+}
+
+export interface LogRow {
+  readonly jobId: JobId
+  readonly bytes: number
+  readonly sha256: string
+  readonly sealedAt: number
+}
+
+/**
+ * Jobs, events and what belongs to them. Writes are durable when their promise fulfils; writes that are asked for at the same
+ * time share one transaction and one fsync. Reads see every fulfilled write.
+ */
+export interface Store {
+  admit(job: NewJob): Promise<Admission>
+  /** Moves up to `limit` queued jobs, highest priority and oldest first, to `placing` with epoch + 1, and says so in events. */
+  claim(limit: number, at: number): Promise<JobRow[]>
+  /** @returns false when the guard did not hold; then nothing was written. */
+  change(change: Change): Promise<boolean>
+  /** Appends events that change no state. `durable: false` may wait for the next write (50 ms at most). */
+  append(id: JobId, events: readonly EventBody[], at: number, options?: { durable?: boolean }): Promise<void>
+  sealLog(row: LogRow, event: EventBody): Promise<void>
+  remove(ids: readonly JobId[]): Promise<void>
+  forgetIdempotency(before: number): Promise<number>
+
+  job(id: JobId): Promise<JobRow | null>
+  /** The job of an idempotency key, with the hash of its request. */
+  repeated(key: string): Promise<{ id: JobId; state: JobState; bodyHash: string } | null>
+  jobs(query: {
+    before: number | null
+    limit: number
+    state?: JobState
+    active?: boolean
+  }): Promise<{ rows: (JobRow & { seq: number })[]; next: number | null }>
+  /** Jobs between `placing` and `checking`: after a start, those whose attempt was cut off. */
+  inFlight(): Promise<JobRow[]>
+  undelivered(): Promise<JobRow[]>
+  /** Ended jobs whose log is not sealed yet: the process died between the two. */
+  unsealed(): Promise<JobId[]>
+  processes(): Promise<ProcessRow[]>
+  /** Queued jobs whose `queueDeadline` is not after `now`, and when the next one is due. */
+  overdue(now: number): Promise<{ ids: JobId[]; next: number | null }>
+  ended(before: number, limit: number): Promise<{ id: JobId; endedAt: number; logBytes: number }[]>
+  events(id: JobId, after: number, limit: number): Promise<JobEvent[]>
+  allEvents(after: number, limit: number): Promise<JobEvent[]>
+  lastSeq(): Promise<number>
+  log(id: JobId): Promise<LogRow | null>
+
+  /** Called after each durable write with the events it added, in order. */
+  onEvents(listener: (events: readonly JobEvent[]) => void): () => void
+  /** Called after each durable write that made a job claimable. */
+  onQueued(listener: () => void): () => void
+  /** Counts since opening, for tests and benchmarks. */
+  counts(): { statements: number; transactions: number }
+  /** Bytes the database takes on disk. */
+  size(): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,69 @@
+import type * as z from 'zod'
+import type { ErrorCode } from './errors.ts'
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+/** An object schema whose values all come from strings (a path, a query, headers). */
+type Strings = z.ZodObject
+
+/**
+ * What an operation answers with:
+ * - `json`: a document that fits `schema`
+ * - `bytes`: raw bytes, streamed
+ * - `events`: a JSON page that fits `schema`, or server-sent events when the caller accepts `text/event-stream`
+ * - `openai`: the OpenAI wire format, passed through (JSON or server-sent events)
+ */
+type Answer =
+  | { kind: 'json'; schema: z.ZodType }
+  | { kind: 'events'; schema: z.ZodType; item: z.ZodType }
+  | { kind: 'bytes'; mediaType: string }
+  | { kind: 'openai' }
+
+export interface Operation {
+  readonly summary: string
+  readonly method: Method
+  /** Path with `:name` parameters. */
+  readonly path: string
+  /** Who may call: `open` needs no token, `local` the node's own, `job` that or the token of a running job. */
+  readonly access: 'open' | 'local' | 'job'
+  readonly params?: Strings
+  readonly query?: Strings
+  readonly headers?: Strings
+  readonly body?: z.ZodType
+  readonly answer: Answer
+  /** Success status, and others a handler may choose. */
+  readonly status: readonly [number, ...number[]]
+  readonly errors: readonly ErrorCode[]
+}
+
+/** Checks a definition and keeps its exact type. */
+export const operation = <const O extends Operation>(definition: O): O => definition
+
+type Part<S, K extends string, Side extends 'in' | 'out'> = S extends z.ZodType
+  ? { [P in K]: Side extends 'in' ? z.input<S> : z.output<S> }
+  : Record<never, never>
+
+/** What a handler receives: parsed, with defaults applied. */
+export type Input<O extends Operation> = Part<O['params'], 'params', 'out'> &
+  Part<O['query'], 'query', 'out'> &
+  Part<O['headers'], 'headers', 'out'> &
+  Part<O['body'], 'body', 'out'>
+
+/** What a caller gives: defaults may be left out. */
+export type Arguments<O extends Operation> = Part<O['params'], 'params', 'in'> &
+  Partial<Part<O['query'], 'query', 'in'>> &
+  Partial<Part<O['headers'], 'headers', 'in'>> &
+  Part<O['body'], 'body', 'in'>
+
+/** What a successful call gives its caller. */
+export type Output<O extends Operation> = O['answer'] extends { schema: infer S extends z.ZodType } ? z.output<S> : Response_
+
+/** The part of the Fetch API's Response that both sides use; shared/ has no DOM and no Node types. */
+export interface Response_ {
+  readonly status: number
+  readonly ok: boolean
+  readonly headers: { get(name: string): string | null }
+  readonly body: unknown
+  json(): Promise<unknown>
+  text(): Promise<string>
+  arrayBuffer(): Promise<ArrayBuffer>
+}

@@ -1,0 +1,115 @@
+import * as z from 'zod'
+import { AllowedHost } from './job.ts'
+import { Limits, Timeouts } from './limits.ts'
+
+const MiB = 1024 * 1024
+const GiB = 1024 * MiB
+const HOUR = 3_600_000
+
+export const ProviderConfig = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('ollama'), id: z.string().default('ollama'), baseUrl: z.url() }),
+    z.strictObject({
+      kind: z.literal('openai-compatible'),
+      id: z.string().default('openai'),
+      baseUrl: z.url().describe('Up to and including `/v1`.'),
+      apiKeyEnv: z
+        .string()
+        .optional()
+        .describe('Name of the environment variable that holds the key; the key itself is never in a file.'),
+      models: z.array(z.string()).default([]).describe('Names to offer where the server cannot list its own.'),
+    }),
+  ])
+  .meta({ id: 'ProviderConfig' })
+export type ProviderConfig = z.infer<typeof ProviderConfig>
+
+/** One schema for every source of settings: flags, environment, skein.yaml, defaults (in this order of strength). */
+export const Config = z
+  .strictObject({
+    dataDir: z.string().min(1),
+    api: z
+      .strictObject({
+        host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+        port: z.int().min(0).max(65_535).default(8080).describe('0 takes any free port.'),
+        corsAllowedOrigins: z.array(z.string()).default([]),
+        allowedHosts: z.array(z.string()).default([]).describe('Host names accepted besides loopback ones.'),
+        bodyBytes: z
+          .int()
+          .min(1024)
+          .default(2 * 1000 * 1000),
+        requestsPerMinute: z.int().min(1).default(60_000).describe('Per caller, before 429.'),
+      })
+      .prefault({}),
+    node: z
+      .strictObject({
+        name: z.string().min(1).max(63).optional().describe('Default: the host name.'),
+        concurrency: z.int().min(1).max(1024).optional().describe('Attempts at once; default: the number of cores.'),
+        labels: z.record(z.string(), z.string()).default({}),
+        allowNoSandbox: z.boolean().default(true).describe('Whether a job may ask for `sandbox: none`.'),
+      })
+      .prefault({}),
+    storage: z
+      .strictObject({
+        budgetBytes: z
+          .int()
+          .min(MiB)
+          .default(20 * GiB)
+          .describe('Data directory may grow to this; admission answers 507 beyond.'),
+        reserveBytes: z
+          .int()
+          .min(0)
+          .default(512 * MiB)
+          .describe('Free space that must stay on the file system.'),
+        keepEndedMs: z
+          .int()
+          .min(0)
+          .default(30 * 24 * HOUR)
+          .describe('Ended jobs older than this are pruned.'),
+        idempotencyMs: z
+          .int()
+          .min(0)
+          .default(24 * HOUR),
+      })
+      .prefault({}),
+    jobs: z
+      .strictObject({
+        timeouts: Timeouts.extend({}).partial().default({}),
+        limits: Limits.extend({}).partial().default({}),
+        graceMs: z.int().min(0).default(5_000).describe('From asking a process to end until it is killed.'),
+        networkAllow: z.array(AllowedHost).default([]),
+      })
+      .prefault({}),
+    models: z.strictObject({ providers: z.array(ProviderConfig).default([]) }).prefault({}),
+    agents: z
+      .record(
+        z.string(),
+        z.strictObject({
+          command: z.string().optional(),
+          args: z.array(z.string()).optional(),
+          env: z.record(z.string(), z.string()).optional(),
+        }),
+      )
+      .default({})
+      .describe('How to start an agent, by its id, where the built-in table is not right.'),
+    log: z
+      .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info') })
+      .prefault({}),
+  })
+  .meta({ id: 'Config' })
+export type Config = z.infer<typeof Config>
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  queueMs: 24 * HOUR,
+  runMs: 2 * HOUR,
+  checkMs: 30 * 60_000,
+  silenceMs: 30 * 60_000,
+  permissionMs: 10 * 60_000,
+}
+export const DEFAULT_LIMITS: Limits = {
+  memoryBytes: 8 * GiB,
+  cpuSeconds: 4 * 3600,
+  processes: 1024,
+  fileBytes: 4 * GiB,
+  diskBytes: 10 * GiB,
+  logBytes: 64 * MiB,
+}

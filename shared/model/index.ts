@@ -1,0 +1,10 @@
+/** The nouns of Skein: schemas, types and pure functions. */
+export * from './agent.ts'
+export * from './command.ts'
+export * from './config.ts'
+export * from './event.ts'
+export * from './job.ts'
+export * from './limits.ts'
+export * from './node.ts'
+export * from './result.ts'
+export * from './state.ts'

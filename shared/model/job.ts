@@ -1,0 +1,191 @@
+import * as z from 'zod'
+import { CommandLine } from './command.ts'
+import { Limits, Timeouts } from './limits.ts'
+import { Result } from './result.ts'
+import { JobState } from './state.ts'
+
+/** 14 characters, time-ordered to the second; made by the node that accepts the job and never reused. */
+export const JobId = z
+  .string()
+  .regex(/^[0-9a-z]{14}$/)
+  .meta({ id: 'JobId', description: 'Time-ordered id of a job.' })
+export type JobId = z.infer<typeof JobId>
+
+export const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'RFC 3339, UTC, milliseconds.' })
+
+/** Where the work starts: a git repository on this node's machine and what of it to take. */
+export const RepositoryRef = z
+  .strictObject({
+    path: z
+      .string()
+      .min(1)
+      .max(4096)
+      .refine(path => !path.includes('\0'), 'must not contain a NUL byte')
+      .describe('Absolute path of the work tree.'),
+    include: z
+      .enum(['head', 'changes'])
+      .default('head')
+      .describe('`head`: the commit only. `changes`: staged, unstaged and untracked files too.'),
+  })
+  .meta({ id: 'RepositoryRef' })
+export type RepositoryRef = z.infer<typeof RepositoryRef>
+
+export const PermissionPolicy = z.enum(['allow', 'ask', 'deny']).meta({
+  id: 'PermissionPolicy',
+  description: 'What answers an agent that asks for permission: always yes, a person, always no.',
+})
+export type PermissionPolicy = z.infer<typeof PermissionPolicy>
+
+/** A file name inside an environment: what POSIX shells accept as a variable. */
+const EnvironmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/)
+
+/** A host the sandbox may reach through the job's proxy: `name`, `*.name`, either with `:port`. */
+export const AllowedHost = z
+  .string()
+  .max(260)
+  .regex(/^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/)
+  .meta({ id: 'AllowedHost' })
+
+const jobFields = {
+  task: z.string().max(200_000).default('').describe('What to do, in words; the prompt of the agent.'),
+  agent: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/)
+    .default('auto')
+    .describe('Id of an agent, or `auto`: the first usable one.'),
+  argv: CommandLine.optional().describe('The program to run; agent `command` only.'),
+  model: z.string().min(1).max(200).optional().describe('Model name as `GET /v1/models` lists it; default: the first one.'),
+  repository: RepositoryRef.optional().describe('Without one, the job runs in an empty directory.'),
+  setup: z
+    .array(CommandLine)
+    .max(16)
+    .default([])
+    .describe('Commands run first in every fresh sandbox, such as installing dependencies.'),
+  checks: z.array(CommandLine).max(32).default([]).describe('Commands that must exit 0 on the result commit.'),
+  executor: z.enum(['process']).default('process'),
+  sandbox: z
+    .enum(['required', 'none'])
+    .default('required')
+    .describe('`none` runs with the rights of the orchestrator; recorded in the result.'),
+  permissions: PermissionPolicy.default('allow'),
+  priority: z.int().min(-100).max(100).default(0).describe('Higher runs first.'),
+  maxAttempts: z.int().min(1).max(20).default(5).describe('Attempts lost to crashes before the job fails.'),
+  timeouts: Timeouts.partial().default({}),
+  limits: Limits.partial().default({}),
+  network: z.strictObject({ allow: z.array(AllowedHost).max(64).default([]) }).default({ allow: [] }),
+  env: z
+    .record(
+      EnvironmentName,
+      z
+        .string()
+        .max(32_768)
+        .refine(value => !value.includes('\0'), 'must not contain a NUL byte'),
+    )
+    .default({}),
+  labels: z.record(z.string().min(1).max(63), z.string().max(255)).default({}),
+}
+
+/** What a person asks for: the body of `POST /v1/jobs`. */
+export const JobSpec = z
+  .strictObject(jobFields)
+  .superRefine((spec, context) => {
+    if (spec.agent === 'command' && !spec.argv)
+      context.addIssue({ code: 'custom', path: ['argv'], message: 'agent "command" needs the program to run' })
+    if (spec.agent !== 'command' && spec.argv)
+      context.addIssue({ code: 'custom', path: ['argv'], message: 'only agent "command" takes a program' })
+    if (spec.agent !== 'command' && spec.task.trim() === '')
+      context.addIssue({ code: 'custom', path: ['task'], message: 'say what the agent is to do' })
+    if (!spec.repository && spec.checks.length > 0)
+      context.addIssue({ code: 'custom', path: ['checks'], message: 'checks run on a result commit, so they need a repository' })
+  })
+  .meta({ id: 'JobSpec' })
+export type JobSpec = z.infer<typeof JobSpec>
+export type JobRequest = z.input<typeof JobSpec>
+
+/** Why a job or an attempt did not succeed. */
+export const FAILURE_CODES = [
+  'agent_failed',
+  'agent_missing',
+  'agent_protocol',
+  'check_failed',
+  'setup_failed',
+  'queue_timeout',
+  'run_timeout',
+  'check_timeout',
+  'silence_timeout',
+  'attempts_exhausted',
+  'limit_memory',
+  'limit_cpu',
+  'limit_disk',
+  'sandbox_unavailable',
+  'sandbox_failed',
+  'snapshot_failed',
+  'snapshot_missing',
+  'unsafe_path',
+  'secret_in_result',
+  'result_too_large',
+  'result_refused',
+  'model_unavailable',
+  'lost',
+  'internal',
+] as const
+export const Failure = z
+  .strictObject({ code: z.enum(FAILURE_CODES), detail: z.string(), remedy: z.string().optional() })
+  .meta({ id: 'Failure', description: 'What happened, why, and what to do.' })
+export type Failure = z.infer<typeof Failure>
+export type FailureCode = Failure['code']
+
+/** The commit a job starts from, as it is kept in the node's own repository cache. */
+export const Snapshot = z
+  .strictObject({
+    commit: z.string(),
+    base: z.string().nullable().describe('HEAD when the snapshot was taken; null in a repository without commits.'),
+    dirty: z.boolean().describe('Whether uncommitted changes are part of it.'),
+    repositoryId: z.string().describe('Name of the repository cache on the node.'),
+    branch: z.string().nullable(),
+  })
+  .meta({ id: 'Snapshot' })
+export type Snapshot = z.infer<typeof Snapshot>
+
+/** A job as the API shows it. */
+export const Job = z
+  .strictObject({
+    id: JobId,
+    state: JobState,
+    epoch: z.int().min(0).describe('Number of the current attempt; 0 before the first. The fencing token.'),
+    title: z.string(),
+    spec: JobSpec,
+    snapshot: Snapshot.nullable(),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    startedAt: Timestamp.nullable(),
+    endedAt: Timestamp.nullable(),
+    cancelRequested: z.boolean(),
+    retryOf: JobId.nullable(),
+    failure: Failure.nullable(),
+    result: Result.nullable(),
+  })
+  .meta({ id: 'Job' })
+export type Job = z.infer<typeof Job>
+
+/** One line of a job list: a job without its long parts. */
+export const JobSummary = Job.pick({
+  id: true,
+  state: true,
+  epoch: true,
+  title: true,
+  createdAt: true,
+  updatedAt: true,
+  startedAt: true,
+  endedAt: true,
+  failure: true,
+})
+  .extend({ agent: z.string(), priority: z.int(), repository: z.string().nullable() })
+  .meta({ id: 'JobSummary' })
+export type JobSummary = z.infer<typeof JobSummary>
+
+/** First line of the task, or the program: what a list shows. At most 120 characters. */
+export function jobTitle(spec: Pick<JobSpec, 'task' | 'argv'>): string {
+  const line = spec.task.trim().split('\n', 1)[0] || (spec.argv ?? []).join(' ') || 'untitled'
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line
+}

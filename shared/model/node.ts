@@ -1,0 +1,22 @@
+import * as z from 'zod'
+
+export const Capacity = z
+  .strictObject({
+    cpuCores: z.int().min(1),
+    memoryBytes: z.int().min(0),
+    storageBytes: z.int().min(0).describe('Free on the file system of the data directory.'),
+    gpuCount: z.int().min(0),
+    labels: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Capacity' })
+export type Capacity = z.infer<typeof Capacity>
+
+export const Health = z
+  .strictObject({ ok: z.boolean(), version: z.string(), node: z.string(), capacity: Capacity })
+  .meta({ id: 'Health' })
+export type Health = z.infer<typeof Health>
+
+export const PruneReport = z
+  .strictObject({ jobs: z.int().describe('Ended jobs removed.'), logBytes: z.int(), freedBytes: z.int(), dryRun: z.boolean() })
+  .meta({ id: 'PruneReport' })
+export type PruneReport = z.infer<typeof PruneReport>

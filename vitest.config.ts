@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['{shared,server,cli,demo,test}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'test/lab/**'],
+    // Real git, SQLite and sandboxes: generous, because a loaded machine is not a failure.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+})
