@@ -4,7 +4,7 @@ const tests = '\\.test\\.ts$'
 /** Inside server/: folder -> the folders whose index.ts it may import, besides lib, shared and itself. */
 const server = {
   api: ['telemetry'],
-  jobs: ['placement', 'workspace', 'executors', 'agents', 'gateway', 'events', 'logs', 'store', 'access', 'telemetry'],
+  jobs: ['placement', 'workspace', 'executors', 'agents', 'gateway', 'models', 'events', 'logs', 'store', 'access', 'telemetry'],
   placement: [],
   workspace: [],
   executors: [],

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import type { Agent } from '#server/agents/index.ts'
+import type { Lifetime } from '#server/lib/lifetime.ts'
+import type { ModelUse } from '#server/models/index.ts'
+import type { JobRow } from '#server/store/index.ts'
+import type { Permissions } from './permissions.ts'
+import type { OpenPlace } from './places.ts'
+import type { JobDeps } from './ports.ts'
+import type { Record_ } from './record.ts'
+
+/** Everything one attempt works with. */
+export interface Attempt {
+  /** As it was last written; its state and epoch guard the next write. */
+  job: JobRow
+  readonly deps: JobDeps
+  readonly record: Record_
+  readonly agent: Agent
+  readonly openPlace: OpenPlace
+  readonly permissions: Permissions
+  readonly signal: AbortSignal
+}
+
+/** Hosts the sandboxes of this attempt may reach. */
+export function allowedHosts({ deps, job }: Attempt): readonly string[] {
+  return [...new Set([...deps.settings.networkAllow, ...job.spec.network.allow])]
+}
+
+/** Opens a gateway for one of the attempt's sandboxes. @returns its socket */
+export async function openGateway(attempt: Attempt, purpose: string, token: string, used: (use: ModelUse) => void, life: Lifetime): Promise<string> {
+  const { deps, job, record } = attempt
+  const socket = join(deps.directories.runtime, `${job.id}-${purpose}`)
+  const refused = (host: string, reason: string) => record.warn('network_refused', `${host}: ${reason}`)
+  life.use(await deps.gateway.open({ socket, token, allow: allowedHosts(attempt), used, refused }))
+  return socket
+}
+
+/** Remembers a process, so that a later server can end exactly that one. */
+export async function recordProcess({ job, deps }: Attempt, process: { pid: number; startTime: string }, purpose: string): Promise<void> {
+  const { pid, startTime } = process
+  await deps.store.change({
+    id: job.id,
+    guard: { state: job.state, epoch: job.epoch },
+    patch: {},
+    events: [{ type: 'attempt.process', epoch: job.epoch, pid, startTime, purpose }],
+    at: deps.clock.now(),
+    process: { jobId: job.id, epoch: job.epoch, purpose, pid, startTime },
+  })
+}

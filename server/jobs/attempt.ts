@@ -1,0 +1,150 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Executor } from '#server/executors/index.ts'
+import { Lifetime } from '#server/lib/lifetime.ts'
+import { place } from '#server/placement/index.ts'
+import type { JobRow } from '#server/store/index.ts'
+import { type DiffStat, type EventBody, type IsolationLevel, type Limits, overlay, type Result } from '#shared/model/index.ts'
+import { runAgent } from './agent-run.ts'
+import type { Attempt } from './attempt-context.ts'
+import type { AttemptEnd } from './conclude.ts'
+import { failureOf, WorkFailure } from './failures.ts'
+import type { Permissions } from './permissions.ts'
+import { createPlaces } from './places.ts'
+import type { JobDeps } from './ports.ts'
+import { createRecord, type Record_ } from './record.ts'
+import { Stop, stopKind } from './stop.ts'
+import { judge, runChecksOn, verdict } from './verification.ts'
+
+const NO_CHANGE: DiffStat = { files: 0, insertions: 0, deletions: 0, changes: [] }
+
+/** The directory of one attempt; recovery finds it by the job's id at its start. */
+export function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epoch'>): string {
+  return join(attempts, `${job.id}.${job.epoch}`)
+}
+
+/**
+ * Runs one attempt of a job in state `placing` to its end: place, prepare, run the agent, check. Moves the job along as it
+ * goes, but leaves the last step to the caller (`conclude`), who alone accepts results. Never throws; leaves nothing behind.
+ *
+ * @param track is given every new row of the job, so that the caller concludes from the state it is really in.
+ */
+export async function runAttempt(claimed: JobRow, deps: JobDeps, permissions: Permissions, signal: AbortSignal, track: (job: JobRow) => void): Promise<AttemptEnd> {
+  try {
+    await using life = new Lifetime()
+    const writer = await deps.logs.writer(claimed.id, { maxBytes: limitsOf(claimed, deps).logBytes, redact: deps.secrets.stream() })
+    life.defer(() => writer.close())
+    const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, ...deps })
+    life.defer(() => record.settle())
+    try {
+      return await work(claimed, deps, permissions, record, signal, track, life)
+    } catch (error) {
+      const end = endOf(error, signal)
+      if (end.kind === 'failed') await record.note(`failed: ${end.failure.detail}`).catch(() => {})
+      if (end.kind === 'failed' && end.failure.code === 'internal') deps.log.error({ err: error, jobId: claimed.id, epoch: claimed.epoch }, 'The attempt failed inside the server')
+      return end
+    }
+  } catch (error) {
+    return endOf(error, signal)
+  } finally {
+    permissions.forget(claimed.id)
+  }
+}
+
+function endOf(error: unknown, signal: AbortSignal): AttemptEnd {
+  const stop = error instanceof Stop ? error.kind : stopKind(signal)
+  return stop ? { kind: 'stopped', stop } : { kind: 'failed', failure: failureOf(error) }
+}
+
+function limitsOf(job: JobRow, { settings }: JobDeps): Limits {
+  return overlay(settings.limits, job.spec.limits)
+}
+
+async function work(
+  claimed: JobRow,
+  deps: JobDeps,
+  permissions: Permissions,
+  record: Record_,
+  signal: AbortSignal,
+  track: (job: JobRow) => void,
+  life: Lifetime,
+): Promise<AttemptEnd> {
+  const { executor, isolation, why } = await choose(claimed, deps)
+  const agent = deps.agents.find(({ id }) => id === claimed.spec.agent)
+  if (!agent) throw new WorkFailure('agent_missing', `This node knows no agent "${claimed.spec.agent}".`, '`skein agents` lists those it knows.')
+  const info = await agent.probe()
+  if (!info.usable) throw new WorkFailure('agent_missing', info.detail, info.remedy ?? undefined)
+
+  const root = attemptDirectory(deps.directories.attempts, claimed)
+  await mkdir(root, { recursive: true, mode: 0o700 })
+  life.defer(() => rm(root, { recursive: true, force: true }))
+  const openPlace = createPlaces({ job: claimed, root, executor, workspace: deps.workspace, limits: limitsOf(claimed, deps) })
+  const attempt: Attempt = { job: claimed, deps, record, agent, openPlace, permissions, signal }
+
+  const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }
+  const model = claimed.spec.model ?? null
+  await move(attempt, 'preparing', track, [
+    { type: 'attempt.started', epoch: claimed.epoch, executor: executor.kind, isolation, agent: agent.id, agentVersion: info.version, model, why },
+  ])
+  await record.note(`attempt ${claimed.epoch}: agent ${agent.id}${info.version ? ` ${info.version}` : ''}, sandbox ${isolation}`)
+  const base = await runChecksOn(attempt, 'base', claimed.snapshot?.commit ?? null)
+  times.prepared = deps.clock.monotonic()
+
+  const ran = await runAgent(attempt, () => move(attempt, 'running', track, []))
+  times.ran = deps.clock.monotonic()
+  const { commit, diffStat } = ran.committed ?? { commit: null, diffStat: NO_CHANGE }
+
+  await move(attempt, 'checking', track, [{ type: 'result.committed', epoch: claimed.epoch, commit, diffStat }])
+  const after = commit === null ? base : await runChecksOn(attempt, 'result', commit)
+  const checks = judge(claimed.spec.checks, base, after)
+  await record.settle()
+  const result: Result = {
+    epoch: claimed.epoch,
+    snapshot: claimed.snapshot?.commit ?? null,
+    commit,
+    ref: null,
+    diffStat,
+    checks,
+    exitCode: ran.exitCode,
+    usage: ran.usage,
+    durations: {
+      queueMs: Math.max(0, (claimed.startedAt ?? claimed.createdAt) - claimed.createdAt),
+      prepareMs: Math.round(times.prepared - times.placed),
+      runMs: Math.round(times.ran - times.prepared),
+      checkMs: Math.round(deps.clock.monotonic() - times.ran),
+    },
+    executor: executor.kind,
+    isolation: ran.isolation,
+    agent: { id: agent.id, version: info.version },
+    model: ran.model,
+    logBytes: await record.writer.flush(),
+    warnings: [...record.warnings],
+  }
+  return { kind: 'result', result, failure: verdict(checks) }
+}
+
+async function choose(job: JobRow, { executors }: JobDeps): Promise<{ executor: Executor; isolation: IsolationLevel; why: string }> {
+  const probes = await Promise.all(executors.map(async executor => ({ executor: executor.kind, ...(await executor.probe()) })))
+  const placement = place(job.spec, probes)
+  const executor = placement.ok ? executors.find(({ kind }) => kind === placement.executor) : undefined
+  if (!placement.ok) throw new WorkFailure('sandbox_unavailable', placement.why, placement.remedy ?? undefined)
+  if (!executor) throw new Error(`Placement chose executor ${placement.executor}, which is not there`)
+  return { executor, isolation: placement.isolation, why: placement.why }
+}
+
+/** Moves the job to the next state of its life. @throws {Stop} when it is no longer ours: cancelled, or under a newer epoch. */
+async function move(attempt: Attempt, state: 'preparing' | 'running' | 'checking', track: (job: JobRow) => void, events: readonly EventBody[]): Promise<void> {
+  const { job, deps, record } = attempt
+  attempt.signal.throwIfAborted()
+  await record.settle()
+  const moved = await deps.store.change({
+    id: job.id,
+    guard: { state: job.state, epoch: job.epoch },
+    patch: { state },
+    events: [{ type: 'job.state', from: job.state, to: state, epoch: job.epoch, failure: null }, ...events],
+    at: deps.clock.now(),
+  })
+  if (!moved) throw new Stop('cancel')
+  attempt.job = { ...job, state }
+  track(attempt.job)
+}

@@ -1,0 +1,62 @@
+import type { Change, JobRow } from '#server/store/index.ts'
+import { type EventBody, type Failure, isEnd, type JobState, type Result } from '#shared/model/index.ts'
+import type { StopKind } from './stop.ts'
+
+/** How an attempt went. */
+export type AttemptEnd =
+  /** The agent ended and there is something to judge: a result, and a failure when a check is red. */
+  | { readonly kind: 'result'; readonly result: Result; readonly failure: Failure | null }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'stopped'; readonly stop: StopKind }
+  /** The server that ran it is gone. */
+  | { readonly kind: 'lost'; readonly reason: string }
+
+type Timeout = Exclude<StopKind, 'cancel' | 'shutdown'>
+const TIMEOUTS: Readonly<Record<Timeout, string>> = {
+  run_timeout: 'The agent ran longer than the job allows (timeouts.runMs).',
+  silence_timeout: 'The agent printed and reported nothing for longer than the job allows (timeouts.silenceMs).',
+  check_timeout: 'A check ran longer than the job allows (timeouts.checkMs).',
+}
+
+/**
+ * Decides what an attempt's end makes of its job. Pure: the caller writes the change, whose guard refuses it when the job has
+ * moved on under a newer epoch.
+ */
+export function conclude(job: Pick<JobRow, 'id' | 'state' | 'epoch' | 'cancelRequested' | 'spec'>, end: AttemptEnd, at: number): Change {
+  if (isEnd(job.state)) throw new Error(`Job ${job.id} has already ended as ${job.state}`)
+  const settle = (to: JobState, patch: Change['patch'], failure: Failure | null, before: readonly EventBody[] = []): Change => ({
+    id: job.id,
+    guard: { state: job.state, epoch: job.epoch },
+    patch: { ...patch, state: to, ...(isEnd(to) ? { endedAt: at, failure } : {}) },
+    events: [...before, { type: 'job.state', from: job.state, to, epoch: job.epoch, failure }],
+    at,
+    forgetProcesses: true,
+  })
+  const lose = (reason: string): Change => {
+    const lost: EventBody = { type: 'attempt.lost', epoch: job.epoch, reason }
+    return settle('queued', {}, null, [lost])
+  }
+
+  // A person's no outranks everything but a result that is already complete.
+  if (job.cancelRequested && end.kind !== 'result') return settle('cancelled', {}, null)
+  switch (end.kind) {
+    case 'result': {
+      const accepted: EventBody = { type: 'result.accepted', result: end.result }
+      const patch = { result: end.result, undelivered: end.result.commit !== null }
+      return settle(end.failure ? 'failed' : 'succeeded', patch, end.failure, [accepted])
+    }
+    case 'failed':
+      return settle('failed', {}, end.failure)
+    case 'stopped':
+      if (end.stop === 'cancel') return settle('cancelled', {}, null)
+      if (end.stop === 'shutdown') return lose('The node was stopped.')
+      return settle('failed', {}, { code: end.stop, detail: TIMEOUTS[end.stop], remedy: 'Give the job more time, or retry it.' })
+    case 'lost':
+      if (job.epoch < job.spec.maxAttempts) return lose(end.reason)
+      return settle('failed', {}, {
+        code: 'attempts_exhausted',
+        detail: `Attempt ${job.epoch} of ${job.spec.maxAttempts} was lost: ${end.reason}`,
+        remedy: 'Find out in the server log what ended the node, then retry the job.',
+      })
+  }
+}

@@ -1,0 +1,62 @@
+import { WorkspaceError } from '#server/workspace/index.ts'
+import type { Change, JobRow } from '#server/store/index.ts'
+import type { JobId } from '#shared/model/index.ts'
+import { type AttemptEnd, conclude } from './conclude.ts'
+import type { JobDeps } from './ports.ts'
+import { redactJson } from './record.ts'
+
+/** The last steps of a job, each repeatable, so that a crash between any two of them is made good at the next start. */
+export interface Ending {
+  /** Writes what an attempt's end makes of its job; a result under an old epoch is refused and logged. */
+  settle(job: JobRow, end: AttemptEnd): Promise<void>
+  /** Brings an accepted result into the repository of the person who asked. */
+  deliver(job: JobRow): Promise<void>
+  /** Makes the log of an ended job final. */
+  seal(id: JobId): Promise<void>
+}
+
+export function createEnding(deps: JobDeps): Ending {
+  const { store, logs, workspace, clock, secrets, log } = deps
+
+  async function deliver(job: JobRow): Promise<void> {
+    const { result, snapshot, spec } = job
+    const patch = async (change: Pick<Change, 'patch' | 'events'>) => {
+      await store.change({ id: job.id, guard: { state: job.state, epoch: job.epoch }, at: clock.now(), ...change })
+    }
+    if (!result?.commit || !snapshot || !spec.repository) return patch({ patch: { undelivered: false }, events: [] })
+    try {
+      const ref = await workspace.deliver(snapshot, result.commit, job.id, spec.repository.path)
+      await patch({ patch: { undelivered: false, result: { ...result, ref } }, events: [{ type: 'result.delivered', ref }] })
+    } catch (error) {
+      if (!(error instanceof WorkspaceError)) throw error
+      log.warn({ err: error, jobId: job.id }, 'The result could not be brought home; it stays in the cache of this node')
+      const detail = secrets.redact(`${error.message} The result is kept by this node: \`skein diff ${job.id}\`, or artifact result.bundle.`)
+      await patch({ patch: { undelivered: false }, events: [{ type: 'warning', code: 'not_delivered', detail }] })
+    }
+  }
+
+  async function seal(id: JobId): Promise<void> {
+    const { bytes, sha256 } = await logs.seal(id)
+    await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256, droppedBytes: 0 })
+  }
+
+  return {
+    deliver,
+    seal,
+    async settle(running, end) {
+      // A person may have asked to cancel since the attempt last wrote; that flag is part of the decision.
+      const job = (await store.job(running.id)) ?? running
+      const current = job.epoch === running.epoch && job.state === running.state
+      const change = redactJson(current ? conclude(job, end, clock.now()) : null, secrets)
+      if (change === null || !(await store.change(change))) {
+        const reason = `Attempt ${running.epoch} ended (${end.kind}), but the job is ${job.state} under epoch ${job.epoch}.`
+        log.warn({ jobId: running.id, epoch: running.epoch }, reason)
+        await store.append(running.id, [{ type: 'result.refused', epoch: running.epoch, reason }], clock.now())
+        return
+      }
+      const after = await store.job(running.id)
+      if (after?.undelivered) await deliver(after)
+      if (after?.endedAt !== null && after) await seal(after.id)
+    },
+  }
+}

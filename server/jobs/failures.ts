@@ -1,0 +1,39 @@
+import { SandboxError } from '#server/executors/index.ts'
+import { WorkspaceError } from '#server/workspace/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import type { Failure, FailureCode } from '#shared/model/index.ts'
+
+/** A failure of the work itself, thrown where the attempt cannot go on. */
+export class WorkFailure extends Error {
+  readonly failure: Failure
+
+  constructor(code: FailureCode, detail: string, remedy?: string) {
+    super(detail)
+    this.name = 'WorkFailure'
+    this.failure = { code, detail, ...(remedy === undefined ? {} : { remedy }) }
+  }
+}
+
+const WORKSPACE_CODES: Readonly<Record<WorkspaceError['code'], FailureCode>> = {
+  not_a_repository: 'snapshot_failed',
+  unsafe_path: 'unsafe_path',
+  too_large: 'result_too_large',
+  snapshot_missing: 'snapshot_missing',
+  git_failed: 'internal',
+  repository_gone: 'internal',
+  conflict: 'internal',
+}
+
+/** What an exception in an attempt means for its job. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof WorkFailure) return error.failure
+  const remedy = error instanceof WorkspaceError || error instanceof SandboxError ? error.remedy : error instanceof ApiError ? error.extras.remedy : undefined
+  const detail = error instanceof Error ? error.message : String(error)
+  return { code: codeOf(error), detail, ...(remedy === undefined ? {} : { remedy }) }
+}
+
+function codeOf(error: unknown): FailureCode {
+  if (error instanceof WorkspaceError) return WORKSPACE_CODES[error.code]
+  if (error instanceof SandboxError) return error.code === 'unavailable' ? 'sandbox_unavailable' : 'sandbox_failed'
+  return 'internal'
+}

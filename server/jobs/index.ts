@@ -1,0 +1,81 @@
+import type { JobRow } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import { isEnd } from '#shared/model/index.ts'
+import { createAdmission } from './admission.ts'
+import { createArtifacts } from './artifacts.ts'
+import { conclude } from './conclude.ts'
+import { createEnding } from './ending.ts'
+import { createJobHandlers, type JobHandlers } from './handlers.ts'
+import { createPermissions } from './permissions.ts'
+import type { JobDeps } from './ports.ts'
+import { dropOrphanedSnapshots, recover, recoverLater } from './recovery.ts'
+import { createRetention } from './retention.ts'
+import { createScheduler } from './scheduler.ts'
+import { createSpace } from './space.ts'
+
+export type { JobHandlers } from './handlers.ts'
+export type { Directories, JobDeps, JobSettings } from './ports.ts'
+
+/** The life of jobs: the only writer of job state. */
+export interface Jobs {
+  readonly handlers: JobHandlers
+  /** Recovers what an earlier server left, then accepts and runs jobs. */
+  start(): Promise<void>
+  /** Takes no more jobs, tells running attempts to end (they go back to the queue), and waits for them. */
+  stop(): Promise<void>
+  /** Fulfils when the repairs that follow a start are done. */
+  settled(): Promise<void>
+}
+
+export function createJobs(deps: JobDeps): Jobs {
+  const { store, clock, log } = deps
+  const space = createSpace(deps)
+  const admission = createAdmission(deps, space)
+  const permissions = createPermissions(deps)
+  const ending = createEnding(deps)
+  const retention = createRetention(deps, space)
+  const scheduler = createScheduler(deps, ending, permissions, retention.occasionally)
+  let ready = false
+  let repairs: Promise<void> = Promise.resolve()
+
+  async function cancel(found: JobRow): Promise<JobRow> {
+    // The job may move between the read and the guarded write; each round starts from what it is now.
+    for (let job: JobRow | null = found; job; job = await store.job(job.id)) {
+      if (isEnd(job.state)) throw new ApiError('already_ended', `Job ${job.id} has already ended: it is ${job.state}.`)
+      const requested = { ...job, cancelRequested: true }
+      const asked = { type: 'job.cancel', reason: 'A person asked for it.' } as const
+      const at = clock.now()
+      if (job.state === 'queued') {
+        const change = conclude(requested, { kind: 'stopped', stop: 'cancel' }, at)
+        if (!(await store.change({ ...change, patch: { ...change.patch, cancelRequested: true }, events: [asked, ...change.events] }))) continue
+        await ending.seal(job.id)
+        return { ...requested, state: 'cancelled' }
+      }
+      const guard = { state: job.state, epoch: job.epoch }
+      const events = job.cancelRequested ? [] : [asked]
+      if (!(await store.change({ id: job.id, guard, patch: { cancelRequested: true }, events, at }))) continue
+      scheduler.stopJob(job.id, 'cancel')
+      return requested
+    }
+    throw new ApiError('not_found', `Job ${found.id} is gone.`)
+  }
+
+  const artifacts = createArtifacts(deps)
+  return {
+    handlers: createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
+    async start() {
+      await recover(deps, ending)
+      ready = true
+      repairs = recoverLater(deps, ending)
+        .then(() => dropOrphanedSnapshots(deps, admission.isPending))
+        .catch(error => log.error({ err: error }, 'Failed to repair what an earlier server left'))
+      await scheduler.start()
+    },
+    async stop() {
+      ready = false
+      await scheduler.stop()
+      await repairs
+    },
+    settled: () => repairs,
+  }
+}

@@ -1,0 +1,54 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Executor, Sandbox } from '#server/executors/index.ts'
+import type { JobRow } from '#server/store/index.ts'
+import type { Workspace } from '#server/workspace/index.ts'
+import type { Limits } from '#shared/model/index.ts'
+
+/** A fresh sandbox around a fresh work tree. */
+export interface Place {
+  readonly sandbox: Sandbox
+  /** The work tree on the host. */
+  readonly directory: string
+  close(): Promise<void>
+}
+
+export interface PlaceRequest {
+  /** What it is for: part of its name, unique within the attempt. */
+  readonly purpose: string
+  /** Commit to check out; null for an empty directory. */
+  readonly commit: string | null
+  readonly readOnly: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly gatewaySocket: string | null
+}
+
+/** Makes the places of one attempt, all below its directory. */
+export function createPlaces(input: { job: JobRow; root: string; executor: Executor; workspace: Workspace; limits: Limits }) {
+  const { job, root, executor, workspace, limits } = input
+  return async ({ purpose, commit, readOnly, env, gatewaySocket }: PlaceRequest): Promise<Place> => {
+    const base = join(root, purpose)
+    const directory = join(base, 'work')
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const mounts = commit !== null && job.snapshot ? (await workspace.checkout(job.snapshot, commit, directory)).mounts : []
+    const sandbox = await executor.prepare({
+      id: `${job.id}.${job.epoch}.${purpose}`,
+      workTree: directory,
+      scratch: join(base, 'scratch'),
+      readOnly: [...mounts, ...readOnly],
+      env: { ...env, ...job.spec.env, SKEIN_JOB_ID: job.id },
+      limits,
+      gatewaySocket,
+      isolation: job.spec.sandbox === 'none' ? 'none' : 'sandbox',
+    })
+    return {
+      sandbox,
+      directory,
+      async close() {
+        await sandbox.cleanup()
+        await rm(base, { recursive: true, force: true })
+      },
+    }
+  }
+}
+export type OpenPlace = ReturnType<typeof createPlaces>

@@ -1,0 +1,55 @@
+import type { Secrets } from '#server/access/index.ts'
+import type { Agent } from '#server/agents/index.ts'
+import type { Events } from '#server/events/index.ts'
+import type { Executor } from '#server/executors/index.ts'
+import type { Gateway } from '#server/gateway/index.ts'
+import type { Clock } from '#server/lib/clock.ts'
+import type { Logs } from '#server/logs/index.ts'
+import type { Models } from '#server/models/index.ts'
+import type { Store } from '#server/store/index.ts'
+import type { Log } from '#server/telemetry/index.ts'
+import type { Workspace } from '#server/workspace/index.ts'
+import type { JobId, Limits, Timeouts } from '#shared/model/index.ts'
+
+/** What the node allows and assumes where a job says nothing. */
+export interface JobSettings {
+  readonly concurrency: number
+  readonly allowNoSandbox: boolean
+  readonly timeouts: Timeouts
+  readonly limits: Limits
+  /** From asking an attempt to end until its sandbox is taken down, ms. */
+  readonly graceMs: number
+  readonly networkAllow: readonly string[]
+  readonly storage: { budgetBytes: number; reserveBytes: number; keepEndedMs: number; idempotencyMs: number }
+}
+
+export interface Directories {
+  /** The data directory itself; its file system is the one that must not fill up. */
+  readonly data: string
+  /** One directory an attempt, removed with it. */
+  readonly attempts: string
+  /** Result files made on request, one directory a job. */
+  readonly artifacts: string
+  /** Short path for unix sockets, which may not be longer than 107 bytes. */
+  readonly runtime: string
+}
+
+export interface JobDeps {
+  readonly store: Store
+  readonly logs: Logs
+  readonly events: Events
+  readonly workspace: Workspace
+  readonly executors: readonly Executor[]
+  readonly agents: readonly Agent[]
+  readonly models: Models
+  readonly gateway: Gateway
+  readonly secrets: Secrets
+  readonly clock: Clock
+  readonly newJobId: () => JobId
+  readonly newToken: () => string
+  /** Free bytes on the file system of a directory. */
+  readonly freeBytes: (directory: string) => Promise<number>
+  readonly directories: Directories
+  readonly settings: JobSettings
+  readonly log: Log
+}

@@ -1,0 +1,109 @@
+import type { Secrets } from '#server/access/index.ts'
+import type { Clock } from '#server/lib/clock.ts'
+import type { LogWriter } from '#server/logs/index.ts'
+import type { Store } from '#server/store/index.ts'
+import type { Log } from '#server/telemetry/index.ts'
+import type { EventBody, JobId } from '#shared/model/index.ts'
+
+/** Longest text an event carries, characters; agents have no bound of their own. */
+const MAX_TEXT = 256 * 1024
+/** Agents may report faster than a disk takes it; past this many events waiting, reports are dropped and counted. */
+const MAX_WAITING = 10_000
+
+/** What an attempt leaves behind while it runs: events and log, with secrets struck out. */
+export interface Record_ {
+  readonly jobId: JobId
+  readonly epoch: number
+  readonly writer: LogWriter
+  /** Monotonic time of the last sign of life, ms. */
+  heard(): number
+  touch(): void
+  /** Stores an event soon; order is kept. */
+  emit(event: EventBody): void
+  /** Stores an event; fulfils when it is on disk. */
+  emitDurably(event: EventBody): Promise<void>
+  warn(code: string, detail: string): void
+  readonly warnings: readonly { code: string; detail: string }[]
+  log(bytes: Uint8Array | string): Promise<void>
+  /** A line of ours in the job's log. */
+  note(line: string): Promise<void>
+  /** Waits until all events are stored. */
+  settle(): Promise<void>
+}
+
+/** Strikes secrets out of any JSON value. Most values have none, so they are looked for before anything is rebuilt. */
+export function redactJson<T>(value: T, secrets: Secrets): T {
+  const json = JSON.stringify(value)
+  if (secrets.find(json) === null) return value
+  return JSON.parse(json, (_key, part: unknown) => (typeof part === 'string' ? secrets.redact(part) : part)) as T
+}
+
+const shorten = (event: EventBody): EventBody =>
+  'text' in event && event.text.length > MAX_TEXT ? { ...event, text: `${event.text.slice(0, MAX_TEXT)}… [cut]` } : event
+
+export function createRecord(input: {
+  jobId: JobId
+  epoch: number
+  writer: LogWriter
+  store: Store
+  secrets: Secrets
+  clock: Clock
+  log: Log
+}): Record_ {
+  const { jobId, epoch, writer, store, secrets, clock, log } = input
+  const warnings: { code: string; detail: string }[] = []
+  const encoder = new TextEncoder()
+  let heard = clock.monotonic()
+  let waiting = 0
+  let dropped = 0
+  let tail: Promise<unknown> = Promise.resolve()
+
+  const append = (event: EventBody, durable: boolean) => store.append(jobId, [redactJson(shorten(event), secrets)], clock.now(), { durable })
+  const record: Record_ = {
+    jobId,
+    epoch,
+    writer,
+    warnings,
+    heard: () => heard,
+    touch() {
+      heard = clock.monotonic()
+    },
+    emit(event) {
+      record.touch()
+      if (waiting >= MAX_WAITING) {
+        dropped += 1
+        return
+      }
+      waiting += 1
+      const stored = append(event, false)
+        .catch(error => log.error({ err: error, jobId, epoch, type: event.type }, 'Failed to store an event'))
+        .finally(() => {
+          waiting -= 1
+        })
+      tail = Promise.all([tail, stored])
+    },
+    async emitDurably(event) {
+      record.touch()
+      await append(event, true)
+    },
+    warn(code, detail) {
+      const warning = { code, detail: secrets.redact(detail) }
+      warnings.push(warning)
+      record.emit({ type: 'warning', ...warning })
+    },
+    async log(bytes) {
+      record.touch()
+      await writer.write(typeof bytes === 'string' ? encoder.encode(bytes) : bytes)
+    },
+    async note(line) {
+      await record.log(`── ${line}\n`)
+    },
+    async settle() {
+      await tail
+      if (dropped === 0) return
+      await append({ type: 'warning', code: 'events_dropped', detail: `${dropped} reports came faster than they could be stored.` }, true)
+      dropped = 0
+    },
+  }
+  return record
+}

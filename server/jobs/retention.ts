@@ -1,0 +1,80 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JobId, PruneReport } from '#shared/model/index.ts'
+import type { JobDeps } from './ports.ts'
+import type { Space } from './space.ts'
+
+const PAGE = 500
+const HOUR_MS = 3_600_000
+
+export interface Retention {
+  /** Removes ended jobs older than `olderThanMs` and then, oldest first, until at most `keepBytes` are used. */
+  prune(request: { olderThanMs?: number | undefined; keepBytes?: number | undefined; dryRun: boolean }): Promise<PruneReport>
+  /** Prunes by age when an hour has passed since the last time; called where something just grew, so it needs no timer. */
+  occasionally(): void
+}
+
+export function createRetention(deps: JobDeps, space: Space): Retention {
+  const { store, logs, workspace, clock, directories, settings, log } = deps
+  let last = clock.monotonic()
+
+  async function remove(ids: readonly JobId[]): Promise<void> {
+    // The rows go last: a crash in between leaves a job without its log, never files without an owner.
+    await workspace.release(ids)
+    for (const id of ids) {
+      await logs.remove(id)
+      await rm(join(directories.artifacts, id), { recursive: true, force: true })
+    }
+    await store.remove(ids)
+  }
+
+  async function byAge(before: number, dryRun: boolean, report: { jobs: number; logBytes: number }): Promise<void> {
+    if (dryRun) {
+      const all = await store.ended(before, Number.MAX_SAFE_INTEGER)
+      report.jobs += all.length
+      report.logBytes += all.reduce((sum, job) => sum + job.logBytes, 0)
+      return
+    }
+    for (;;) {
+      const page = await store.ended(before, PAGE)
+      if (page.length === 0) return
+      await remove(page.map(({ id }) => id))
+      report.jobs += page.length
+      report.logBytes += page.reduce((sum, job) => sum + job.logBytes, 0)
+    }
+  }
+
+  async function bySize(keepBytes: number, report: { jobs: number; logBytes: number }): Promise<void> {
+    while ((await space.used()) > keepBytes) {
+      const page = await store.ended(Number.MAX_SAFE_INTEGER, 50)
+      if (page.length === 0) return
+      await remove(page.map(({ id }) => id))
+      await workspace.collect()
+      report.jobs += page.length
+      report.logBytes += page.reduce((sum, job) => sum + job.logBytes, 0)
+    }
+  }
+
+  async function prune({ olderThanMs, keepBytes, dryRun }: Parameters<Retention['prune']>[0]): Promise<PruneReport> {
+    const before = await space.used()
+    const report = { jobs: 0, logBytes: 0 }
+    const age = olderThanMs ?? (keepBytes === undefined ? settings.storage.keepEndedMs : undefined)
+    if (age !== undefined) await byAge(clock.now() - age, dryRun, report)
+    if (keepBytes !== undefined && !dryRun) await bySize(keepBytes, report)
+    if (!dryRun) {
+      await store.forgetIdempotency(clock.now() - settings.storage.idempotencyMs)
+      if (report.jobs > 0) await workspace.collect()
+    }
+    const freedBytes = dryRun ? 0 : Math.max(0, before - (await space.used()))
+    return { ...report, freedBytes, dryRun }
+  }
+
+  return {
+    prune,
+    occasionally() {
+      if (clock.monotonic() - last < HOUR_MS) return
+      last = clock.monotonic()
+      prune({ dryRun: false }).catch(error => log.error({ err: error }, 'Failed to prune ended jobs'))
+    },
+  }
+}

@@ -1,0 +1,119 @@
+import type { JobRow } from '#server/store/index.ts'
+import type { JobId } from '#shared/model/index.ts'
+import { runAttempt } from './attempt.ts'
+import type { Ending } from './ending.ts'
+import type { Permissions } from './permissions.ts'
+import type { JobDeps } from './ports.ts'
+import { Stop, type StopKind } from './stop.ts'
+
+/** Claims queued jobs while there is room and runs their attempts. Idle, it does nothing at all: the write of a job wakes it. */
+export interface Scheduler {
+  start(): Promise<void>
+  /** Tells the attempt of a job to end, if one runs here. */
+  stopJob(id: JobId, kind: StopKind): boolean
+  /** Claims no more, tells every attempt to end, and waits for them. */
+  stop(): Promise<void>
+  running(): number
+}
+
+interface Running {
+  readonly controller: AbortController
+  readonly done: Promise<void>
+}
+
+export function createScheduler(deps: JobDeps, ending: Ending, permissions: Permissions, ended: () => void): Scheduler {
+  const { store, clock, settings, log } = deps
+  const running = new Map<JobId, Running>()
+  let open = false
+  let pumping = false
+  let again = false
+  let cancelDeadline = () => {}
+  let unsubscribe = () => {}
+
+  /** Fills every free slot. One round at a time; a wake-up during a round asks for another. */
+  async function pump(): Promise<void> {
+    again = true
+    if (pumping) return
+    pumping = true
+    try {
+      while (again && open) {
+        again = false
+        const free = settings.concurrency - running.size
+        if (free <= 0) continue
+        for (const job of await store.claim(free, clock.now())) begin(job)
+      }
+      await armDeadline()
+    } catch (error) {
+      log.error({ err: error }, 'Failed to claim jobs')
+    } finally {
+      pumping = false
+    }
+  }
+
+  function begin(job: JobRow): void {
+    const controller = new AbortController()
+    const done = run(job, controller.signal)
+      .catch(error => log.error({ err: error, jobId: job.id }, 'Failed to conclude an attempt; the next start will'))
+      .finally(() => {
+        running.delete(job.id)
+        ended()
+        void pump()
+      })
+    running.set(job.id, { controller, done })
+    if (!open) controller.abort(new Stop('shutdown'))
+  }
+
+  async function run(claimed: JobRow, signal: AbortSignal): Promise<void> {
+    let job = claimed
+    const end = await runAttempt(claimed, deps, permissions, signal, moved => {
+      job = moved
+    })
+    await ending.settle(job, end)
+  }
+
+  /** Jobs that waited too long fail, with one timer for the next deadline of all. */
+  async function armDeadline(): Promise<void> {
+    cancelDeadline()
+    if (!open) return
+    const now = clock.now()
+    const { ids, next } = await store.overdue(now)
+    for (const id of ids) await expire(id)
+    if (next !== null && open) cancelDeadline = clock.after(Math.max(0, next - now), () => void pump())
+  }
+
+  async function expire(id: JobId): Promise<void> {
+    const job = await store.job(id)
+    if (job?.state !== 'queued') return
+    const failure = { code: 'queue_timeout', detail: 'The job waited longer for its first attempt than it may (timeouts.queueMs).', remedy: 'Retry it when the node has room.' } as const
+    const at = clock.now()
+    const expired = await store.change({
+      id,
+      guard: { state: 'queued', epoch: job.epoch },
+      patch: { state: 'failed', endedAt: at, failure },
+      events: [{ type: 'job.state', from: 'queued', to: 'failed', epoch: job.epoch, failure }],
+      at,
+    })
+    if (expired) await ending.seal(id)
+  }
+
+  return {
+    async start() {
+      open = true
+      unsubscribe = store.onQueued(() => void pump())
+      await pump()
+    },
+    stopJob(id, kind) {
+      const attempt = running.get(id)
+      attempt?.controller.abort(new Stop(kind))
+      return attempt !== undefined
+    },
+    async stop() {
+      open = false
+      unsubscribe()
+      cancelDeadline()
+      for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
+      await Promise.all([...running.values()].map(({ done }) => done))
+    },
+    running: () => running.size,
+  }
+}
