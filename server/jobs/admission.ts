@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { WorkspaceError } from '#server/workspace/index.ts'
+import { place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
+import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { type JobId, type JobSpec, jobTitle, type Snapshot } from '#shared/model/index.ts'
-import { place } from '#server/placement/index.ts'
 import type { JobDeps } from './ports.ts'
 import type { Space } from './space.ts'
 
@@ -40,7 +40,13 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
     return { id: found.id, state: found.state, isNew: false }
   }
 
-  async function admit(spec: JobSpec, key: string | null, bodyHash: string, retryOf: JobId | null, capture: (id: JobId) => Promise<Snapshot | null>): Promise<Admitted> {
+  async function admit(
+    spec: JobSpec,
+    key: string | null,
+    bodyHash: string,
+    retryOf: JobId | null,
+    capture: (id: JobId) => Promise<Snapshot | null>,
+  ): Promise<Admitted> {
     await space.require()
     const id = deps.newJobId()
     pending.add(id)
@@ -51,7 +57,14 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
     }
   }
 
-  async function admitAs(id: JobId, spec: JobSpec, key: string | null, bodyHash: string, retryOf: JobId | null, capture: (id: JobId) => Promise<Snapshot | null>): Promise<Admitted> {
+  async function admitAs(
+    id: JobId,
+    spec: JobSpec,
+    key: string | null,
+    bodyHash: string,
+    retryOf: JobId | null,
+    capture: (id: JobId) => Promise<Snapshot | null>,
+  ): Promise<Admitted> {
     const snapshot = await capture(id)
     const at = clock.now()
     const title = jobTitle(spec)
@@ -101,7 +114,9 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
       await requireSandbox(request, deps)
       const spec = { ...request, agent: await chooseAgent(request, deps) }
       const { repository } = spec
-      return admit(spec, key, bodyHash, null, async id => (repository ? capture(deps, () => workspace.snapshot(repository, id)) : null))
+      return admit(spec, key, bodyHash, null, async id =>
+        repository ? capture(deps, () => workspace.snapshot(repository, id)) : null,
+      )
     },
 
     async repeat(ended, key) {
@@ -118,7 +133,9 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
 }
 
 function conflict(key: string | null): ApiError {
-  return new ApiError('idempotency_conflict', `Idempotency-Key "${key}" was used for another request.`, { remedy: 'Use a new key for a new request.' })
+  return new ApiError('idempotency_conflict', `Idempotency-Key "${key}" was used for another request.`, {
+    remedy: 'Use a new key for a new request.',
+  })
 }
 
 /** A secret of the node in a request would end in the database and in every view of the job. */
@@ -134,7 +151,8 @@ function refuseSecrets(spec: JobSpec, { secrets }: JobDeps): void {
 }
 
 async function requireSandbox(spec: JobSpec, { executors, settings }: JobDeps): Promise<void> {
-  if (spec.sandbox === 'none' && !settings.allowNoSandbox) throw new ApiError('forbidden', 'This node runs nothing without a sandbox (node.allowNoSandbox is false).')
+  if (spec.sandbox === 'none' && !settings.allowNoSandbox)
+    throw new ApiError('forbidden', 'This node runs nothing without a sandbox (node.allowNoSandbox is false).')
   const probes = await Promise.all(executors.map(async executor => ({ executor: executor.kind, ...(await executor.probe()) })))
   const placement = place(spec, probes)
   if (placement.ok) return
@@ -145,9 +163,17 @@ async function requireSandbox(spec: JobSpec, { executors, settings }: JobDeps): 
 async function chooseAgent(spec: JobSpec, { agents, models }: JobDeps): Promise<string> {
   if (spec.agent !== 'auto') {
     const agent = agents.find(({ id }) => id === spec.agent)
-    if (!agent) throw new ApiError('agent_missing', `This node knows no agent "${spec.agent}".`, { remedy: `Choose one of: auto, ${agents.map(({ id }) => id).join(', ')}.` })
+    if (!agent)
+      throw new ApiError('agent_missing', `This node knows no agent "${spec.agent}".`, {
+        remedy: `Choose one of: auto, ${agents.map(({ id }) => id).join(', ')}.`,
+      })
     const info = await agent.probe()
-    if (!info.usable) throw new ApiError('agent_missing', `Agent ${agent.id} is not usable: ${info.detail}`, info.remedy === null ? {} : { remedy: info.remedy })
+    if (!info.usable)
+      throw new ApiError(
+        'agent_missing',
+        `Agent ${agent.id} is not usable: ${info.detail}`,
+        info.remedy === null ? {} : { remedy: info.remedy },
+      )
     return agent.id
   }
   const anyModel = spec.model !== undefined || (await models.list(AbortSignal.timeout(5000))).models.length > 0
@@ -155,9 +181,13 @@ async function chooseAgent(spec: JobSpec, { agents, models }: JobDeps): Promise<
     if (agent.kind === 'command' || !(await agent.probe()).usable) continue
     if (anyModel || !(await agent.needs()).model) return agent.id
   }
-  throw new ApiError('agent_missing', anyModel ? 'No coding agent is usable on this machine.' : 'No agent can work here, because no model was found.', {
-    remedy: 'Start Ollama with a model, or set OPENAI_BASE_URL and OPENAI_API_KEY; `skein doctor` tells what was looked for.',
-  })
+  throw new ApiError(
+    'agent_missing',
+    anyModel ? 'No coding agent is usable on this machine.' : 'No agent can work here, because no model was found.',
+    {
+      remedy: 'Start Ollama with a model, or set OPENAI_BASE_URL and OPENAI_API_KEY; `skein doctor` tells what was looked for.',
+    },
+  )
 }
 
 async function capture<T>({ log }: JobDeps, take: () => Promise<T>): Promise<T> {
@@ -166,6 +196,9 @@ async function capture<T>({ log }: JobDeps, take: () => Promise<T>): Promise<T> 
   } catch (error) {
     if (!(error instanceof WorkspaceError)) throw error
     log.warn({ err: error }, 'A snapshot could not be taken')
-    throw new ApiError('snapshot_failed', error.message, { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) })
+    throw new ApiError('snapshot_failed', error.message, {
+      cause: error,
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    })
   }
 }

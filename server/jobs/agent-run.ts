@@ -47,11 +47,19 @@ export async function runAgent(attempt: Attempt, running: () => Promise<void>): 
         life,
       )
   const place = life.use(
-    await openPlace({ purpose: 'agent', commit: job.snapshot?.commit ?? null, readOnly: needs.readOnly, env: needs.env, gatewaySocket }),
+    await openPlace({
+      purpose: 'agent',
+      commit: job.snapshot?.commit ?? null,
+      readOnly: needs.readOnly,
+      env: needs.env,
+      gatewaySocket,
+    }),
   )
   await runSetup(job.spec.setup, commandContext(attempt, place.sandbox))
   await running()
-  const outcome = await watch(attempt, signal => agent.run(session(attempt, place.sandbox, model === null ? null : { model, token }, signal)))
+  const outcome = await watch(attempt, signal =>
+    agent.run(session(attempt, place.sandbox, model === null ? null : { model, token }, signal)),
+  )
   // Nothing may write to the tree any more when it is committed.
   await place.sandbox.cleanup()
   if (!outcome.ok) throw new WorkFailure(outcome.code, outcome.detail)
@@ -80,7 +88,12 @@ async function chooseModel({ job, deps, agent, signal }: Attempt, needs: AgentNe
   )
 }
 
-function session(attempt: Attempt, sandbox: Sandbox, access: { model: string; token: string } | null, signal: AbortSignal): AgentSession {
+function session(
+  attempt: Attempt,
+  sandbox: Sandbox,
+  access: { model: string; token: string } | null,
+  signal: AbortSignal,
+): AgentSession {
   const { job, deps, record, permissions } = attempt
   const policy = job.spec.permissions
   const timeoutMs = job.spec.timeouts.permissionMs ?? deps.settings.timeouts.permissionMs
@@ -96,7 +109,14 @@ function session(attempt: Attempt, sandbox: Sandbox, access: { model: string; to
     log: bytes => record.log(bytes),
     started: (process, purpose) => recordProcess(attempt, process, purpose),
     async permission(request) {
-      const answer = await permissions.ask(request, { jobId: job.id, epoch: record.epoch, policy, timeoutMs, signal, emit: event => record.emit(event) })
+      const answer = await permissions.ask(request, {
+        jobId: job.id,
+        epoch: record.epoch,
+        policy,
+        timeoutMs,
+        signal,
+        emit: event => record.emit(event),
+      })
       record.touch()
       return answer
     },
@@ -140,7 +160,12 @@ async function commit(attempt: Attempt, directory: string, model: string | null)
     jobId: job.id,
     epoch: job.epoch,
     message: deps.secrets.redact(job.title),
-    trailers: { 'Skein-Job': job.id, 'Skein-Epoch': String(job.epoch), 'Skein-Agent': agent.id, ...(model === null ? {} : { 'Skein-Model': model }) },
+    trailers: {
+      'Skein-Job': job.id,
+      'Skein-Epoch': String(job.epoch),
+      'Skein-Agent': agent.id,
+      ...(model === null ? {} : { 'Skein-Model': model }),
+    },
     maxBytes: job.spec.limits.diskBytes ?? deps.settings.limits.diskBytes,
   })
   for (const { code, detail } of committed.warnings) record.warn(code, detail)

@@ -18,7 +18,11 @@ type FileName = (typeof FILES)[number]['name']
 /** A finished job with its result. @throws {ApiError} `no_result` */
 export function requireResult(job: JobRow): Result {
   if (job.result) return job.result
-  throw new ApiError('no_result', `Job ${job.id} is ${job.state} and has no result.`, job.failure ? { remedy: job.failure.detail } : {})
+  throw new ApiError(
+    'no_result',
+    `Job ${job.id} is ${job.state} and has no result.`,
+    job.failure ? { remedy: job.failure.detail } : {},
+  )
 }
 
 /** Files that belong to a result: made when first asked for, kept until the job is pruned. */
@@ -28,7 +32,10 @@ export function createArtifacts({ workspace, directories }: Pick<JobDeps, 'works
     if (name === 'result.json') return writeFile(file, JSON.stringify(result, null, 2), { mode: 0o600 })
     if (!result.commit || !job.snapshot) throw new ApiError('no_result', `Job ${job.id} changed nothing, so there is no ${name}.`)
     if (name === 'result.bundle') return workspace.bundle(job.snapshot, result.commit, `refs/skein/jobs/${job.id}`, file)
-    await pipeline(workspace.diff(job.snapshot, result.commit, new AbortController().signal), createWriteStream(file, { mode: 0o600 }))
+    await pipeline(
+      workspace.diff(job.snapshot, result.commit, new AbortController().signal),
+      createWriteStream(file, { mode: 0o600 }),
+    )
   }
 
   /** @returns the path of the finished file; a crash while it is made leaves only a temporary one. */
@@ -56,7 +63,13 @@ export function createArtifacts({ workspace, directories }: Pick<JobDeps, 'works
           const path = await file(job, name)
           const hash = createHash('sha256')
           await pipeline(createReadStream(path), hash)
-          return { name, mediaType, bytes: (await stat(path)).size, sha256: hash.digest('hex'), href: `/v1/jobs/${job.id}/artifacts/${name}` }
+          return {
+            name,
+            mediaType,
+            bytes: (await stat(path)).size,
+            sha256: hash.digest('hex'),
+            href: `/v1/jobs/${job.id}/artifacts/${name}`,
+          }
         }),
       )
     },

@@ -26,7 +26,13 @@ export function allowedHosts({ deps, job }: Attempt): readonly string[] {
 }
 
 /** Opens a gateway for one of the attempt's sandboxes. @returns its socket */
-export async function openGateway(attempt: Attempt, purpose: string, token: string, used: (use: ModelUse) => void, life: Lifetime): Promise<string> {
+export async function openGateway(
+  attempt: Attempt,
+  purpose: string,
+  token: string,
+  used: (use: ModelUse) => void,
+  life: Lifetime,
+): Promise<string> {
   const { deps, job, record } = attempt
   const socket = join(deps.directories.runtime, `${job.id}-${purpose}`)
   const refused = (host: string, reason: string) => record.warn('network_refused', `${host}: ${reason}`)
@@ -35,7 +41,11 @@ export async function openGateway(attempt: Attempt, purpose: string, token: stri
 }
 
 /** Remembers a process, so that a later server can end exactly that one. */
-export async function recordProcess({ job, deps }: Attempt, process: { pid: number; startTime: string }, purpose: string): Promise<void> {
+export async function recordProcess(
+  { job, deps }: Attempt,
+  process: { pid: number; startTime: string },
+  purpose: string,
+): Promise<void> {
   const { pid, startTime } = process
   await deps.store.change({
     id: job.id,

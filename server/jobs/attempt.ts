@@ -29,10 +29,19 @@ export function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epo
  *
  * @param track is given every new row of the job, so that the caller concludes from the state it is really in.
  */
-export async function runAttempt(claimed: JobRow, deps: JobDeps, permissions: Permissions, signal: AbortSignal, track: (job: JobRow) => void): Promise<AttemptEnd> {
+export async function runAttempt(
+  claimed: JobRow,
+  deps: JobDeps,
+  permissions: Permissions,
+  signal: AbortSignal,
+  track: (job: JobRow) => void,
+): Promise<AttemptEnd> {
   try {
     await using life = new Lifetime()
-    const writer = await deps.logs.writer(claimed.id, { maxBytes: limitsOf(claimed, deps).logBytes, redact: deps.secrets.stream() })
+    const writer = await deps.logs.writer(claimed.id, {
+      maxBytes: limitsOf(claimed, deps).logBytes,
+      redact: deps.secrets.stream(),
+    })
     life.defer(() => writer.close())
     const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, ...deps })
     life.defer(() => record.settle())
@@ -41,7 +50,8 @@ export async function runAttempt(claimed: JobRow, deps: JobDeps, permissions: Pe
     } catch (error) {
       const end = endOf(error, signal)
       if (end.kind === 'failed') await record.note(`failed: ${end.failure.detail}`).catch(() => {})
-      if (end.kind === 'failed' && end.failure.code === 'internal') deps.log.error({ err: error, jobId: claimed.id, epoch: claimed.epoch }, 'The attempt failed inside the server')
+      if (end.kind === 'failed' && end.failure.code === 'internal')
+        deps.log.error({ err: error, jobId: claimed.id, epoch: claimed.epoch }, 'The attempt failed inside the server')
       return end
     }
   } catch (error) {
@@ -71,7 +81,12 @@ async function work(
 ): Promise<AttemptEnd> {
   const { executor, isolation, why } = await choose(claimed, deps)
   const agent = deps.agents.find(({ id }) => id === claimed.spec.agent)
-  if (!agent) throw new WorkFailure('agent_missing', `This node knows no agent "${claimed.spec.agent}".`, '`skein agents` lists those it knows.')
+  if (!agent)
+    throw new WorkFailure(
+      'agent_missing',
+      `This node knows no agent "${claimed.spec.agent}".`,
+      '`skein agents` lists those it knows.',
+    )
   const info = await agent.probe()
   if (!info.usable) throw new WorkFailure('agent_missing', info.detail, info.remedy ?? undefined)
 
@@ -84,7 +99,16 @@ async function work(
   const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }
   const model = claimed.spec.model ?? null
   await move(attempt, 'preparing', track, [
-    { type: 'attempt.started', epoch: claimed.epoch, executor: executor.kind, isolation, agent: agent.id, agentVersion: info.version, model, why },
+    {
+      type: 'attempt.started',
+      epoch: claimed.epoch,
+      executor: executor.kind,
+      isolation,
+      agent: agent.id,
+      agentVersion: info.version,
+      model,
+      why,
+    },
   ])
   await record.note(`attempt ${claimed.epoch}: agent ${agent.id}${info.version ? ` ${info.version}` : ''}, sandbox ${isolation}`)
   const base = await runChecksOn(attempt, 'base', claimed.snapshot?.commit ?? null)
@@ -123,7 +147,10 @@ async function work(
   return { kind: 'result', result, failure: verdict(checks) }
 }
 
-async function choose(job: JobRow, { executors }: JobDeps): Promise<{ executor: Executor; isolation: IsolationLevel; why: string }> {
+async function choose(
+  job: JobRow,
+  { executors }: JobDeps,
+): Promise<{ executor: Executor; isolation: IsolationLevel; why: string }> {
   const probes = await Promise.all(executors.map(async executor => ({ executor: executor.kind, ...(await executor.probe()) })))
   const placement = place(job.spec, probes)
   const executor = placement.ok ? executors.find(({ kind }) => kind === placement.executor) : undefined
@@ -133,7 +160,12 @@ async function choose(job: JobRow, { executors }: JobDeps): Promise<{ executor: 
 }
 
 /** Moves the job to the next state of its life. @throws {Stop} when it is no longer ours: cancelled, or under a newer epoch. */
-async function move(attempt: Attempt, state: 'preparing' | 'running' | 'checking', track: (job: JobRow) => void, events: readonly EventBody[]): Promise<void> {
+async function move(
+  attempt: Attempt,
+  state: 'preparing' | 'running' | 'checking',
+  track: (job: JobRow) => void,
+  events: readonly EventBody[],
+): Promise<void> {
   const { job, deps, record } = attempt
   attempt.signal.throwIfAborted()
   await record.settle()

@@ -49,12 +49,20 @@ export async function runSetup(commands: readonly CommandLine[], context: Comman
     const exit = await runCommand(argv, 'setup', context)
     if (exit?.reason === 'exit' && exit.code === 0) continue
     context.signal.throwIfAborted()
-    throw new WorkFailure('setup_failed', `Setup command ${JSON.stringify(argv)} ${describeExit(exit)}.`, 'Read the job’s log for its output, mend the command, and submit the job again.')
+    throw new WorkFailure(
+      'setup_failed',
+      `Setup command ${JSON.stringify(argv)} ${describeExit(exit)}.`,
+      'Read the job’s log for its output, mend the command, and submit the job again.',
+    )
   }
 }
 
 /** Runs every check, red or green, and says where its output stands in the log. */
-export async function runChecks(checks: readonly CommandLine[], phase: 'base' | 'result', context: CommandContext): Promise<CheckRun[]> {
+export async function runChecks(
+  checks: readonly CommandLine[],
+  phase: 'base' | 'result',
+  context: CommandContext,
+): Promise<CheckRun[]> {
   const runs: CheckRun[] = []
   for (const [index, argv] of checks.entries()) {
     const run = await runCheck(argv, index, phase, context)

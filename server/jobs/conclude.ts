@@ -22,7 +22,11 @@ const TIMEOUTS: Readonly<Record<Timeout, string>> = {
  * Decides what an attempt's end makes of its job. Pure: the caller writes the change, whose guard refuses it when the job has
  * moved on under a newer epoch.
  */
-export function conclude(job: Pick<JobRow, 'id' | 'state' | 'epoch' | 'cancelRequested' | 'spec'>, end: AttemptEnd, at: number): Change {
+export function conclude(
+  job: Pick<JobRow, 'id' | 'state' | 'epoch' | 'cancelRequested' | 'spec'>,
+  end: AttemptEnd,
+  at: number,
+): Change {
   if (isEnd(job.state)) throw new Error(`Job ${job.id} has already ended as ${job.state}`)
   const settle = (to: JobState, patch: Change['patch'], failure: Failure | null, before: readonly EventBody[] = []): Change => ({
     id: job.id,
@@ -53,10 +57,14 @@ export function conclude(job: Pick<JobRow, 'id' | 'state' | 'epoch' | 'cancelReq
       return settle('failed', {}, { code: end.stop, detail: TIMEOUTS[end.stop], remedy: 'Give the job more time, or retry it.' })
     case 'lost':
       if (job.epoch < job.spec.maxAttempts) return lose(end.reason)
-      return settle('failed', {}, {
-        code: 'attempts_exhausted',
-        detail: `Attempt ${job.epoch} of ${job.spec.maxAttempts} was lost: ${end.reason}`,
-        remedy: 'Find out in the server log what ended the node, then retry the job.',
-      })
+      return settle(
+        'failed',
+        {},
+        {
+          code: 'attempts_exhausted',
+          detail: `Attempt ${job.epoch} of ${job.spec.maxAttempts} was lost: ${end.reason}`,
+          remedy: 'Find out in the server log what ended the node, then retry the job.',
+        },
+      )
   }
 }

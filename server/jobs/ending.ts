@@ -1,5 +1,5 @@
-import { WorkspaceError } from '#server/workspace/index.ts'
 import type { Change, JobRow } from '#server/store/index.ts'
+import { WorkspaceError } from '#server/workspace/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { type AttemptEnd, conclude } from './conclude.ts'
 import type { JobDeps } from './ports.ts'
@@ -30,14 +30,19 @@ export function createEnding(deps: JobDeps): Ending {
     } catch (error) {
       if (!(error instanceof WorkspaceError)) throw error
       log.warn({ err: error, jobId: job.id }, 'The result could not be brought home; it stays in the cache of this node')
-      const detail = secrets.redact(`${error.message} The result is kept by this node: \`skein diff ${job.id}\`, or artifact result.bundle.`)
+      const detail = secrets.redact(
+        `${error.message} The result is kept by this node: \`skein diff ${job.id}\`, or artifact result.bundle.`,
+      )
       await patch({ patch: { undelivered: false }, events: [{ type: 'warning', code: 'not_delivered', detail }] })
     }
   }
 
   async function seal(id: JobId): Promise<void> {
     const { bytes, sha256 } = await logs.seal(id)
-    await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256, droppedBytes: 0 })
+    await store.sealLog(
+      { jobId: id, bytes, sha256, sealedAt: clock.now() },
+      { type: 'log.sealed', bytes, sha256, droppedBytes: 0 },
+    )
   }
 
   return {

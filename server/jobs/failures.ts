@@ -27,7 +27,12 @@ const WORKSPACE_CODES: Readonly<Record<WorkspaceError['code'], FailureCode>> = {
 /** What an exception in an attempt means for its job. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof WorkFailure) return error.failure
-  const remedy = error instanceof WorkspaceError || error instanceof SandboxError ? error.remedy : error instanceof ApiError ? error.extras.remedy : undefined
+  const remedy =
+    error instanceof WorkspaceError || error instanceof SandboxError
+      ? error.remedy
+      : error instanceof ApiError
+        ? error.extras.remedy
+        : undefined
   const detail = error instanceof Error ? error.message : String(error)
   return { code: codeOf(error), detail, ...(remedy === undefined ? {} : { remedy }) }
 }

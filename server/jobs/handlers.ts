@@ -15,8 +15,21 @@ const LOG_PIECE = 256 * 1024
 /** The operations that jobs answer. */
 export type JobHandlers = Pick<
   Handlers,
-  | 'ready' | 'createJob' | 'listJobs' | 'getJob' | 'cancelJob' | 'retryJob' | 'listEvents' | 'readLog' | 'getResult' | 'getDiff'
-  | 'listArtifacts' | 'getArtifact' | 'answerPermission' | 'listAgents' | 'prune'
+  | 'ready'
+  | 'createJob'
+  | 'listJobs'
+  | 'getJob'
+  | 'cancelJob'
+  | 'retryJob'
+  | 'listEvents'
+  | 'readLog'
+  | 'getResult'
+  | 'getDiff'
+  | 'listArtifacts'
+  | 'getArtifact'
+  | 'answerPermission'
+  | 'listAgents'
+  | 'prune'
 >
 
 export interface JobServices {
@@ -48,9 +61,13 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
     return job
   }
   function requireReady(): void {
-    if (!services.isReady()) throw new ApiError('not_ready', 'The node is starting or stopping and takes no jobs now.', { retryAfterMs: 1000 })
+    if (!services.isReady())
+      throw new ApiError('not_ready', 'The node is starting or stopping and takes no jobs now.', { retryAfterMs: 1000 })
   }
-  const accepted = ({ id, state, isNew }: Admitted): Answer<Operations['createJob']> => ({ status: isNew ? 202 : 200, body: { jobId: id, status: state } })
+  const accepted = ({ id, state, isNew }: Admitted): Answer<Operations['createJob']> => ({
+    status: isNew ? 202 : 200,
+    body: { jobId: id, status: state },
+  })
 
   return {
     async ready() {
@@ -64,7 +81,10 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
     async retryJob({ params, headers }) {
       requireReady()
       const job = await find(params.id)
-      if (!isEnd(job.state)) throw new ApiError('not_ended', `Job ${job.id} is ${job.state}; only an ended job can be retried.`, { remedy: 'Wait for it, or cancel it first.' })
+      if (!isEnd(job.state))
+        throw new ApiError('not_ended', `Job ${job.id} is ${job.state}; only an ended job can be retried.`, {
+          remedy: 'Wait for it, or cancel it first.',
+        })
       return accepted(await admission.repeat(job, headers['idempotency-key'] ?? null))
     },
     async listJobs({ query }) {
@@ -98,9 +118,16 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
     async readLog({ params, query }) {
       const { id } = await find(params.id)
       const size = await logs.size(id)
-      if (query.offset > size) throw new ApiError('offset_out_of_range', `The log of job ${id} has ${size} bytes; offset ${query.offset} is past its end.`)
+      if (query.offset > size)
+        throw new ApiError(
+          'offset_out_of_range',
+          `The log of job ${id} has ${size} bytes; offset ${query.offset} is past its end.`,
+        )
       const end = Math.min(size, query.offset + query.limit)
-      return { headers: { 'skein-log-size': String(size), 'content-length': String(end - query.offset) }, body: logPieces(id, query.offset, end) }
+      return {
+        headers: { 'skein-log-size': String(size), 'content-length': String(end - query.offset) },
+        body: logPieces(id, query.offset, end),
+      }
     },
     async getResult({ params }) {
       return { status: 200, body: requireResult(await find(params.id)) }

@@ -47,7 +47,14 @@ export function createJobs(deps: JobDeps): Jobs {
       const at = clock.now()
       if (job.state === 'queued') {
         const change = conclude(requested, { kind: 'stopped', stop: 'cancel' }, at)
-        if (!(await store.change({ ...change, patch: { ...change.patch, cancelRequested: true }, events: [asked, ...change.events] }))) continue
+        if (
+          !(await store.change({
+            ...change,
+            patch: { ...change.patch, cancelRequested: true },
+            events: [asked, ...change.events],
+          }))
+        )
+          continue
         await ending.seal(job.id)
         return { ...requested, state: 'cancelled' }
       }

@@ -47,7 +47,14 @@ export function createPermissions({ clock }: { clock: Clock }): Permissions {
       const requests = jobs.get(jobId) ?? new Map<string, Pending | 'answered'>()
       jobs.set(jobId, requests)
       const requestId = `${epoch}-${requests.size + 1}`
-      emit({ type: 'permission.requested', epoch, requestId, title: request.title, detail: request.detail, options: [...request.options] })
+      emit({
+        type: 'permission.requested',
+        epoch,
+        requestId,
+        title: request.title,
+        detail: request.detail,
+        options: [...request.options],
+      })
       const tell = (optionId: string | null, by: By) => emit({ type: 'permission.answered', epoch, requestId, optionId, by })
 
       if (policy !== 'ask') {
@@ -73,7 +80,8 @@ export function createPermissions({ clock }: { clock: Clock }): Permissions {
 
     answer(jobId, requestId, optionId) {
       const request = jobs.get(jobId)?.get(requestId)
-      if (request === 'answered') throw new ApiError('already_answered', `Request ${requestId} of job ${jobId} has been answered.`)
+      if (request === 'answered')
+        throw new ApiError('already_answered', `Request ${requestId} of job ${jobId} has been answered.`)
       if (!request) throw new ApiError('not_found', `Job ${jobId} has no open permission request ${requestId}.`)
       if (!request.options.some(option => option.id === optionId)) {
         const known = request.options.map(option => option.id).join(', ')

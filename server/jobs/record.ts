@@ -58,7 +58,8 @@ export function createRecord(input: {
   let dropped = 0
   let tail: Promise<unknown> = Promise.resolve()
 
-  const append = (event: EventBody, durable: boolean) => store.append(jobId, [redactJson(shorten(event), secrets)], clock.now(), { durable })
+  const append = (event: EventBody, durable: boolean) =>
+    store.append(jobId, [redactJson(shorten(event), secrets)], clock.now(), { durable })
   const record: Record_ = {
     jobId,
     epoch,
@@ -101,7 +102,10 @@ export function createRecord(input: {
     async settle() {
       await tail
       if (dropped === 0) return
-      await append({ type: 'warning', code: 'events_dropped', detail: `${dropped} reports came faster than they could be stored.` }, true)
+      await append(
+        { type: 'warning', code: 'events_dropped', detail: `${dropped} reports came faster than they could be stored.` },
+        true,
+      )
       dropped = 0
     },
   }

@@ -26,7 +26,7 @@ export async function recover(deps: JobDeps, ending: Ending): Promise<void> {
 
 /** What can wait until jobs are accepted again: undelivered results, unsealed logs, snapshots nobody owns. */
 export async function recoverLater(deps: JobDeps, ending: Ending): Promise<void> {
-  const { store, workspace, log } = deps
+  const { store, log } = deps
   const attempt = async (what: string, repair: () => Promise<void>) => {
     await repair().catch(error => log.error({ err: error }, `Failed to ${what}; the next start tries again`))
   }
@@ -35,7 +35,10 @@ export async function recoverLater(deps: JobDeps, ending: Ending): Promise<void>
 }
 
 /** Drops snapshots whose job was never accepted: the server died between taking and admitting. */
-export async function dropOrphanedSnapshots({ store, workspace }: Pick<JobDeps, 'store' | 'workspace'>, isPending: (id: JobRow['id']) => boolean): Promise<void> {
+export async function dropOrphanedSnapshots(
+  { store, workspace }: Pick<JobDeps, 'store' | 'workspace'>,
+  isPending: (id: JobRow['id']) => boolean,
+): Promise<void> {
   const orphans: JobRow['id'][] = []
   for (const id of await workspace.kept()) if (!isPending(id) && !(await store.job(id))) orphans.push(id)
   if (orphans.length > 0) await workspace.release(orphans)

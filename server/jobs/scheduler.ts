@@ -84,7 +84,11 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
   async function expire(id: JobId): Promise<void> {
     const job = await store.job(id)
     if (job?.state !== 'queued') return
-    const failure = { code: 'queue_timeout', detail: 'The job waited longer for its first attempt than it may (timeouts.queueMs).', remedy: 'Retry it when the node has room.' } as const
+    const failure = {
+      code: 'queue_timeout',
+      detail: 'The job waited longer for its first attempt than it may (timeouts.queueMs).',
+      remedy: 'Retry it when the node has room.',
+    } as const
     const at = clock.now()
     const expired = await store.change({
       id,

@@ -24,7 +24,8 @@ export async function runChecksOn(attempt: Attempt, phase: 'base' | 'result', co
   if (job.spec.checks.length === 0) return []
   await using life = new Lifetime()
   // A gateway whose token nobody is told: allowed hosts, no models.
-  const gatewaySocket = allowedHosts(attempt).length === 0 ? null : await openGateway(attempt, phase, deps.newToken(), () => {}, life)
+  const gatewaySocket =
+    allowedHosts(attempt).length === 0 ? null : await openGateway(attempt, phase, deps.newToken(), () => {}, life)
   const { sandbox } = life.use(await openPlace({ purpose: phase, commit, readOnly: [], env: {}, gatewaySocket }))
   const context = commandContext(attempt, sandbox)
   await runSetup(job.spec.setup, context)
@@ -45,7 +46,11 @@ export function verdict(checks: readonly Check[]): Failure | null {
   if (red.length === 0) return null
   const timedOut = red.find(({ result }) => result.ended === 'timeout')
   if (timedOut) {
-    return { code: 'check_timeout', detail: `A check took longer than it may: ${timedOut.argv.join(' ')}`, remedy: 'Raise timeouts.checkMs, or make the check faster.' }
+    return {
+      code: 'check_timeout',
+      detail: `A check took longer than it may: ${timedOut.argv.join(' ')}`,
+      remedy: 'Raise timeouts.checkMs, or make the check faster.',
+    }
   }
   const names = red.map(check => `${check.argv.join(' ')} (${check.verdict})`).join('; ')
   return {

@@ -35,7 +35,10 @@ export const Timeouts = z
 export type Timeouts = z.infer<typeof Timeouts>
 
 /** Lays what a job says over what the node says; a field left out, or undefined, changes nothing. Later ones win. */
-export function overlay<T extends Record<string, number>>(defaults: T, ...changes: readonly { readonly [K in keyof T]?: T[K] | undefined }[]): T {
+export function overlay<T extends Record<string, number>>(
+  defaults: T,
+  ...changes: readonly { readonly [K in keyof T]?: T[K] | undefined }[]
+): T {
   const result = { ...defaults }
   for (const change of changes) {
     for (const key of Object.keys(defaults) as (keyof T)[]) result[key] = change[key] ?? result[key]

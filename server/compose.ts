@@ -1,0 +1,133 @@
+import { availableParallelism, hostname } from 'node:os'
+import { join } from 'node:path'
+import { createSecrets, loadToken, type Secrets } from '#server/access/index.ts'
+import { acpAgents } from '#server/agents/acp/index.ts'
+import { builtinAgent } from '#server/agents/builtin/index.ts'
+import { commandAgent } from '#server/agents/command/index.ts'
+import type { Agent } from '#server/agents/index.ts'
+import { type Api, attachStream, createApi } from '#server/api/index.ts'
+import { createEvents } from '#server/events/index.ts'
+import type { Executor } from '#server/executors/index.ts'
+import { processExecutor } from '#server/executors/process/index.ts'
+import { createGateway } from '#server/gateway/index.ts'
+import { createJobs, type JobDeps, type Jobs } from '#server/jobs/index.ts'
+import { type Clock, systemClock } from '#server/lib/clock.ts'
+import { createJobIds, newToken } from '#server/lib/ids.ts'
+import { insideProgram } from '#server/lib/inside.ts'
+import type { Lifetime } from '#server/lib/lifetime.ts'
+import { VERSION } from '#server/lib/version.ts'
+import { createLogs } from '#server/logs/index.ts'
+import { createModels, type ModelProvider, type Models } from '#server/models/index.ts'
+import { ollamaProvider } from '#server/models/ollama/index.ts'
+import { openAiProvider } from '#server/models/openai-compatible/index.ts'
+import { sqliteStore } from '#server/store/sqlite/index.ts'
+import type { Log } from '#server/telemetry/index.ts'
+import { createWorkspace } from '#server/workspace/index.ts'
+import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
+import { apiKey, type Environment, secretValues } from './config.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { createNodeHandlers, freeBytes } from './node.ts'
+
+/** What `doctor` asks and a server works with: the ways to reach the outside world that a machine may or may not have. */
+export interface Probes {
+  readonly executors: readonly Executor[]
+  readonly agents: readonly Agent[]
+  readonly models: Models
+}
+
+/** The composition root: the only place that names kinds. */
+export function createProbes(config: Config, env: Environment, log: Log, clock: Clock = systemClock): Probes {
+  const providers = config.models.providers.map(provider => createProvider(provider, env, clock))
+  const { graceMs } = config.jobs
+  const executors = [processExecutor({ nodeId: config.dataDir, relayFile: insideProgram('relay'), graceMs, clock, log })]
+  const agents = [
+    ...acpAgents({ overrides: config.agents, path: env.PATH ?? '', clock, graceMs }),
+    builtinAgent({ programFile: insideProgram('builtin-agent') }),
+    commandAgent({ clock, graceMs }),
+  ]
+  return { executors, agents, models: createModels({ providers, clock }) }
+}
+
+function createProvider(provider: ProviderConfig, env: Environment, clock: Clock): ModelProvider {
+  switch (provider.kind) {
+    case 'ollama':
+      return ollamaProvider({ id: provider.id, baseUrl: provider.baseUrl, clock })
+    case 'openai-compatible':
+      return openAiProvider({
+        id: provider.id,
+        baseUrl: provider.baseUrl,
+        apiKey: apiKey(provider, env),
+        models: provider.models,
+        clock,
+      })
+  }
+}
+
+function createNodeSecrets(env: Environment): Secrets {
+  const secrets = createSecrets()
+  for (const { name, value } of secretValues(env)) secrets.add(value, name)
+  return secrets
+}
+
+/** Builds the server around a data directory that is already ours. What it opens ends with `life`. */
+export async function compose(input: {
+  config: Config
+  env: Environment
+  directory: DataDirectory
+  log: Log
+  life: Lifetime
+}): Promise<{ api: Api; jobs: Jobs }> {
+  const { config, env, directory, log, life } = input
+  const clock = systemClock
+  const name = config.node.name ?? hostname()
+  const secrets = createNodeSecrets(env)
+  const token = await loadToken(join(directory.data, 'token'))
+  secrets.add(token.value, 'node token')
+
+  const store = life.use(await sqliteStore({ file: join(directory.data, 'skein.db'), clock, log }))
+  const logs = createLogs({ directory: join(directory.data, 'logs') })
+  const events = createEvents({ store })
+  const workspace = createWorkspace({ directory: directory.data, log })
+  const { executors, agents, models } = createProbes(config, env, log, clock)
+  const gateway = createGateway({ models, log, clock })
+  const deps: JobDeps = {
+    store,
+    logs,
+    events,
+    workspace,
+    executors,
+    agents,
+    models,
+    gateway,
+    secrets,
+    clock,
+    newJobId: createJobIds(clock),
+    newToken,
+    freeBytes,
+    directories: directory,
+    settings: {
+      concurrency: config.node.concurrency ?? availableParallelism(),
+      allowNoSandbox: config.node.allowNoSandbox,
+      timeouts: overlay(DEFAULT_TIMEOUTS, config.jobs.timeouts),
+      limits: overlay(DEFAULT_LIMITS, config.jobs.limits),
+      graceMs: config.jobs.graceMs,
+      networkAllow: config.jobs.networkAllow,
+      storage: config.storage,
+    },
+    log,
+  }
+  const jobs = createJobs(deps)
+  const node = createNodeHandlers({ name, dataDir: directory.data, labels: config.node.labels, models })
+  const api = createApi({ handlers: { ...jobs.handlers, ...node }, token, config: config.api, version: VERSION, clock, log })
+  attachStream(api, {
+    node: name,
+    token,
+    config: config.api,
+    events,
+    logs,
+    jobExists: async id => (await store.job(id)) !== null,
+    clock,
+    log,
+  })
+  return { api, jobs }
+}

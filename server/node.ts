@@ -1,0 +1,54 @@
+import { readdir, statfs } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { openApiDocument } from '#server/api/index.ts'
+import type { Handlers } from '#server/lib/call.ts'
+import { VERSION } from '#server/lib/version.ts'
+import type { Models } from '#server/models/index.ts'
+import type { Capacity } from '#shared/model/index.ts'
+
+/** Free bytes for this user on the file system of a directory. */
+export async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory)
+  return bavail * bsize
+}
+
+/** Graphics processors that compute: what the NVIDIA driver lists, else the render nodes of the kernel. */
+async function countGpus(): Promise<number> {
+  const nvidia = await readdir('/proc/driver/nvidia/gpus').catch(() => [])
+  if (nvidia.length > 0) return nvidia.length
+  const nodes = await readdir('/dev/dri').catch(() => [])
+  return nodes.filter(name => name.startsWith('renderD')).length
+}
+
+async function capacity(dataDir: string, labels: Readonly<Record<string, string>>): Promise<Capacity> {
+  const [storageBytes, gpuCount] = await Promise.all([freeBytes(dataDir), countGpus()])
+  return { cpuCores: availableParallelism(), memoryBytes: totalmem(), storageBytes, gpuCount, labels: { ...labels } }
+}
+
+/** The operations the node answers for itself and for its models. */
+export type NodeHandlers = Pick<Handlers, 'health' | 'openapi' | 'listModels' | 'chat' | 'embed'>
+
+export function createNodeHandlers(input: {
+  name: string
+  dataDir: string
+  labels: Readonly<Record<string, string>>
+  models: Models
+}): NodeHandlers {
+  const { name, dataDir, labels, models } = input
+  // A caller with the node's own token is the owner: usage is counted per job only.
+  const uncounted = () => {}
+  return {
+    async health() {
+      return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity(dataDir, labels) } }
+    },
+    async openapi() {
+      return { status: 200, body: openApiDocument(VERSION) }
+    },
+    async listModels(_, { signal }) {
+      const found = await models.list(signal)
+      return { status: 200, body: { object: 'list', data: [...found.models] } }
+    },
+    chat: ({ body }, { signal }) => models.chat(body, { signal, used: uncounted }),
+    embed: ({ body }, { signal }) => models.embed(body, { signal, used: uncounted }),
+  }
+}
