@@ -1,6 +1,5 @@
 import { readdir, statfs } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
-import { openApiDocument } from '#server/api/index.ts'
 import type { Handlers } from '#server/lib/call.ts'
 import { VERSION } from '#server/lib/version.ts'
 import type { Models } from '#server/models/index.ts'
@@ -26,7 +25,7 @@ async function capacity(dataDir: string, labels: Readonly<Record<string, string>
 }
 
 /** The operations the node answers for itself and for its models. */
-export type NodeHandlers = Pick<Handlers, 'health' | 'openapi' | 'listModels' | 'chat' | 'embed'>
+export type NodeHandlers = Pick<Handlers, 'health' | 'listModels' | 'chat' | 'embed'>
 
 export function createNodeHandlers(input: {
   name: string
@@ -40,9 +39,6 @@ export function createNodeHandlers(input: {
   return {
     async health() {
       return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity(dataDir, labels) } }
-    },
-    async openapi() {
-      return { status: 200, body: openApiDocument(VERSION) }
     },
     async listModels(_, { signal }) {
       const found = await models.list(signal)

@@ -18,3 +18,5 @@ export interface LocalToken {
   /** Compares in constant time. */
   matches(candidate: string): boolean
 }
+
+export { loadToken, localToken } from './token.ts'

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { Hono } from 'hono/quick'
+import type { Call, Handlers } from '#server/lib/call.ts'
+import type { Clock } from '#server/lib/clock.ts'
+import type { Log } from '#server/telemetry/index.ts'
+import { ApiError, type Operation, operations } from '#shared/contract/index.ts'
+import type { Config } from '#shared/model/index.ts'
+import { type AnswerDeps, answer } from './answer.ts'
+import { parseJson, readBody, requireJson } from './body.ts'
+import { asApiError, type Environment, type Exchange, problem, reply } from './exchange.ts'
+import { corsHeaders, type OriginRules, originRules, preflightHeaders } from './origin.ts'
+import { createRateLimit } from './rate-limit.ts'
+import { type Api, serve } from './server.ts'
+import { validate } from './validate.ts'
+
+export interface ApiDeps {
+  /** Everything but the document about the API itself, which the API knows best. */
+  readonly handlers: Omit<Handlers, 'openapi'>
+  /** The node's own token (see access/). */
+  readonly token: { matches(candidate: string): boolean }
+  readonly config: Config['api']
+  readonly version: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Hold every answer against its schema before it leaves; for tests and development. Default: false. */
+  readonly checkAnswers?: boolean
+}
+
+/** A handler of any operation, its types forgotten: the table pairs each with its own operation. */
+type AnyHandler = (input: unknown, call: Call) => Promise<unknown>
+
+/**
+ * The REST API. Every route comes from the table of operations and goes through the same steps, in this order:
+ * Host, Origin, stopping, who calls and how often, path and method, token, body, validation, handler, answer.
+ * Whatever fails is answered with a problem document (RFC 9457).
+ */
+export function createApi(deps: ApiDeps): Api {
+  const stopping = new AbortController()
+  const app = createApp(deps, stopping.signal)
+  return serve({ fetch: app.fetch, stopping, config: deps.config, clock: deps.clock, log: deps.log })
+}
+
+function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
+  const { config, log, version } = deps
+  const rules = originRules(config)
+  const limit = createRateLimit(config.requestsPerMinute, deps.clock)
+  const answerDeps: AnswerDeps = {
+    stopping,
+    checkAnswers: deps.checkAnswers ?? false,
+    broken: cause => log.warn({ err: cause }, 'an answer broke off'),
+  }
+  const handlers = { ...deps.handlers, openapi: openApiHandler(version) } as unknown as Record<string, AnyHandler>
+
+  const app = new Hono<Environment>()
+  app.use(async (c, next) => {
+    c.set('extra', {})
+    requireOurHost(c, rules)
+    c.set('extra', cors(c, rules))
+    if (stopping.aborted) {
+      c.set('extra', { ...c.get('extra'), connection: 'close' })
+      throw new ApiError('not_ready', 'This node is stopping.', { remedy: 'Try again once it has started anew.' })
+    }
+    const token = bearer(c)
+    c.set('known', token !== null && deps.token.matches(token))
+    // Wrong tokens share one allowance with no token, or guessing would not be limited.
+    const wait = limit.take(`${c.env.incoming.socket.remoteAddress} ${c.get('known')}`)
+    if (wait > 0) throw new ApiError('too_many_requests', 'This caller asks too often.', { retryAfterMs: wait })
+    await next()
+  })
+
+  for (const [name, operation] of Object.entries(operations) as [string, Operation][]) {
+    const handler = handlers[name]
+    if (!handler) throw new Error(`Operation "${name}" has no handler`)
+    app.on(operation.method, operation.path, async c => {
+      requireToken(c, operation)
+      const input = await read(c, operation, config.bodyBytes)
+      return answer(c, operation, await handler(input, { signal: c.req.raw.signal }), answerDeps)
+    })
+  }
+  for (const [path, methods] of methodsByPath()) app.all(path, c => otherMethod(c, methods))
+  app.notFound(c => fail(c, new ApiError('not_found', `There is no ${c.req.path.slice(0, 200)} in this API.`), log))
+  app.onError((thrown, c) => fail(c, asApiError(thrown), log))
+  return app
+}
+
+function fail(c: Exchange, error: ApiError, log: Log): Response {
+  const instance = `urn:uuid:${randomUUID()}`
+  const what = { instance, method: c.req.method, path: c.req.path, code: error.code }
+  if (error.code === 'internal') log.error({ ...what, err: error.cause ?? error }, 'a request failed')
+  else log.debug({ ...what, detail: error.message }, 'a request was refused')
+  // What is left of a body that was not read would be taken for the next request.
+  const connection = error.code === 'body_too_large' ? { connection: 'close' } : {}
+  return problem(error, instance, { ...c.get('extra'), ...connection })
+}
+
+function requireOurHost(c: Exchange, rules: OriginRules): void {
+  const host = c.req.header('host')
+  if (rules.host(host)) return
+  throw new ApiError('forbidden', `This node does not answer to the name "${(host ?? '').slice(0, 100)}".`, {
+    remedy: 'Use its address, or list the name in api.allowedHosts.',
+  })
+}
+
+/** @returns the CORS headers of every answer to this request. @throws {ApiError} `forbidden` for pages of unknown origin. */
+function cors(c: Exchange, rules: OriginRules): Record<string, string> {
+  const origin = c.req.header('origin')
+  if (origin === undefined) return {}
+  if (rules.origin(origin, c.req.header('host'))) return corsHeaders(origin)
+  throw new ApiError('forbidden', `Pages of ${origin.slice(0, 100)} may not call this node.`, {
+    remedy: 'List the origin in CORS_ALLOWED_ORIGINS.',
+  })
+}
+
+/** RFC 6750; the scheme is not case-sensitive. */
+const bearer = (c: Exchange): string | null => /^bearer +([^\s]+) *$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? null
+
+/** Tokens of running jobs do not count here: a job reaches the node through its own gateway only. */
+function requireToken(c: Exchange, operation: Operation): void {
+  if (operation.access === 'open' || c.get('known')) return
+  throw new ApiError('unauthorized', bearer(c) === null ? 'No token was shown.' : 'This token is not known here.', {
+    remedy: 'Send "Authorization: Bearer <token>"; the token is in the file "token" of the data directory.',
+  })
+}
+
+async function read(c: Exchange, operation: Operation, maxBytes: number): Promise<unknown> {
+  let body: unknown
+  if (operation.body) {
+    requireJson(c.env.incoming.headers)
+    body = parseJson(await readBody(c.env.incoming, maxBytes))
+  }
+  return validate(operation, { params: c.req.param(), query: c.req.queries(), header: name => c.req.header(name), body })
+}
+
+function methodsByPath(): Map<string, string[]> {
+  const methods = new Map<string, string[]>()
+  for (const { path, method } of Object.values(operations)) {
+    const known = methods.get(path) ?? ['OPTIONS']
+    methods.set(path, [...known, ...(method === 'GET' ? ['GET', 'HEAD'] : [method])])
+  }
+  return methods
+}
+
+/** Answers OPTIONS, a browser's preflight included, and refuses methods that a path does not take. */
+function otherMethod(c: Exchange, methods: readonly string[]): Response {
+  const allow = methods.toSorted().join(', ')
+  if (c.req.method !== 'OPTIONS') {
+    c.set('extra', { ...c.get('extra'), allow })
+    throw new ApiError('method_not_allowed', `This path takes ${allow}.`)
+  }
+  const preflight = c.req.header('access-control-request-method') !== undefined && c.req.header('origin') !== undefined
+  const wantsPrivate = c.req.header('access-control-request-private-network') === 'true'
+  return reply(c, 204, null, { allow, ...(preflight ? preflightHeaders(methods, wantsPrivate) : {}) })
+}
+
+/** Made when first asked for: generating JSON Schema at the start would cost more than the start itself. */
+function openApiHandler(version: string): Handlers['openapi'] {
+  let made: Promise<{ openapi: string }> | undefined
+  return async () => {
+    made ??= import('./openapi.ts').then(({ openApiDocument }) => openApiDocument(operations, version))
+    return { status: 200, body: await made }
+  }
+}

@@ -1,0 +1,3 @@
+/** The wires: REST and its OpenAPI document. Translates, authenticates, validates; decides nothing. */
+export { type ApiDeps, createApi } from './api.ts'
+export type { Api } from './server.ts'
