@@ -39,6 +39,10 @@ export function openApiDocument(
   }) as { openapi: string } & JsonSchema
 }
 
+/** The document as docs/openapi.json holds it. */
+export const openApiText = (operations: Readonly<Record<string, Operation>>, version: string): string =>
+  `${JSON.stringify(openApiDocument(operations, version), null, 2)}\n`
+
 type Components = ReturnType<typeof createComponents>
 
 function describe(name: string, operation: Operation, components: Components, problem: JsonSchema): JsonSchema {
