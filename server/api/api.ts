@@ -128,7 +128,12 @@ async function read(c: Exchange, operation: Operation, maxBytes: number): Promis
     requireJson(c.env.incoming.headers)
     body = parseJson(await readBody(c.env.incoming, maxBytes))
   }
-  return validate(operation, { params: c.req.param(), query: c.req.queries(), header: name => c.req.header(name), body })
+  return validate(operation, { params: c.req.param(), query: queryOf(c.req.url), header: name => c.req.header(name), body })
+}
+
+function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf('?')
+  return new URLSearchParams(start < 0 ? '' : url.slice(start + 1))
 }
 
 function methodsByPath(): Map<string, string[]> {

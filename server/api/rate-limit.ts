@@ -2,8 +2,11 @@ import type { Clock } from '#server/lib/clock.ts'
 
 const MINUTE_MS = 60_000
 
+/** A bucket counts in 60,000ths of a request, which refill at `requestsPerMinute` of them a ms: whole numbers, no rounding. */
+const REQUEST = MINUTE_MS
+
 interface Bucket {
-  tokens: number
+  level: number
   at: number
 }
 
@@ -18,25 +21,25 @@ export interface RateLimit {
 /** Full buckets are forgotten in passing, at most once a minute, so that an idle node needs no timer. */
 export function createRateLimit(requestsPerMinute: number, clock: Pick<Clock, 'monotonic'>): RateLimit {
   const buckets = new Map<string, Bucket>()
-  const perMs = requestsPerMinute / MINUTE_MS
+  const full = requestsPerMinute * REQUEST
   let sweptAt = clock.monotonic()
 
-  const level = (bucket: Bucket, now: number) => Math.min(requestsPerMinute, bucket.tokens + (now - bucket.at) * perMs)
+  const levelAt = ({ level, at }: Bucket, now: number) => Math.min(full, level + (now - at) * requestsPerMinute)
   const sweep = (now: number) => {
     sweptAt = now
-    for (const [caller, bucket] of buckets) if (level(bucket, now) >= requestsPerMinute) buckets.delete(caller)
+    for (const [caller, bucket] of buckets) if (levelAt(bucket, now) >= full) buckets.delete(caller)
   }
 
   return {
     take(caller) {
       const now = clock.monotonic()
       if (now - sweptAt >= MINUTE_MS) sweep(now)
-      const bucket = buckets.get(caller) ?? { tokens: requestsPerMinute, at: now }
-      bucket.tokens = level(bucket, now)
+      const bucket = buckets.get(caller) ?? { level: full, at: now }
+      bucket.level = levelAt(bucket, now)
       bucket.at = now
       buckets.set(caller, bucket)
-      if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / perMs)
-      bucket.tokens -= 1
+      if (bucket.level < REQUEST) return Math.ceil((REQUEST - bucket.level) / requestsPerMinute)
+      bucket.level -= REQUEST
       return 0
     },
     get size() {

@@ -6,10 +6,10 @@ type Issue = NonNullable<Problem['issues']>[number]
 const MAX_ISSUES = 100
 const MAX_POINTER = 500
 
-/** A request before validation. Query values keep every occurrence. */
+/** A request before validation. */
 export interface RawRequest {
   readonly params: Readonly<Record<string, string>>
-  readonly query: Readonly<Record<string, readonly string[]>>
+  readonly query: Iterable<readonly [string, string]>
   header(name: string): string | undefined
   readonly body: unknown
 }
@@ -42,12 +42,15 @@ export function validate(operation: Operation, raw: RawRequest): Record<string, 
 
 /** One value a name; names given twice and, where an operation takes no query at all, every name become issues. */
 function single(query: RawRequest['query'], operation: Operation, issues: Issue[]): Record<string, string> {
-  const values: [string, string][] = []
-  for (const [name, [first = '', ...others]] of Object.entries(query)) {
-    if (!operation.query) issues.push({ path: pointer('/query', [name]), message: 'this operation takes no such parameter' })
-    else if (others.length > 0) issues.push({ path: pointer('/query', [name]), message: 'given more than once' })
-    else values.push([name, first])
+  const values = new Map<string, string>()
+  const wrong = new Map<string, string>()
+  for (const [name, value] of query) {
+    if (!operation.query) wrong.set(name, 'this operation takes no such parameter')
+    else if (name === '__proto__') wrong.set(name, 'there is no such field')
+    else if (values.has(name)) wrong.set(name, 'given more than once')
+    else values.set(name, value)
   }
+  for (const [name, message] of wrong) issues.push({ path: pointer('/query', [name]), message })
   return Object.fromEntries(values)
 }
 
