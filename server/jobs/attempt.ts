@@ -121,6 +121,8 @@ async function work(
   await move(attempt, 'checking', track, [{ type: 'result.committed', epoch: claimed.epoch, commit, diffStat }])
   const after = commit === null ? base : await runChecksOn(attempt, 'result', commit)
   const checks = judge(claimed.spec.checks, base, after)
+  const logBytes = await record.writer.flush()
+  if (record.writer.dropped > 0) record.warn('log_limit', `The log reached its limit (limits.logBytes); ${record.writer.dropped} bytes were dropped.`)
   await record.settle()
   const result: Result = {
     epoch: claimed.epoch,
@@ -141,7 +143,7 @@ async function work(
     isolation: ran.isolation,
     agent: { id: agent.id, version: info.version },
     model: ran.model,
-    logBytes: await record.writer.flush(),
+    logBytes,
     warnings: [...record.warnings],
   }
   return { kind: 'result', result, failure: verdict(checks) }

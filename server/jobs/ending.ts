@@ -41,7 +41,7 @@ export function createEnding(deps: JobDeps): Ending {
     const { bytes, sha256 } = await logs.seal(id)
     await store.sealLog(
       { jobId: id, bytes, sha256, sealedAt: clock.now() },
-      { type: 'log.sealed', bytes, sha256, droppedBytes: 0 },
+      { type: 'log.sealed', bytes, sha256 },
     )
   }
 

@@ -107,7 +107,7 @@ export const EventBody = z
     z.strictObject({ type: z.literal('result.accepted'), result: Result }),
     z.strictObject({ type: z.literal('result.refused'), epoch, reason: text }),
     z.strictObject({ type: z.literal('result.delivered'), ref: text }),
-    z.strictObject({ type: z.literal('log.sealed'), bytes: z.int(), sha256: text, droppedBytes: z.int() }),
+    z.strictObject({ type: z.literal('log.sealed'), bytes: z.int(), sha256: text }),
     z.strictObject({ type: z.literal('warning'), code: text, detail: text }),
   ])
   .meta({ id: 'EventBody' })

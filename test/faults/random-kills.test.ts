@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { type Client, createClient } from '#shared/contract/index.ts'
+import type { JobRequest } from '#shared/model/index.ts'
+import { hasSandbox } from '../e2e/node.ts'
+import { makeRepository, processesNaming } from './node.ts'
+
+/** Kills in one run; SKEIN_KILLS asks for more. */
+const KILLS = Number(process.env.SKEIN_KILLS ?? 100)
+const JOBS = 40
+/** Longest life of a server between two kills, ms; an attempt takes about a third of it. */
+const LONGEST_LIFE_MS = 900
+
+const bin = fileURLToPath(new URL('../../bin/skein.js', import.meta.url))
+
+interface Life {
+  readonly child: ChildProcess
+  readonly client: Client
+}
+
+/** Starts the shipped program, as a user would. */
+async function start(dataDir: string): Promise<Life> {
+  const child = spawn(process.execPath, [bin, 'serve', '--json', '--port', '0', '--data-dir', dataDir, '--log-level', 'fatal'], {
+    env: { PATH: process.env.PATH, HOME: dataDir, OLLAMA_HOST: 'http://127.0.0.1:9' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })
+  const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => ['{}'])])) as [string]
+  const { url } = JSON.parse(line) as { url?: string }
+  if (!url) throw new Error('The server did not start')
+  const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
+  return { child, client: createClient((path, init) => fetch(url + path, init as RequestInit), token) }
+}
+
+async function kill({ child }: Life): Promise<void> {
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
+}
+
+/** A linear congruential generator (Numerical Recipes), so that a seed gives the same kills again. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+describe.skipIf(!hasSandbox)('random kills of the server', () => {
+  it(`survives ${KILLS} of them with every accepted job`, { timeout: 1_200_000 }, async () => {
+    const { root, repository, dataDir } = makeRepository()
+    const seed = Number(process.env.SKEIN_SEED ?? Date.now() % 1_000_000)
+    console.log(`seed ${seed}: SKEIN_SEED=${seed} runs the same kills again`)
+    const random = randomFrom(seed)
+    const accepted = new Map<string, string>()
+    const request = (index: number): JobRequest => ({
+      agent: 'command',
+      argv: ['sh', '-c', `echo ${index} >> a.txt`],
+      repository: { path: repository, include: 'changes' },
+      checks: [['grep', '-q', `^${index}$`, 'a.txt']],
+      maxAttempts: 20,
+    })
+    /** Submits what has no answer yet; a server that dies meanwhile just leaves it for the next one. */
+    const submit = async ({ client }: Life) => {
+      for (let index = 0; index < JOBS; index++) {
+        const key = `job-${index}`
+        if (accepted.has(key)) continue
+        const answer = await client.createJob({ body: request(index), headers: { 'idempotency-key': key } }).catch(() => null)
+        if (!answer) return
+        accepted.set(key, answer.jobId)
+      }
+    }
+
+    for (let killed = 0; killed < KILLS; killed++) {
+      const life = await start(dataDir)
+      const submitted = submit(life)
+      // Not a wait for something to happen: the moment of the kill is the random input of this test.
+      await new Promise(resolve => setTimeout(resolve, random() * LONGEST_LIFE_MS))
+      await kill(life)
+      await submitted
+    }
+
+    const last = await start(dataDir)
+    await submit(last)
+    expect(accepted.size).toBe(JOBS)
+    for (const id of accepted.values()) {
+      const events = await drain(last, id)
+      expect(events.filter(type => type === 'result.accepted')).toHaveLength(1)
+      const job = await last.client.getJob({ params: { id } })
+      expect(job, JSON.stringify(job.failure)).toMatchObject({ state: 'succeeded' })
+    }
+    const { items } = await last.client.listJobs({ query: { limit: 200 } })
+    expect(items.map(({ id }) => id).sort()).toEqual([...accepted.values()].sort())
+    const gone = once(last.child, 'exit')
+    last.child.kill('SIGTERM')
+    await gone
+    expect(readdirSync(join(dataDir, 'attempts'))).toEqual([])
+    expect(processesNaming(dataDir)).toEqual([])
+    rmSync(root, { recursive: true, force: true })
+  })
+})
+
+/** Waits for the end of a job. @returns the types of all its events */
+async function drain({ client }: Life, id: string): Promise<string[]> {
+  const response = (await client.listEvents({ params: { id }, headers: { accept: 'text/event-stream' } } as never)) as unknown as Response
+  const text = await response.text()
+  return [...text.matchAll(/^event: ?(.+)$/gm)].map(match => match[1] ?? '')
+}
