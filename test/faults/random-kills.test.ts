@@ -20,6 +20,8 @@ const bin = fileURLToPath(new URL('../../bin/skein.js', import.meta.url))
 
 interface Life {
   readonly child: ChildProcess
+  readonly url: string
+  readonly token: string
   readonly client: Client
 }
 
@@ -34,7 +36,7 @@ async function start(dataDir: string): Promise<Life> {
   const { url } = JSON.parse(line) as { url?: string }
   if (!url) throw new Error('The server did not start')
   const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
-  return { child, client: createClient((path, init) => fetch(url + path, init as RequestInit), token) }
+  return { child, url, token, client: createClient((path, init) => fetch(url + path, init as RequestInit), token) }
 }
 
 async function kill({ child }: Life): Promise<void> {
@@ -106,9 +108,10 @@ describe.skipIf(!hasSandbox)('random kills of the server', () => {
   })
 })
 
-/** Waits for the end of a job. @returns the types of all its events */
-async function drain({ client }: Life, id: string): Promise<string[]> {
-  const response = (await client.listEvents({ params: { id }, headers: { accept: 'text/event-stream' } } as never)) as unknown as Response
-  const text = await response.text()
-  return [...text.matchAll(/^event: ?(.+)$/gm)].map(match => match[1] ?? '')
+/** Waits for the last event of a job. @returns the types of all its events */
+async function drain({ url, token }: Life, id: string): Promise<string[]> {
+  const response = await fetch(`${url}/v1/jobs/${id}/events`, {
+    headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+  })
+  return [...(await response.text()).matchAll(/^event: ?(.+)$/gm)].map(match => match[1] ?? '')
 }
