@@ -1,0 +1,155 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '#server/lib/clock.ts'
+import { readBlobs } from './blobs.ts'
+import { type Cache, type Caches, resultRef, updateRefs } from './cache.ts'
+import type { Indexes } from './checkout.ts'
+import { diffStat, NO_CHANGES } from './diff.ts'
+import { type Git, GitFailure, type GitOptions, records } from './git.ts'
+import { newlyLeaving } from './paths.ts'
+import { type ResultCommit, type Workspace, WorkspaceError } from './port.ts'
+import { type Changes, list, scan, type Warning } from './scan.ts'
+import { createScratch, type Scratch } from './scratch.ts'
+import { requireCommit } from './ship.ts'
+
+export interface ResultDeps {
+  readonly git: Git
+  readonly caches: Caches
+  readonly indexes: Indexes
+  readonly clock: Clock
+  readonly scratchRoot: string
+}
+
+type ResultInput = Parameters<Workspace['commitResult']>[0]
+type HostileTree = GitOptions & { readonly workTree: string }
+
+/**
+ * Commits what is in the directory, by a git directory and an index of our own: `dir/.git` is not looked at, so whatever an agent did
+ * to it (removed it, made it a link, gave it hooks, filters or a file system monitor) has no effect, and what it committed itself
+ * counts like any other change.
+ */
+export async function commitResult(deps: ResultDeps, input: ResultInput): Promise<ResultCommit> {
+  const { git } = deps
+  const { snapshot } = input
+  const cache = await deps.caches.existing(snapshot.repositoryId)
+  return cache.gate.shared(async () => {
+    await requireCommit(git, cache, snapshot.commit)
+    await using scratch = await createScratch(deps.scratchRoot, {
+      objectFormat: await cache.objectFormat(),
+      head: snapshot.commit,
+      alternates: [cache.objectsDir],
+    })
+    const tree: HostileTree = {
+      trust: 'none',
+      gitDir: scratch.gitDir,
+      workTree: input.dir,
+      cwd: input.dir,
+      indexFile: scratch.file('index'),
+      objectsDir: cache.objectsDir,
+    }
+    await openIndex(deps, input, scratch, tree)
+    const changes = await scan(git, tree)
+    if (changes.newBytes > input.maxBytes) throw tooLarge(changes, input.maxBytes)
+    const encoding = await stage(git, tree, scratch, changes)
+    if (changes.links) await refuseLeavingLinks(git, tree, snapshot.commit)
+    const warnings = [...changes.warnings, ...encoding]
+    const commit = await commitIndex(deps, cache, tree, input)
+    await deps.indexes.forget(input.dir)
+    if (commit === null) return { commit, diffStat: NO_CHANGES, warnings }
+    return { commit, diffStat: await diffStat(git, cache.git, snapshot.commit, commit), warnings }
+  })
+}
+
+/** The index of the check-out spares reading what was not touched; without it (after a crash) everything is read. */
+async function openIndex(deps: ResultDeps, input: ResultInput, scratch: Scratch, tree: HostileTree): Promise<void> {
+  if (await deps.indexes.take(input.dir, input.snapshot.commit, scratch.file('index'))) return
+  await deps.git.run(['read-tree', input.snapshot.commit], tree)
+}
+
+/** Attributes of the tree convert line ends and encodings, by git itself; where the content does not fit them, it is taken as it is. */
+async function stage(git: Git, tree: HostileTree, scratch: Scratch, changes: Changes): Promise<Warning[]> {
+  if (changes.remove.length > 0)
+    await git.run(['update-index', '--force-remove', '-z', '--stdin'], { ...tree, stdin: terminated(changes.remove) })
+  if (changes.write.length === 0) return []
+  const add = () =>
+    git.run(['update-index', '--add', '--replace', '-z', '--stdin'], { ...tree, stdin: terminated(changes.write) })
+  try {
+    await add()
+    return []
+  } catch (cause) {
+    if (!(cause instanceof GitFailure && /encod|BOM/i.test(cause.stderr))) throw cause
+    await mkdir(join(scratch.gitDir, 'info'), { recursive: true })
+    await writeFile(join(scratch.gitDir, 'info/attributes'), '* -working-tree-encoding\n')
+    await add()
+    return [
+      { code: 'attributes_ignored', detail: 'A file does not have the encoding .gitattributes gives it; it was taken as it is.' },
+    ]
+  }
+}
+
+async function commitIndex(deps: ResultDeps, cache: Cache, tree: HostileTree, input: ResultInput): Promise<string | null> {
+  const { git } = deps
+  const { snapshot } = input
+  const [written, before] = await Promise.all([
+    git.text(['write-tree'], tree),
+    git.text(['rev-parse', `${snapshot.commit}^{tree}`], cache.git),
+  ])
+  if (written === before) return null
+  const date = `${Math.floor(deps.clock.now() / 1000)} +0000`
+  const commit = await git.text(['commit-tree', written, '-p', snapshot.commit, '-F', '-'], {
+    ...cache.git,
+    env: { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date },
+    stdin: commitMessage(input.message, input.trailers),
+  })
+  await updateRefs(git, cache, [{ ref: resultRef(input.jobId, input.epoch), commit }])
+  return commit
+}
+
+/** Subject, and trailers that no value can break out of. */
+export function commitMessage(message: string, trailers: Readonly<Record<string, string>>): string {
+  const text = message.replaceAll('\0', '').trim() || 'Result without a title'
+  const lines = Object.entries(trailers).map(([name, value]) => `${name}: ${value.replace(/[\0\r\n]+/g, ' ').trim()}`)
+  return `${text}\n${lines.length > 0 ? `\n${lines.join('\n')}\n` : ''}`
+}
+
+async function refuseLeavingLinks(git: Git, tree: HostileTree, base: string): Promise<void> {
+  const [before, after] = await Promise.all([
+    git.run(['ls-tree', '-r', '-z', base], tree),
+    git.run(['ls-files', '-s', '-z'], tree),
+  ])
+  const entries = [...linkEntries(records(before.stdout), 2), ...linkEntries(records(after.stdout), 1)]
+  const targets = new Map<string, string>()
+  for await (const { id, bytes } of readBlobs(git, tree, [...new Set(entries.map(entry => entry.id))]))
+    targets.set(id, (targets.get(id) ?? '') + bytes.toString())
+  const linksOf = (parts: Iterable<{ id: string; path: string }>) =>
+    new Map(Array.from(parts, ({ id, path }) => [path, targets.get(id) ?? '']))
+  const leaving = newlyLeaving(linksOf(linkEntries(records(before.stdout), 2)), linksOf(linkEntries(records(after.stdout), 1)))
+  if (leaving.length === 0) return
+  throw new WorkspaceError('unsafe_path', `The result holds symbolic links that lead out of the work tree: ${list(leaving)}.`, {
+    paths: leaving.slice(0, 100),
+    remedy: 'Have the agent use relative links inside the work tree, or copies.',
+  })
+}
+
+/** Symbolic links of `ls-tree` (id is field 2) or `ls-files -s` (field 1): `<mode> ... <id> ...<tab><path>`. */
+function linkEntries(lines: readonly string[], idField: number): { id: string; path: string }[] {
+  return lines
+    .filter(line => line.startsWith('120000 '))
+    .map(line => {
+      const tab = line.indexOf('\t')
+      return { id: line.slice(0, tab).split(' ')[idField] ?? '', path: line.slice(tab + 1) }
+    })
+}
+
+function tooLarge(changes: Changes, maxBytes: number): WorkspaceError {
+  return new WorkspaceError(
+    'too_large',
+    `The result adds ${changes.newBytes} bytes in ${changes.write.length} files; the limit is ${maxBytes}.`,
+    {
+      paths: changes.write.slice(0, 100),
+      remedy: 'Add what the agent built to .gitignore, or raise limits.diskBytes of the job.',
+    },
+  )
+}
+
+const terminated = (paths: readonly string[]) => paths.map(path => `${path}\0`).join('')

@@ -1,0 +1,103 @@
+import type { Clock } from '#server/lib/clock.ts'
+import type { Log } from '#server/telemetry/index.ts'
+import type { JobId, RepositoryRef, Snapshot } from '#shared/model/index.ts'
+import { type Cache, type Caches, repositoryIdOf, snapshotRef } from './cache.ts'
+import { captureWorkTree } from './capture.ts'
+import type { Git, GitOptions } from './git.ts'
+import { findRepository, type SourceRepository } from './repository.ts'
+import { createScratch, type Scratch } from './scratch.ts'
+import { commitsOf, receive, type Shipment, writeBundle } from './ship.ts'
+
+export interface SnapshotDeps {
+  readonly git: Git
+  readonly caches: Caches
+  readonly clock: Clock
+  readonly scratchRoot: string
+  readonly log?: Log
+}
+
+/** Name of the snapshot inside its bundle. */
+const SHIPPED_REF = 'refs/skein/snapshot'
+
+/** Captures the repository, ships the commit to the cache and keeps it there under the job's id. */
+export async function takeSnapshot(deps: SnapshotDeps, repository: RepositoryRef, jobId: JobId): Promise<Snapshot> {
+  const source = await findRepository(deps.git, repository.path)
+  const repositoryId = repositoryIdOf(source)
+  const cache = await deps.caches.open(repositoryId, source.objectFormat)
+  await using scratch = await createScratch(deps.scratchRoot, {
+    objectFormat: source.objectFormat,
+    // The cache's objects too: what an earlier snapshot brought need not travel again.
+    alternates: [source.objectsDir, cache.objectsDir],
+    shallow: source.shallow,
+  })
+  const commit = await commitOf(deps, source, scratch, repository.include)
+  const ship = (has: readonly string[]) => pack(deps.git, source, scratch, commit, has)
+  await cache.gate.shared(() => deliverTo(deps, cache, snapshotRef(jobId), source, ship))
+  return {
+    commit,
+    base: source.head?.commit ?? null,
+    dirty: commit !== source.head?.commit && repository.include === 'changes',
+    repositoryId,
+    branch: source.branch,
+  }
+}
+
+/** HEAD itself where nothing differs from it, else one commit on top of it. */
+async function commitOf(
+  deps: SnapshotDeps,
+  source: SourceRepository,
+  scratch: Scratch,
+  include: RepositoryRef['include'],
+): Promise<string> {
+  const { head } = source
+  if (include === 'head' && head) return head.commit
+  const own: GitOptions = { trust: 'none', gitDir: scratch.gitDir, indexFile: scratch.file('index') }
+  const tree =
+    include === 'head'
+      ? await deps.git.text(['write-tree'], own)
+      : (await captureWorkTree(deps, source, { objectsDir: scratch.objectsDir, indexFile: scratch.file('index') })).tree
+  if (head?.tree === tree) return head.commit
+  const date = `${Math.floor(deps.clock.now() / 1000)} +0000`
+  return deps.git.text(['commit-tree', tree, ...(head ? ['-p', head.commit] : []), '-m', 'Snapshot of uncommitted changes'], {
+    ...own,
+    env: { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date },
+  })
+}
+
+async function pack(
+  git: Git,
+  source: SourceRepository,
+  scratch: Scratch,
+  commit: string,
+  has: readonly string[],
+): Promise<Shipment> {
+  const shipment = { commit, ref: SHIPPED_REF, shallow: source.shallow }
+  if (has.includes(commit)) return { ...shipment, file: null }
+  const own: GitOptions = { trust: 'none', gitDir: scratch.gitDir }
+  await git.run(['update-ref', SHIPPED_REF, commit], own)
+  const file = scratch.file('snapshot.bundle')
+  await writeBundle(git, own, SHIPPED_REF, has, file)
+  return { ...shipment, file }
+}
+
+/**
+ * Ships thin first. Where the cache turns out not to have what its refs promise (a cut history of a once shallow clone), everything
+ * is sent.
+ */
+async function deliverTo(
+  deps: SnapshotDeps,
+  cache: Cache,
+  ref: string,
+  source: SourceRepository,
+  ship: (has: readonly string[]) => Promise<Shipment>,
+): Promise<void> {
+  const base = source.head?.commit ?? null
+  const has = await commitsOf(deps.git, cache)
+  try {
+    await receive(deps.git, cache, await ship(has), ref, base)
+  } catch (cause) {
+    if (has.length === 0) throw cause
+    deps.log?.warn({ cause }, 'A thin bundle was refused; sending the whole history')
+    await receive(deps.git, cache, await ship([]), ref, base)
+  }
+}
