@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Hono } from 'hono/quick'
+import { Hono } from 'hono'
 import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Log } from '#server/telemetry/index.ts'

@@ -6,7 +6,7 @@ import { type RawRequest, validate } from './validate.ts'
 
 const raw = (request: Partial<RawRequest>): RawRequest => ({
   params: {},
-  query: {},
+  query: [],
   header: () => undefined,
   body: undefined,
   ...request,
