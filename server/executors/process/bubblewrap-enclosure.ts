@@ -1,0 +1,120 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SandboxError, type SandboxSpec } from '../index.ts'
+import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
+import type { Enclosure } from './enclosure.ts'
+import { environment, proxyEnvironment } from './environment.ts'
+import { limitCommand } from './limits/rlimits.ts'
+import { childrenOf, descendants, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from './process-table.ts'
+import { programExists } from './program-path.ts'
+import { send } from './running.ts'
+import { assemble } from './seccomp/bpf.ts'
+import { jobFilter } from './seccomp/filter.ts'
+import { HOME, nodePaths, type Shown, SYSTEM_PATH } from './system.ts'
+
+const RELAY_PORT = 3128
+
+/**
+ * A program in namespaces of its own. Each start is one bubblewrap with its own pid namespace over the same work tree, so the
+ * end of the program (or of bubblewrap) is the end of all it ever started: the kernel sees to it.
+ *
+ * Three processes: bubblewrap outside, the init of the namespace, the program (pid 2 inside).
+ */
+export function bubblewrapEnclosure(deps: {
+  spec: SandboxSpec
+  nodeId: string
+  bubblewrap: string
+  prlimit: string
+  system: readonly Shown[]
+  relayFile: string
+  joined: boolean
+}): Enclosure {
+  const { spec } = deps
+  const node = nodePaths()
+  const readOnly = [...new Set([...node, ...spec.readOnly])]
+  const workDir = chooseWorkDir(readOnly)
+  const path = [...node.slice(0, 1), SYSTEM_PATH].join(':')
+  const relayUrl = spec.gatewaySocket === null ? null : `http://127.0.0.1:${RELAY_PORT}`
+  const base = { ...environment({ path, home: HOME, tmp: '/tmp' }), ...spec.env, [SANDBOX_MARK]: spec.id }
+  const filter = writeFilter(spec.scratch)
+  const limits = limitCommand(deps.prlimit, spec.limits, { group: deps.joined })
+  const places = [
+    { inside: workDir, host: spec.workTree },
+    { inside: HOME, host: join(spec.scratch, 'home') },
+    { inside: '/tmp', host: join(spec.scratch, 'tmp') },
+  ]
+
+  return {
+    isolation: 'process',
+    workDir,
+    relayUrl,
+    command({ argv, env, network }, mark) {
+      const proxies = network && relayUrl ? proxyEnvironment(relayUrl) : {}
+      const inside: Record<string, string> = { ...base, ...proxies, ...env, [PROCESS_MARK]: mark }
+      const [name = ''] = argv
+      if (!programExists(name, { path: inside.PATH ?? path, workDir, places })) {
+        throw new SandboxError('not_found', `There is no program ${JSON.stringify(name)} in the sandbox`, {
+          remedy: 'Install it under /usr, or name a path inside the work tree; a sandbox sees neither your home nor /opt.',
+        })
+      }
+      const gateway = network && spec.gatewaySocket ? { socket: spec.gatewaySocket, relay: deps.relayFile } : null
+      if (gateway && !existsSync(gateway.relay)) {
+        throw new SandboxError('failed', `The relay is not at ${gateway.relay}`, { remedy: 'Build it: npm run build' })
+      }
+      const options = encodeOptions(
+        bubblewrapOptions({
+          system: deps.system,
+          readOnly,
+          scratch: spec.scratch,
+          workTree: spec.workTree,
+          workDir,
+          gateway,
+          env: inside,
+        }),
+      )
+      const relay = gateway
+        ? [process.execPath, INSIDE_RELAY, '--listen', `127.0.0.1:${RELAY_PORT}`, '--socket', INSIDE_SOCKET, '--']
+        : []
+      const filtered = filter ? ['--seccomp', '4'] : []
+      return {
+        argv: [deps.bubblewrap, '--args', '3', ...filtered, '--', ...limits, ...relay, ...argv],
+        env: { [NODE_MARK]: deps.nodeId, [SANDBOX_MARK]: spec.id, [PROCESS_MARK]: mark },
+        inputs: filter ? [options, filter] : [options],
+      }
+    },
+    program,
+    members: started => {
+      const init = childrenOf(started)[0]
+      return init === undefined ? [] : descendants(init).map(entry => entry.pid)
+    },
+    // Rather the init than bubblewrap: once the init is gone so is all it held, and only then does bubblewrap end.
+    end: started => send(childrenOf(started)[0] ?? started, 'SIGKILL'),
+    sweep: () => {},
+    close: async () => {},
+  }
+}
+
+/** Of the init's children, adopted ones among them, the program is number 2 of its namespace. */
+function program(started: number): number | null {
+  const init = childrenOf(started)[0]
+  if (init === undefined) return null
+  return childrenOf(init).find(pid => innermostId(pid) === 2) ?? null
+}
+
+/** The process's number in its own pid namespace; see NSpid in proc_pid_status(5). */
+function innermostId(pid: number): number | null {
+  try {
+    const line = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
+    return Number(line?.[1]?.split(/\s+/).at(-1))
+  } catch {
+    return null
+  }
+}
+
+/** @returns the file with the seccomp program; null on an architecture it was not written for. */
+function writeFilter(scratch: string): string | null {
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return null
+  const file = join(scratch, 'seccomp.bpf')
+  writeFileSync(file, assemble(jobFilter(process.arch)), { mode: 0o600 })
+  return file
+}

@@ -1,0 +1,29 @@
+import type { IsolationLevel } from '#shared/model/index.ts'
+import type { StartOptions } from '../index.ts'
+
+/** How to start one program in an enclosure. */
+export interface Command {
+  readonly argv: readonly string[]
+  /** The whole environment of the process we start; what the program sees may differ. */
+  readonly env: Readonly<Record<string, string>>
+  /** What the process reads from file descriptor 3 on: a file, or bytes. */
+  readonly inputs: readonly (string | Buffer)[]
+}
+
+/** What differs between the ways to shut a program in; see `sandbox.ts` for what does not. */
+export interface Enclosure {
+  readonly isolation: IsolationLevel
+  readonly workDir: string
+  readonly relayUrl: string | null
+  /** @param mark value of PROCESS_MARK for everything this start brings about. @throws {SandboxError} */
+  command(options: StartOptions, mark: string): Command
+  /** The program itself, as the host numbers it; null while it is not there yet. */
+  program(started: number): number | null
+  /** Everything that runs for one start, programs only. */
+  members(started: number, mark: string): number[]
+  /** Ends everything of one start at once. */
+  end(started: number, mark: string): void
+  /** After a program is over: ends what it left behind. */
+  sweep(mark: string): void
+  close(): Promise<void>
+}

@@ -1,0 +1,87 @@
+import { realpath, rm } from 'node:fs/promises'
+import type { Clock } from '#server/lib/clock.ts'
+import { kill } from '#server/lib/process-identity.ts'
+import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
+import { bubblewrapEnclosure } from './bubblewrap-enclosure.ts'
+import type { Enclosure } from './enclosure.ts'
+import { findControlGroups } from './limits/control-group.ts'
+import { plainEnclosure } from './plain-enclosure.ts'
+import { findTools, probeBubblewrap } from './probe.ts'
+import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
+import { createSandbox, prepareScratch } from './sandbox.ts'
+import { systemPaths } from './system.ts'
+
+/** What of a logger is used here. */
+interface Log {
+  warn(fields: object, message: string): void
+}
+
+export interface ProcessExecutorDeps {
+  /** Marks this node's sandboxes. */
+  readonly nodeId: string
+  /** Absolute path of the bundled relay, dist/inside/relay.mjs. */
+  readonly relayFile: string
+  /** How long a sandbox may go on after SIGTERM. */
+  readonly graceMs: number
+  readonly clock: Clock
+  readonly log: Log
+  readonly platform?: NodeJS.Platform
+}
+
+/** A sandbox id becomes a directory name of a control group, and part of an environment string. */
+const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+/** Sandboxes out of the operating system's own parts: bubblewrap on Linux, seatbelt on macOS; or none, when so asked. */
+export function processExecutor(deps: ProcessExecutorDeps): Executor {
+  const { nodeId, clock, graceMs, relayFile, log } = deps
+  const tools = findTools()
+  const groups = findControlGroups({ clock })
+  const system = systemPaths()
+  const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
+  let found: Promise<ExecutorProbe> | null = null
+
+  /** A yes stays true; after a no, somebody may have installed what was missing. */
+  const probe = async () => {
+    found ??= probeBubblewrap(tools, groups?.version ?? null)
+    const result = await found
+    if (!result.available) found = null
+    return result
+  }
+
+  const enclose = async (spec: SandboxSpec, joined: boolean): Promise<Enclosure> => {
+    if (spec.isolation === 'none') return plainEnclosure({ spec, nodeId, joined, prlimit: tools.prlimit })
+    const { available, detail, remedy } = await probe()
+    if (!available || !tools.bubblewrap || !tools.prlimit) {
+      throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
+    }
+    return bubblewrapEnclosure({ spec, nodeId, bubblewrap: tools.bubblewrap, prlimit: tools.prlimit, system, relayFile, joined })
+  }
+
+  return {
+    kind: 'process',
+    probe,
+    async prepare(given) {
+      if (!SANDBOX_ID.test(given.id)) throw new SandboxError('failed', `Not a sandbox id: ${JSON.stringify(given.id)}`)
+      const undo: (() => Promise<void>)[] = []
+      try {
+        const spec = { ...given, workTree: await realpath(given.workTree) }
+        undo.unshift(() => rm(spec.scratch, { recursive: true, force: true }))
+        await prepareScratch(spec)
+        const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
+        if (group) undo.unshift(() => group.remove())
+        return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, graceMs, clock })
+      } catch (cause) {
+        for (const step of undo) await step()
+        if (cause instanceof SandboxError) throw cause
+        throw new SandboxError('failed', `Failed to prepare sandbox ${given.id}: ${(cause as Error).message}`, { cause })
+      }
+    },
+    async reap(recorded: readonly ProcessIdentity[]) {
+      const killed = recorded.filter(identity => kill(identity, 'SIGKILL')).length
+      const marked = killMarked({ [NODE_MARK]: nodeId, [SANDBOX_MARK]: null })
+      groups?.removeLeftovers(groupPrefix)
+      if (killed + marked > 0) log.warn({ processes: killed + marked }, 'Ended what an earlier run of this node left behind')
+      return killed + marked
+    },
+  }
+}

@@ -1,0 +1,214 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '#server/lib/clock.ts'
+import type { Limits } from '#shared/model/index.ts'
+
+/** The sandbox's own processes besides the program: bubblewrap outside, its init inside, the relay. */
+const OWN_PROCESSES = 3
+const REMOVE_TRIES = 100
+const REMOVE_PAUSE_MS = 10
+
+/** One sandbox's share of the machine, as the kernel keeps it. */
+export interface ControlGroup {
+  /** A process that writes "0" to each is in, and all it starts. By itself rather than by us: moving another process waits for RCU, 5 to 20 ms. */
+  readonly joinFiles: readonly string[]
+  /** Processes the kernel ended for want of memory, so far. */
+  oomKills(): number
+  usage(): { cpuMs: number; memoryBytes: number; processes: number }
+  members(): number[]
+  /** Once it is empty. Gives up, for `removeLeftovers` to try again, when it does not become so within a second. */
+  remove(): Promise<void>
+}
+
+export interface ControlGroups {
+  readonly version: 'v1' | 'v2'
+  create(name: string, limits: Limits): ControlGroup
+  /** Removes empty groups whose name starts with `prefix`. */
+  removeLeftovers(prefix: string): void
+}
+
+/** A mounted hierarchy: where our group is in it, and what our groups are made under. */
+interface Hierarchy {
+  readonly base: string
+  set(group: string, limits: Limits): void
+}
+
+interface Deps {
+  readonly clock: Clock
+  readonly root?: string
+  /** Text of /proc/self/cgroup: lines of `hierarchy:controllers:path`; see cgroups(7). */
+  readonly membership?: string
+}
+
+/** @returns null where no hierarchy can be written: then limits hold for each process on its own. */
+export function findControlGroups(deps: Deps): ControlGroups | null {
+  const root = deps.root ?? '/sys/fs/cgroup'
+  const lines = (deps.membership ?? readText('/proc/self/cgroup') ?? '').trim().split('\n')
+  const paths = new Map(
+    lines.map(line => line.split(':')).flatMap(([, names = '', path = '']) => names.split(',').map(name => [name, path])),
+  )
+  return findV2(root, paths.get(''), deps.clock) ?? findV1(root, paths, deps.clock)
+}
+
+function findV2(root: string, path: string | undefined, clock: Clock): ControlGroups | null {
+  if (path === undefined || !existsSync(join(root, 'cgroup.controllers'))) return null
+  const base = join(root, path)
+  if (!delegate(base)) return null
+  const set = (group: string, limits: Limits) => {
+    writeFileSync(join(group, 'memory.max'), String(limits.memoryBytes))
+    writeFileSync(join(group, 'pids.max'), String(limits.processes + OWN_PROCESSES))
+    tryWrite(join(group, 'memory.swap.max'), '0')
+  }
+  const usage = (group: string) => ({
+    cpuMs: Math.round(readCounter(join(group, 'cpu.stat'), 'usage_usec') / 1000),
+    memoryBytes: readNumber(join(group, 'memory.current')),
+    processes: readNumber(join(group, 'pids.current')),
+  })
+  const oomKills = (group: string) => readCounter(join(group, 'memory.events'), 'oom_kill')
+  return groupsIn({
+    version: 'v2',
+    hierarchies: [{ base, set }],
+    joinFile: 'cgroup.procs',
+    usage: ([group = '']) => usage(group),
+    oomKills,
+    clock,
+  })
+}
+
+/**
+ * Version 2 gives controllers only to groups that hold no process themselves, so this process first moves into a leaf of its
+ * own. Fails, as it should, where the group is not delegated to us or others are in it (a login session, say).
+ */
+function delegate(base: string): boolean {
+  const leaf = join(base, 'skein-server')
+  try {
+    const enabled = readText(join(base, 'cgroup.subtree_control')) ?? ''
+    if (/\bmemory\b/.test(enabled) && /\bpids\b/.test(enabled)) return tryMake(join(base, `skein-try-${process.pid}`))
+    mkdirSync(leaf, { recursive: true })
+    writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid))
+    writeFileSync(join(base, 'cgroup.subtree_control'), '+memory +pids')
+    tryWrite(join(base, 'cgroup.subtree_control'), '+cpu')
+    return true
+  } catch {
+    tryWrite(join(base, 'cgroup.procs'), String(process.pid))
+    tryRemove(leaf)
+    return false
+  }
+}
+
+function findV1(root: string, paths: ReadonlyMap<string, string>, clock: Clock): ControlGroups | null {
+  const base = (controller: string) => join(root, controller, paths.get(controller) ?? '')
+  const usable = (controller: string) =>
+    paths.has(controller) &&
+    existsSync(join(base(controller), 'tasks')) &&
+    tryMake(join(base(controller), `skein-try-${process.pid}`))
+  if (!usable('memory') || !usable('pids')) return null
+  const hierarchies: Hierarchy[] = [
+    {
+      base: base('memory'),
+      set(group, limits) {
+        writeFileSync(join(group, 'memory.limit_in_bytes'), String(limits.memoryBytes))
+        tryWrite(join(group, 'memory.memsw.limit_in_bytes'), String(limits.memoryBytes))
+      },
+    },
+    {
+      base: base('pids'),
+      set: (group, limits) => writeFileSync(join(group, 'pids.max'), String(limits.processes + OWN_PROCESSES)),
+    },
+  ]
+  if (usable('cpuacct')) hierarchies.push({ base: base('cpuacct'), set: () => {} })
+  const usage = ([memory = '', pids = '', cpu]: readonly string[]) => ({
+    cpuMs: cpu ? Math.round(readNumber(join(cpu, 'cpuacct.usage')) / 1e6) : 0,
+    memoryBytes: readNumber(join(memory, 'memory.usage_in_bytes')),
+    processes: readNumber(join(pids, 'pids.current')),
+  })
+  const oomKills = (memory: string) => readCounter(join(memory, 'memory.oom_control'), 'oom_kill')
+  // `tasks` rather than cgroup.procs: a thread that moves itself takes no global lock.
+  return groupsIn({ version: 'v1', hierarchies, joinFile: 'tasks', usage, oomKills, clock })
+}
+
+function groupsIn(kind: {
+  version: ControlGroups['version']
+  hierarchies: readonly Hierarchy[]
+  joinFile: string
+  usage(groups: readonly string[]): ReturnType<ControlGroup['usage']>
+  oomKills(first: string): number
+  clock: Clock
+}): ControlGroups {
+  return {
+    version: kind.version,
+    create(name, limits) {
+      const groups = kind.hierarchies.map(({ base }) => join(base, name))
+      const [first = ''] = groups
+      try {
+        for (const [index, hierarchy] of kind.hierarchies.entries()) {
+          const group = groups[index] ?? ''
+          mkdirSync(group)
+          hierarchy.set(group, limits)
+        }
+      } catch (cause) {
+        for (const group of groups) tryRemove(group)
+        throw cause
+      }
+      return {
+        joinFiles: groups.map(group => join(group, kind.joinFile)),
+        oomKills: () => kind.oomKills(first),
+        usage: () => kind.usage(groups),
+        members: () => (readText(join(first, 'cgroup.procs')) ?? '').split('\n').filter(Boolean).map(Number),
+        async remove() {
+          for (let tries = 0; tries < REMOVE_TRIES; tries++) {
+            if (groups.map(tryRemove).every(Boolean)) return
+            await new Promise<void>(resolve => kind.clock.after(REMOVE_PAUSE_MS, resolve))
+          }
+        },
+      }
+    },
+    removeLeftovers(prefix) {
+      for (const { base } of kind.hierarchies) {
+        for (const name of readdirSync(base)) if (name.startsWith(prefix)) tryRemove(join(base, name))
+      }
+    },
+  }
+}
+
+function readText(file: string): string | null {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return null
+  }
+}
+
+const readNumber = (file: string): number => Number(readText(file)?.trim() ?? 0) || 0
+
+/** The value in a file of `name value` lines. */
+function readCounter(file: string, name: string): number {
+  const line = (readText(file) ?? '').split('\n').find(row => row.startsWith(`${name} `))
+  return Number(line?.slice(name.length + 1) ?? 0) || 0
+}
+
+function tryWrite(file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch {
+    // Kernels without this file, or a group that may not be left: the limit that matters has been set before.
+  }
+}
+
+function tryRemove(group: string): boolean {
+  try {
+    rmdirSync(group)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+  }
+}
+
+function tryMake(group: string): boolean {
+  try {
+    mkdirSync(group)
+    return tryRemove(group)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { Duplex, type Readable, type Writable } from 'node:stream'
+import { identify } from '#server/lib/process-identity.ts'
+import { type Exit, type ProcessIdentity, SandboxError, type SandboxProcess } from '../index.ts'
+import type { Command, Enclosure } from './enclosure.ts'
+import { exitOf } from './exit.ts'
+
+/** One program that was started in a sandbox. */
+export interface Running extends SandboxProcess {
+  readonly mark: string
+  /** Fulfils when the process is over, whether or not anybody has read its output. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * Starts a command. When its program is over, what it left behind is ended too, so that the pipes close and `wait` fulfils.
+ * @param verdict says why it ended, given how it did: the sandbox knows of limits.
+ * @throws {SandboxError}
+ */
+export async function run(
+  command: Command,
+  options: { mark: string; cwd: string; stdin: 'none' | 'pipe'; enclosure: Enclosure; verdict: (exit: Exit) => Exit },
+): Promise<Running> {
+  const { mark, enclosure } = options
+  const child = await spawned(command, options)
+  const pid = child.pid ?? 0
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const over = new Promise<Exit>(resolve => {
+    child.once('exit', () => enclosure.sweep(mark))
+    child.once('close', (code, signal) => resolve(options.verdict(exitOf(code, signal))))
+  })
+  return {
+    mark,
+    identity: identityOf(pid),
+    stdin: child.stdin,
+    stdout: child.stdout as Readable,
+    stderr: child.stderr as Readable,
+    ended,
+    wait: () => over,
+    signal(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      if (signal === 'SIGKILL') enclosure.end(pid, mark)
+      else send(enclosure.program(pid) ?? pid, signal)
+    },
+  }
+}
+
+/** A process that is over before it could be looked at gets an identity that no living one has. */
+function identityOf(pid: number): ProcessIdentity {
+  return identify(pid) ?? { pid, startTime: 'over' }
+}
+
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // Over already, which is what a signal is for.
+  }
+}
+
+async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: 'none' | 'pipe' }): Promise<ChildProcess> {
+  const [file = '', ...argv] = command.argv
+  const open = command.inputs.map(input => (typeof input === 'string' ? openSync(input, 'r') : null))
+  try {
+    const child = spawn(file, argv, {
+      cwd,
+      env: command.env,
+      // A session of its own: what a terminal sends to the server must not reach the job.
+      detached: true,
+      stdio: [stdin === 'pipe' ? 'pipe' : 'ignore', 'pipe', 'pipe', ...open.map(fd => fd ?? ('pipe' as const))],
+    })
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', reject)
+    })
+    // The program may go away without having read; that is its exit to report, not an error of ours.
+    child.stdin?.on('error', () => {})
+    for (const [index, input] of command.inputs.entries()) if (typeof input !== 'string') feed(child.stdio[3 + index], input)
+    return child
+  } catch (cause) {
+    throw new SandboxError('failed', `Failed to start ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
+  } finally {
+    for (const fd of open) if (fd !== null) closeSync(fd)
+  }
+}
+
+function feed(pipe: Readable | Writable | null | undefined, bytes: Buffer): void {
+  if (!(pipe instanceof Duplex)) return
+  pipe.on('error', () => {})
+  pipe.resume()
+  pipe.end(bytes)
+}

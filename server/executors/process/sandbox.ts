@@ -1,0 +1,151 @@
+import { lstat, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '#server/lib/clock.ts'
+import { readStat } from '#server/lib/process-identity.ts'
+import { type Exit, type Sandbox, SandboxError, type SandboxSpec, type SandboxStats, type StartOptions } from '../index.ts'
+import type { Command, Enclosure } from './enclosure.ts'
+import type { ControlGroup } from './limits/control-group.ts'
+import { diskUsage, watchDisk } from './limits/disk.ts'
+import { type Running, run, send } from './running.ts'
+import { writeEtc } from './system.ts'
+
+/** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture we run on. */
+const MS_PER_TICK = 10
+const PAGE_BYTES = 4096
+
+/** Makes the directories a sandbox needs. @throws {SandboxError} */
+export async function prepareScratch(spec: SandboxSpec): Promise<void> {
+  const stat = await lstat(spec.workTree).catch(() => null)
+  if (!stat?.isDirectory()) throw new SandboxError('failed', `The work tree ${spec.workTree} is not a directory`)
+  if (process.getuid && stat.uid !== process.getuid()) {
+    throw new SandboxError(
+      'failed',
+      `The work tree ${spec.workTree} belongs to user ${stat.uid}, this server runs as ${process.getuid()}`,
+      {
+        remedy: 'A sandbox knows one user, the one that runs the server: run it as the owner of its data directory.',
+      },
+    )
+  }
+  await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
+  await Promise.all([
+    writeEtc(join(spec.scratch, 'etc')),
+    mkdir(join(spec.scratch, 'home'), { mode: 0o700 }),
+    mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 }),
+  ])
+}
+
+/** What all sandboxes have in common: starts, limits of the whole, statistics, and the end. */
+export function createSandbox(deps: {
+  spec: SandboxSpec
+  enclosure: Enclosure
+  group: ControlGroup | null
+  graceMs: number
+  clock: Clock
+}): Sandbox {
+  const { spec, enclosure, group, clock } = deps
+  const running = new Set<Running>()
+  const directories = [spec.workTree, join(spec.scratch, 'tmp'), join(spec.scratch, 'home')]
+  let starts = 0
+  let diskFull = false
+  let stopWatching: (() => void) | null = null
+  let over: Promise<void> | null = null
+
+  const endAll = () => {
+    for (const { identity, mark } of running) enclosure.end(identity.pid, mark)
+  }
+
+  const watch = () => {
+    const exceeded = () => {
+      diskFull = true
+      endAll()
+    }
+    stopWatching ??= watchDisk({ clock, directories, limitBytes: spec.limits.diskBytes, exceeded })
+  }
+
+  const forget = (program: Running) => {
+    running.delete(program)
+    if (running.size > 0) return
+    stopWatching?.()
+    stopWatching = null
+  }
+
+  /** A kill for want of memory is only the answer if the program did not get over it. */
+  const verdict = (exit: Exit, killsBefore: number): Exit => {
+    if (diskFull) return { reason: 'limit', limit: 'disk' }
+    const survived = exit.reason === 'exit' && exit.code === 0
+    return !survived && group && group.oomKills() > killsBefore ? { reason: 'limit', limit: 'memory' } : exit
+  }
+
+  const signalAll = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    if (signal === 'SIGKILL') return endAll()
+    for (const { identity, mark } of running) for (const pid of enclosure.members(identity.pid, mark)) send(pid, signal)
+  }
+
+  const end = async () => {
+    const ended = () => Promise.all([...running].map(program => program.ended))
+    if (running.size > 0) {
+      await signalAll('SIGTERM')
+      await within(deps.graceMs, ended(), clock)
+      endAll()
+      await ended()
+    }
+    stopWatching?.()
+    await enclosure.close()
+    await group?.remove()
+    await rm(spec.scratch, { recursive: true, force: true })
+  }
+
+  return {
+    isolation: enclosure.isolation,
+    workDir: enclosure.workDir,
+    relayUrl: enclosure.relayUrl,
+    async start(options: StartOptions) {
+      if (over) throw new SandboxError('failed', `Sandbox ${spec.id} is cleaned up`)
+      const mark = `${spec.id}.${++starts}`
+      const killsBefore = group?.oomKills() ?? 0
+      const command = entering(enclosure.command(options, mark), group)
+      const program = await run(command, {
+        mark,
+        cwd: spec.workTree,
+        stdin: options.stdin,
+        enclosure,
+        verdict: exit => verdict(exit, killsBefore),
+      })
+      running.add(program)
+      void program.ended.then(() => forget(program))
+      watch()
+      return program
+    },
+    async stats(): Promise<SandboxStats> {
+      const diskBytes = await diskUsage(directories)
+      return {
+        ...(group?.usage() ?? usageOf([...running].flatMap(({ identity, mark }) => enclosure.members(identity.pid, mark)))),
+        diskBytes,
+      }
+    },
+    signal: signalAll,
+    cleanup: () => (over ??= end()),
+  }
+}
+
+/** Lets the process enter the control group by itself, first thing: a shell that writes and then becomes the command. */
+function entering(command: Command, group: ControlGroup | null): Command {
+  if (!group) return command
+  const script = `${group.joinFiles.map((_, index) => `echo 0 >"$${index + 1}"`).join(' && ')} && shift ${group.joinFiles.length} && exec "$@"`
+  return { ...command, argv: ['/bin/sh', '-c', script, 'sh', ...group.joinFiles, ...command.argv] }
+}
+
+function usageOf(pids: readonly number[]): Omit<SandboxStats, 'diskBytes'> {
+  const stats = pids.flatMap(pid => readStat(pid) ?? [])
+  return {
+    cpuMs: stats.reduce((sum, stat) => sum + stat.cpuTicks * MS_PER_TICK, 0),
+    memoryBytes: stats.reduce((sum, stat) => sum + stat.residentPages * PAGE_BYTES, 0),
+    processes: stats.length,
+  }
+}
+
+async function within(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
+  let cancel = () => {}
+  await Promise.race([work, new Promise<void>(resolve => (cancel = clock.after(ms, resolve)))])
+  cancel()
+}
