@@ -1,30 +1,121 @@
-import { createGit, type Git } from './git.ts'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { captureWorkTree, unchangedSince } from './capture.ts'
+import { changesBetween, type RawChange } from './diff.ts'
+import { createGit, type Git, type GitOptions } from './git.ts'
+import { recover } from './journal.ts'
+import { refuseLeavingLinks } from './links.ts'
+import { mergeTrees } from './merge.ts'
 import { WorkspaceError } from './port.ts'
-import { findRepository } from './repository.ts'
+import { findRepository, type SourceRepository } from './repository.ts'
+import { createScratch } from './scratch.ts'
+import { hasCommit } from './ship.ts'
+import { inTheWay, stageFiles, writeBack } from './write-back.ts'
 
+/** Paths written (or, in a dry run, that would be), or paths that keep everything from being written. */
 export type ApplyOutcome = { readonly applied: readonly string[] } | { readonly conflicts: readonly string[] }
 
-export async function applyResult(_input: {
-  repositoryPath: string
-  commit: string
-  base: string
-  dryRun?: boolean
-  git?: string
-}): Promise<ApplyOutcome> {
-  throw new WorkspaceError('git_failed', 'Not available yet.')
+export interface ApplyInput {
+  readonly repositoryPath: string
+  /** The delivered result. */
+  readonly commit: string
+  /** The snapshot it was made from. */
+  readonly base: string
+  readonly dryRun?: boolean
+  /** The git program. Default: `git` on PATH. */
+  readonly git?: string
 }
 
-/** Makes a branch of a delivered result. Never moves an existing one. @throws {WorkspaceError} conflict */
-export async function createBranch(input: { repositoryPath: string; name: string; commit: string; git?: string }): Promise<void> {
-  const git: Git = createGit(input.git === undefined ? {} : { command: input.git })
+/**
+ * Merges what a result changes into the work tree as it is now, committed or not. The merge happens aside; files are written only
+ * when all of it is clean, and all of them or none. Index, HEAD and stash stay as they are.
+ * @throws {WorkspaceError}
+ */
+export async function applyResult(input: ApplyInput): Promise<ApplyOutcome> {
+  const git = createGit(input.git === undefined ? {} : { command: input.git })
   const source = await findRepository(git, input.repositoryPath)
-  const options = { trust: 'user', gitDir: source.gitDir, cwd: source.topLevel } as const
-  const valid = await git.run(['check-ref-format', '--branch', input.name], { ...options, exits: [0, 1, 128] })
-  if (valid.exit !== 0 || input.name.startsWith('@{'))
-    throw new WorkspaceError('conflict', `"${input.name}" is not a name git takes for a branch.`)
-  const zeros = '0'.repeat(source.objectFormat === 'sha256' ? 64 : 40)
-  const made = await git.run(['update-ref', `refs/heads/${input.name}`, input.commit, zeros], { ...options, exits: [0, 1, 128] })
-  if (made.exit === 0) return
-  const reason = made.stderr.includes('exists') ? 'a branch of that name exists' : made.stderr.trim()
-  throw new WorkspaceError('conflict', `Failed to make branch ${input.name}: ${reason}.`, { remedy: 'Choose another name.' })
+  await requireCommits(git, source, [input.commit, input.base])
+  return withAside(source, async aside => {
+    await using scratch = await createScratch(aside, {
+      objectFormat: source.objectFormat,
+      alternates: [source.objectsDir],
+      shallow: source.shallow,
+    })
+    const own: GitOptions = { trust: 'none', gitDir: scratch.gitDir }
+    const present = await captureWorkTree({ git }, source, { objectsDir: scratch.objectsDir, indexFile: scratch.file('index') })
+    const merged = await mergeTrees(git, scratch, { base: input.base, ours: present.tree, theirs: input.commit })
+    if ('conflicts' in merged) return merged
+    const changes = await changesBetween(git, own, present.tree, merged.tree)
+    if (changes.some(touchesLink)) await refuseLeavingLinks(git, own, present.tree, merged.tree)
+    const staged = scratch.file('staged')
+    const staging: GitOptions = { ...present.options, indexFile: scratch.file('merged-index') }
+    if (!input.dryRun) await stageFiles(git, staging, merged.tree, changes, staged)
+    const blocked = await inTheWay(source.topLevel, changes)
+    if (blocked.length > 0) return { conflicts: blocked }
+    const applied = changes.map(({ path }) => path)
+    if (input.dryRun || applied.length === 0) return { applied }
+    if (!(await unchangedSince(git, present.options)))
+      throw new WorkspaceError(
+        'conflict',
+        `Files in ${source.topLevel} changed while the result was being merged; nothing was written.`,
+        {
+          remedy: 'Try again.',
+        },
+      )
+    await writeBack({ top: source.topLevel, changes, staged, aside })
+    return { applied }
+  })
+}
+
+const touchesLink = (change: RawChange) => change.oldMode === '120000' || change.newMode === '120000'
+
+async function requireCommits(git: Git, source: SourceRepository, commits: readonly string[]): Promise<void> {
+  for (const commit of commits)
+    if (!/^[0-9a-f]{40,64}$/.test(commit) || !(await hasCommit(git, { trust: 'user', gitDir: source.gitDir }, commit)))
+      throw new WorkspaceError('snapshot_missing', `Commit ${commit} is not in ${source.topLevel}.`, {
+        remedy: 'The result has not been brought here: apply it in the repository the job was started from.',
+      })
+}
+
+/**
+ * A directory inside the git directory: on the file system of the work tree, and never seen by git. There is one at a time; one that a
+ * killed process left behind is used to put the work tree right.
+ */
+async function withAside<T>(source: SourceRepository, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = join(source.gitDir, 'skein-apply')
+  const owner = join(directory, 'pid')
+  try {
+    await mkdir(directory)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    const pid = Number(await readFile(owner, 'utf8').catch(() => '0'))
+    if (pid > 0 && isAlive(pid))
+      throw new WorkspaceError('conflict', `Process ${pid} is applying a result to ${source.topLevel}.`, {
+        cause,
+        remedy: 'Wait for it to end.',
+      })
+    await recover(directory)
+    await rm(directory, { recursive: true, force: true })
+    await mkdir(directory)
+  }
+  let restored = true
+  try {
+    await writeFile(owner, String(process.pid))
+    return await work(directory)
+  } catch (cause) {
+    // What could not be put back is kept for the next time.
+    restored = !(cause instanceof AggregateError)
+    throw cause
+  } finally {
+    if (restored) await rm(directory, { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }

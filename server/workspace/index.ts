@@ -1,4 +1,5 @@
 /** Everything that is git: snapshot, bundle, check-out, result, and bringing it home. */
-export { type ApplyOutcome, applyResult, createBranch } from './apply.ts'
+export { type ApplyInput, type ApplyOutcome, applyResult } from './apply.ts'
+export { createBranch } from './branch.ts'
 export * from './port.ts'
 export { createWorkspace } from './workspace.ts'

@@ -1,14 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
-import { readBlobs } from './blobs.ts'
 import { type Cache, type Caches, resultRef, updateRefs } from './cache.ts'
 import type { Indexes } from './checkout.ts'
 import { diffStat, NO_CHANGES } from './diff.ts'
-import { type Git, GitFailure, type GitOptions, records } from './git.ts'
-import { newlyLeaving } from './paths.ts'
+import { type Git, GitFailure, type GitOptions } from './git.ts'
+import { refuseLeavingLinks } from './links.ts'
 import { type ResultCommit, type Workspace, WorkspaceError } from './port.ts'
-import { type Changes, list, scan, type Warning } from './scan.ts'
+import { type Changes, scan, type Warning } from './scan.ts'
 import { createScratch, type Scratch } from './scratch.ts'
 import { requireCommit } from './ship.ts'
 
@@ -51,9 +50,10 @@ export async function commitResult(deps: ResultDeps, input: ResultInput): Promis
     const changes = await scan(git, tree)
     if (changes.newBytes > input.maxBytes) throw tooLarge(changes, input.maxBytes)
     const encoding = await stage(git, tree, scratch, changes)
-    if (changes.links) await refuseLeavingLinks(git, tree, snapshot.commit)
     const warnings = [...changes.warnings, ...encoding]
-    const commit = await commitIndex(deps, cache, tree, input)
+    const written = await git.text(['write-tree'], tree)
+    if (changes.links) await refuseLeavingLinks(git, cache.git, snapshot.commit, written)
+    const commit = await commitTree(deps, cache, written, input)
     await deps.indexes.forget(input.dir)
     if (commit === null) return { commit, diffStat: NO_CHANGES, warnings }
     return { commit, diffStat: await diffStat(git, cache.git, snapshot.commit, commit), warnings }
@@ -87,16 +87,12 @@ async function stage(git: Git, tree: HostileTree, scratch: Scratch, changes: Cha
   }
 }
 
-async function commitIndex(deps: ResultDeps, cache: Cache, tree: HostileTree, input: ResultInput): Promise<string | null> {
+async function commitTree(deps: ResultDeps, cache: Cache, tree: string, input: ResultInput): Promise<string | null> {
   const { git } = deps
   const { snapshot } = input
-  const [written, before] = await Promise.all([
-    git.text(['write-tree'], tree),
-    git.text(['rev-parse', `${snapshot.commit}^{tree}`], cache.git),
-  ])
-  if (written === before) return null
+  if (tree === (await git.text(['rev-parse', `${snapshot.commit}^{tree}`], cache.git))) return null
   const date = `${Math.floor(deps.clock.now() / 1000)} +0000`
-  const commit = await git.text(['commit-tree', written, '-p', snapshot.commit, '-F', '-'], {
+  const commit = await git.text(['commit-tree', tree, '-p', snapshot.commit, '-F', '-'], {
     ...cache.git,
     env: { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date },
     stdin: commitMessage(input.message, input.trailers),
@@ -110,35 +106,6 @@ export function commitMessage(message: string, trailers: Readonly<Record<string,
   const text = message.replaceAll('\0', '').trim() || 'Result without a title'
   const lines = Object.entries(trailers).map(([name, value]) => `${name}: ${value.replace(/[\0\r\n]+/g, ' ').trim()}`)
   return `${text}\n${lines.length > 0 ? `\n${lines.join('\n')}\n` : ''}`
-}
-
-async function refuseLeavingLinks(git: Git, tree: HostileTree, base: string): Promise<void> {
-  const [before, after] = await Promise.all([
-    git.run(['ls-tree', '-r', '-z', base], tree),
-    git.run(['ls-files', '-s', '-z'], tree),
-  ])
-  const entries = [...linkEntries(records(before.stdout), 2), ...linkEntries(records(after.stdout), 1)]
-  const targets = new Map<string, string>()
-  for await (const { id, bytes } of readBlobs(git, tree, [...new Set(entries.map(entry => entry.id))]))
-    targets.set(id, (targets.get(id) ?? '') + bytes.toString())
-  const linksOf = (parts: Iterable<{ id: string; path: string }>) =>
-    new Map(Array.from(parts, ({ id, path }) => [path, targets.get(id) ?? '']))
-  const leaving = newlyLeaving(linksOf(linkEntries(records(before.stdout), 2)), linksOf(linkEntries(records(after.stdout), 1)))
-  if (leaving.length === 0) return
-  throw new WorkspaceError('unsafe_path', `The result holds symbolic links that lead out of the work tree: ${list(leaving)}.`, {
-    paths: leaving.slice(0, 100),
-    remedy: 'Have the agent use relative links inside the work tree, or copies.',
-  })
-}
-
-/** Symbolic links of `ls-tree` (id is field 2) or `ls-files -s` (field 1): `<mode> ... <id> ...<tab><path>`. */
-function linkEntries(lines: readonly string[], idField: number): { id: string; path: string }[] {
-  return lines
-    .filter(line => line.startsWith('120000 '))
-    .map(line => {
-      const tab = line.indexOf('\t')
-      return { id: line.slice(0, tab).split(' ')[idField] ?? '', path: line.slice(tab + 1) }
-    })
 }
 
 function tooLarge(changes: Changes, maxBytes: number): WorkspaceError {

@@ -1,6 +1,7 @@
 import { chmod, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Git, type GitOptions, records } from './git.ts'
+import { list } from './message.ts'
 import { isDotGit } from './paths.ts'
 import { WorkspaceError } from './port.ts'
 import { filesBelow, walk } from './walk.ts'
@@ -24,7 +25,6 @@ export interface Changes {
 
 const GITLINK = '160000'
 const LINK = '120000'
-const SHOWN = 20
 
 /**
  * Compares a hostile directory with the index of a private repository. Git only lists here: it runs nothing, does not enter nested
@@ -121,13 +121,4 @@ function refuseDotGit(paths: readonly string[]): void {
     paths: unsafe.slice(0, 100),
     remedy: 'Look at what the agent did in the job log; such files are never meant well.',
   })
-}
-
-/** The first few of a list, for a message. */
-export function list(paths: readonly string[]): string {
-  const more = paths.length - SHOWN
-  return `${paths
-    .slice(0, SHOWN)
-    .map(path => JSON.stringify(path))
-    .join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
