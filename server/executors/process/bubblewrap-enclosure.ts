@@ -26,6 +26,7 @@ export function bubblewrapEnclosure(deps: {
   bubblewrap: string
   prlimit: string
   system: readonly Shown[]
+  masked: readonly string[]
   relayFile: string
   joined: boolean
 }): Enclosure {
@@ -64,6 +65,7 @@ export function bubblewrapEnclosure(deps: {
       const options = encodeOptions(
         bubblewrapOptions({
           system: deps.system,
+          masked: deps.masked,
           readOnly,
           scratch: spec.scratch,
           workTree: spec.workTree,

@@ -9,6 +9,8 @@ const SHARED_MEMORY_BYTES = 64 * 2 ** 20
 
 export interface View {
   readonly system: readonly Shown[]
+  /** Files of /proc to hide. */
+  readonly masked: readonly string[]
   /** More host paths, at the same place. */
   readonly readOnly: readonly string[]
   /** Host directory with etc/, home/ and tmp/. */

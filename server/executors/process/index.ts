@@ -9,7 +9,7 @@ import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap } from './probe.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
 import { createSandbox, prepareScratch } from './sandbox.ts'
-import { systemPaths } from './system.ts'
+import { maskedPaths, systemPaths } from './system.ts'
 
 /** What of a logger is used here. */
 interface Log {
@@ -36,7 +36,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const { nodeId, clock, graceMs, relayFile, log } = deps
   const tools = findTools()
   const groups = findControlGroups({ clock })
-  const system = systemPaths()
+  const view = { system: systemPaths(), masked: maskedPaths() }
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
   let found: Promise<ExecutorProbe> | null = null
 
@@ -54,7 +54,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     if (!available || !tools.bubblewrap || !tools.prlimit) {
       throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
     }
-    return bubblewrapEnclosure({ spec, nodeId, bubblewrap: tools.bubblewrap, prlimit: tools.prlimit, system, relayFile, joined })
+    return bubblewrapEnclosure({ spec, nodeId, bubblewrap: tools.bubblewrap, prlimit: tools.prlimit, ...view, relayFile, joined })
   }
 
   return {

@@ -42,6 +42,11 @@ function shown(path: string): Shown {
   return lstatSync(path).isSymbolicLink() ? { path, linkTo: readlinkSync(path) } : { path }
 }
 
+/** What /proc tells of the whole machine and nothing inside needs; Docker hides the same. Shown as empty. */
+export function maskedPaths(): string[] {
+  return ['/proc/keys', '/proc/kcore', '/proc/timer_list', '/proc/sched_debug'].filter(path => existsSync(path))
+}
+
 /** Where this Node.js and its npm live, unless the system already shows them. */
 export function nodePaths(executable = process.execPath): string[] {
   if (executable.startsWith('/usr/')) return []

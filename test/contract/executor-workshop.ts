@@ -1,0 +1,85 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { build } from 'esbuild'
+import type { Executor, Exit, Sandbox, SandboxSpec, StartOptions } from '#server/executors/index.ts'
+import { processExecutor } from '#server/executors/process/index.ts'
+import { systemClock } from '#server/lib/clock.ts'
+import type { Limits } from '#shared/model/index.ts'
+
+/** Enough for anything a test does that is not about limits. */
+export const LIMITS: Limits = {
+  memoryBytes: 2 ** 30,
+  cpuSeconds: 60,
+  processes: 200,
+  fileBytes: 2 ** 28,
+  diskBytes: 2 ** 30,
+  logBytes: 2 ** 20,
+}
+
+export interface Output {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exit: Exit
+}
+
+/** Makes sandboxes in a directory of its own, and takes everything away at the end. */
+export interface Workshop extends AsyncDisposable {
+  readonly executor: Executor
+  readonly directory: string
+  spec(changes?: Partial<SandboxSpec>): Promise<SandboxSpec>
+  sandbox(changes?: Partial<SandboxSpec>): Promise<Sandbox>
+}
+
+export async function openWorkshop(executor: Executor): Promise<Workshop> {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'skein-executor-')))
+  const made: Sandbox[] = []
+  let count = 0
+  const spec = async (changes: Partial<SandboxSpec> = {}): Promise<SandboxSpec> => {
+    const id = `test-${process.pid}-${++count}`
+    const workTree = join(directory, id, 'work')
+    await mkdir(workTree, { recursive: true })
+    const scratch = join(directory, id, 'scratch')
+    return { id, workTree, scratch, readOnly: [], env: {}, limits: LIMITS, gatewaySocket: null, isolation: 'sandbox', ...changes }
+  }
+  return {
+    executor,
+    directory,
+    spec,
+    async sandbox(changes) {
+      const sandbox = await executor.prepare(await spec(changes))
+      made.push(sandbox)
+      return sandbox
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(made.map(sandbox => sandbox.cleanup()))
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Runs one program to its end. */
+export async function runIn(sandbox: Sandbox, argv: readonly string[], options: Partial<StartOptions> = {}): Promise<Output> {
+  const program = await sandbox.start({ argv, stdin: 'none', network: false, ...options })
+  const [stdout, stderr, exit] = await Promise.all([text(program.stdout), text(program.stderr), program.wait()])
+  return { stdout, stderr, exit }
+}
+
+/** The executor as a server has it, with the relay bundled from its source. */
+export async function openProcessExecutor(nodeId = `test-${process.pid}`): Promise<{ executor: Executor; directory: string }> {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'skein-relay-')))
+  const relayFile = join(directory, 'relay.mjs')
+  const entry = new URL('../../server/executors/process/inside/relay.ts', import.meta.url).pathname
+  await build({ entryPoints: [entry], outfile: relayFile, bundle: true, platform: 'node', format: 'esm', target: 'node22' })
+  const log = { warn() {} }
+  return { executor: processExecutor({ nodeId, relayFile, graceMs: 500, clock: systemClock, log }), directory }
+}
+
+/** @returns why sandboxes cannot be made here, for `describe.skipIf`; printed, so that nothing is skipped in silence. */
+export async function whyNoSandbox(executor: Executor): Promise<string | null> {
+  const { available, detail, remedy } = await executor.probe()
+  if (available) return null
+  console.warn(`Skipped: ${detail}. ${remedy ?? ''}`)
+  return detail
+}
