@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmod, link, open, readFile, stat, unlink } from 'node:fs/promises'
 import { newToken } from '#server/lib/ids.ts'
-import type { LocalToken } from './index.ts'
+import type { LocalToken } from './port.ts'
 
 /** What a token may look like: long enough not to be guessed, and nothing a header could not carry. */
 const SHAPE = /^[\x21-\x7e]{32,4096}$/

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import { ApiError } from '#shared/contract/index.ts'
+import type { LogWriter } from './port.ts'
+
+/** Bytes that may wait for the disk before `write` makes its caller wait. */
+const MAX_PENDING_BYTES = 1024 * 1024
+const READ_BYTES = 256 * 1024
+
+export interface WriterOptions {
+  readonly handle: FileHandle
+  /** Size of the file when the writer was made. */
+  readonly size: number
+  readonly maxBytes: number
+  redact(bytes: Uint8Array, end: boolean): Uint8Array
+  /** Told of the new size whenever bytes reached the file. */
+  wrote(size: number): void
+}
+
+/**
+ * Appends to one log. What is given within one turn of the event loop, or while the disk is busy, goes into one write, so that
+ * many small lines cost few system calls.
+ */
+export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOptions): LogWriter {
+  const limit = Math.max(maxBytes, size)
+  let written = size
+  let accepted = size
+  let dropped = 0
+  let full = false
+  let queue: Uint8Array[] = []
+  let writing: Promise<void> | null = null
+  let failure: unknown = null
+
+  /** Takes clean bytes up to the limit, then one line that says so, then counts. */
+  function accept(bytes: Uint8Array): void {
+    const room = full ? 0 : limit - accepted
+    const kept = bytes.subarray(0, Math.max(0, room))
+    if (kept.byteLength > 0) push(kept)
+    if (kept.byteLength === bytes.byteLength) return
+    dropped += bytes.byteLength - kept.byteLength
+    if (full) return
+    full = true
+    push(new TextEncoder().encode(`\n[skein] the log limit of ${maxBytes} bytes is reached; what follows is dropped\n`))
+  }
+
+  function push(bytes: Uint8Array): void {
+    queue.push(bytes)
+    accepted += bytes.byteLength
+    writing ??= drain()
+  }
+
+  async function drain(): Promise<void> {
+    // The rest of this turn's writes join the first.
+    await new Promise(resolve => setImmediate(resolve))
+    try {
+      while (queue.length > 0 && failure === null) {
+        const batch = Buffer.concat(queue)
+        queue = []
+        await writeWhole(batch, written)
+        written += batch.byteLength
+        wrote(written)
+      }
+    } catch (error) {
+      failure = asFailure(error)
+    } finally {
+      writing = null
+    }
+  }
+
+  /** Writes all of it: a full disk may take a part and say so only at the next call. */
+  async function writeWhole(bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, position + done)
+      done += bytesWritten
+    }
+  }
+
+  async function settled(): Promise<void> {
+    while (writing) await writing
+    if (failure !== null) throw failure
+  }
+
+  const writer: LogWriter = {
+    get offset() {
+      return accepted
+    },
+    get dropped() {
+      return dropped
+    },
+    async write(bytes) {
+      if (failure !== null) throw failure
+      // Streams reuse their buffers, and a redactor may hand back the very bytes it was given.
+      const clean = redact(bytes, false)
+      accept(clean.buffer === bytes.buffer ? clean.slice() : clean)
+      if (accepted - written > MAX_PENDING_BYTES) await settled()
+    },
+    async flush() {
+      const rest = redact(new Uint8Array(), true)
+      if (rest.byteLength > 0) accept(rest)
+      await settled()
+      return written
+    },
+    async hash(from, to) {
+      const hash = createHash('sha256')
+      for await (const piece of pieces(handle, from, to)) hash.update(piece)
+      return hash.digest('hex')
+    },
+    async close() {
+      try {
+        await writer.flush()
+      } finally {
+        await handle.close()
+      }
+    },
+  }
+  return writer
+}
+
+/** Reads [from, to) of a file in pieces; ends early where the file does. */
+export async function* pieces(handle: FileHandle, from: number, to: number): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(Math.min(READ_BYTES, Math.max(1, to - from)))
+  for (let offset = from; offset < to; ) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.byteLength, to - offset), offset)
+    if (bytesRead === 0) return
+    offset += bytesRead
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
+function asFailure(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+  return new ApiError('out_of_space', 'The disk is full: the log of this job could not be written.', {
+    cause: error,
+    remedy: 'Free space, or run `skein prune`.',
+  })
+}
