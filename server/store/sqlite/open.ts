@@ -1,0 +1,97 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { StoreError } from '../error.ts'
+import { corrupt, openFailure } from './failure.ts'
+import { MIGRATIONS } from './schema.ts'
+
+/** Pages of the write-ahead log before they are moved into the database: fewer moves of the same hot pages than the default 1000. */
+const CHECKPOINT_PAGES = 4000
+/** The write-ahead log is cut back to this after a large transaction. */
+const WAL_BYTES = 32 * 1024 * 1024
+const CACHE_KIB = 16 * 1024
+
+/**
+ * Opens the database and brings its schema up to date. A file that is damaged, newer, or no database is refused and not touched.
+ * @throws {StoreError}
+ */
+export function openDatabase(file: string, migrations: readonly string[] = MIGRATIONS): DatabaseSync {
+  refuseTruncated(file)
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(file)
+    refuseNewer(db, file, migrations.length)
+    // Only an empty database takes this one: pages that become free can then be given back to the file system.
+    db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
+      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_BYTES}`)
+    migrate(db, migrations)
+    return db
+  } catch (cause) {
+    db?.close()
+    throw openFailure(file, cause)
+  }
+}
+
+const version = (db: DatabaseSync): number => Number(db.prepare('PRAGMA user_version').get()?.user_version)
+
+function refuseNewer(db: DatabaseSync, file: string, known: number): void {
+  const found = version(db)
+  if (found <= known) return
+  throw new StoreError(
+    'newer',
+    `The database ${file} has schema ${found}; this version of Skein knows schemas up to ${known}.`,
+    'Use the newer version that wrote it, or another data directory.',
+  )
+}
+
+/** Takes the steps that are missing, each whole or not at all. */
+function migrate(db: DatabaseSync, migrations: readonly string[]): void {
+  for (const [index, step] of migrations.entries()) {
+    if (index < version(db)) continue
+    db.exec('BEGIN EXCLUSIVE')
+    try {
+      db.exec(step)
+      db.exec(`PRAGMA user_version = ${index + 1}`)
+      db.exec('COMMIT')
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+/**
+ * A database cut short opens without a word and fails at the first page that is missing, perhaps days later. Its header tells
+ * how many pages there should be (sqlite.org/fileformat2.html, 1.3.7 and 1.3.8); with a write-ahead log the file may lag behind.
+ */
+function refuseTruncated(file: string): void {
+  if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
+  const header = Buffer.alloc(100)
+  const descriptor = open(file)
+  try {
+    const { size } = fstatSync(descriptor)
+    if (readSync(descriptor, header, 0, 100, 0) < 100) throw corrupt(file, 'its header is cut off')
+    const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
+    const headerIsCurrent = header.readUInt32BE(24) === header.readUInt32BE(92)
+    const expected = header.readUInt32BE(28) * pageBytes
+    if (headerIsCurrent && size < expected) throw corrupt(file, `it has ${size} of ${expected} bytes`)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function open(file: string): number {
+  try {
+    return openSync(file, 'r')
+  } catch (cause) {
+    throw new StoreError(
+      'read_only',
+      `The database ${file} cannot be read: ${(cause as Error).message}.`,
+      'Check its owner and mode.',
+      {
+        cause,
+      },
+    )
+  }
+}

@@ -1,0 +1,115 @@
+import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState } from '#shared/model/index.ts'
+import type { JobRow, LogRow, ProcessRow, Store } from '../index.ts'
+import { findRepeated } from './admit.ts'
+import { type EventRecord, type JobRecord, SELECT_JOB, toEvent, toJob } from './rows.ts'
+import type { Statements } from './statements.ts'
+
+type Queries = Pick<
+  Store,
+  | 'job'
+  | 'repeated'
+  | 'jobs'
+  | 'inFlight'
+  | 'undelivered'
+  | 'unsealed'
+  | 'processes'
+  | 'overdue'
+  | 'ended'
+  | 'events'
+  | 'allEvents'
+  | 'log'
+>
+
+const ACTIVE_STATES = JOB_STATES.filter(state => !isEnd(state))
+const IN_FLIGHT = ATTEMPT_STATES.map(state => `'${state}'`).join(', ')
+
+/** Newest first in each of some states: every branch walks the index of its state no further than the page is long. */
+function pageSql(states: readonly JobState[]): string {
+  const branches = states.map(
+    state => `SELECT * FROM (SELECT seq FROM job WHERE state = '${state}' AND seq < ?1 ORDER BY seq DESC LIMIT ?2)`,
+  )
+  return `${SELECT_JOB} WHERE j.seq IN (${branches.join(' UNION ALL ')}) ORDER BY j.seq DESC LIMIT ?2`
+}
+
+/** Every question the store answers. Each is served by an index, whatever the number of jobs that have ended. */
+export function createQueries(statements: Statements): Queries {
+  const { get, all } = statements
+  const listed = (filter: { state?: JobState; active?: boolean }): string => {
+    const { state, active } = filter
+    if (state !== undefined && active !== undefined && active === isEnd(state)) return pageSql([])
+    if (state !== undefined) return pageSql([state])
+    if (active === true) return pageSql(ACTIVE_STATES)
+    if (active === false) return pageSql(JOB_STATES.filter(isEnd))
+    return `${SELECT_JOB} WHERE j.seq < ?1 ORDER BY j.seq DESC LIMIT ?2`
+  }
+
+  return {
+    async job(id) {
+      const record = get<JobRecord>(`${SELECT_JOB} WHERE j.id = ?`, id)
+      return record ? toJob(record) : null
+    },
+    repeated: async key => findRepeated(statements, key),
+    async jobs({ before, limit, ...filter }) {
+      const records = all<JobRecord>(listed(filter), before ?? Number.MAX_SAFE_INTEGER, limit + 1)
+      const rows = records.slice(0, limit).map(record => ({ ...toJob(record), seq: record.seq }))
+      return { rows, next: records.length > limit ? (rows.at(-1)?.seq ?? null) : null }
+    },
+    async inFlight(): Promise<JobRow[]> {
+      return all<JobRecord>(`${SELECT_JOB} WHERE j.state IN (${IN_FLIGHT}) ORDER BY j.seq`).map(toJob)
+    },
+    async undelivered() {
+      return all<JobRecord>(`${SELECT_JOB} WHERE j.undelivered = 1 ORDER BY j.seq`).map(toJob)
+    },
+    async unsealed() {
+      const rows = all<{ id: JobId }>('SELECT id FROM job WHERE ended_at IS NOT NULL AND sealed = 0 ORDER BY seq')
+      return rows.map(({ id }) => id)
+    },
+    async processes() {
+      return all<ProcessRow>(
+        `SELECT j.id AS jobId, p.epoch, p.purpose, p.pid, p.start_time AS startTime
+          FROM process p CROSS JOIN job j ON j.seq = p.job ORDER BY p.job, p.epoch`,
+      )
+    },
+    async overdue(now) {
+      const waiting = "state = 'queued' AND started_at IS NULL"
+      const due = all<{ id: JobId }>(`SELECT id FROM job WHERE ${waiting} AND queue_deadline <= ? ORDER BY queue_deadline`, now)
+      const next = get<{ at: number | null }>(
+        `SELECT min(queue_deadline) AS at FROM job WHERE ${waiting} AND queue_deadline > ?`,
+        now,
+      )
+      return { ids: due.map(({ id }) => id), next: next?.at ?? null }
+    },
+    async ended(before, limit) {
+      return all<{ id: JobId; endedAt: number; logBytes: number }>(
+        `SELECT j.id, j.ended_at AS endedAt, coalesce(l.bytes, 0) AS logBytes FROM job j LEFT JOIN log l ON l.job = j.seq
+          WHERE j.ended_at IS NOT NULL AND j.ended_at < ? ORDER BY j.ended_at, j.seq LIMIT ?`,
+        before,
+        limit,
+      )
+    },
+    async events(id, after, limit) {
+      return all<EventRecord>(
+        `SELECT e.seq, j.id, e.n, e.at, e.body FROM job j CROSS JOIN event e ON e.job = j.seq
+          WHERE j.id = ? AND e.n > ? ORDER BY e.n LIMIT ?`,
+        id,
+        after,
+        limit,
+      ).map(toEvent)
+    },
+    async allEvents(after, limit) {
+      return all<EventRecord>(
+        `SELECT e.seq, j.id, e.n, e.at, e.body FROM event e CROSS JOIN job j ON j.seq = e.job
+          WHERE e.seq > ? ORDER BY e.seq LIMIT ?`,
+        after,
+        limit,
+      ).map(toEvent)
+    },
+    async log(id) {
+      const row = get<LogRow>(
+        `SELECT j.id AS jobId, l.bytes, l.sha256, l.sealed_at AS sealedAt FROM job j JOIN log l ON l.job = j.seq WHERE j.id = ?`,
+        id,
+      )
+      return row ?? null
+    },
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The schema, as steps that are only ever added to: `PRAGMA user_version` counts those a database has taken.
+ *
+ * `job` holds what changes while a job lives and stays narrow, because SQLite rewrites a whole row on each update and a claim
+ * walks these pages; what a person asked for (`request`) and what came of it (`outcome`) are written once and lie apart.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE job (
+    seq INTEGER PRIMARY KEY,            -- order of admission
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,        -- times are ms since 1970
+    updated_at INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    queue_deadline INTEGER NOT NULL,
+    cancel_requested INTEGER NOT NULL,
+    undelivered INTEGER NOT NULL,
+    sealed INTEGER NOT NULL,            -- whether its log is final: a row of log
+    last_n INTEGER NOT NULL             -- number of its last event
+  ) STRICT;
+  CREATE INDEX job_by_state ON job (state, seq);
+  CREATE INDEX job_to_claim ON job (priority DESC, seq) WHERE state = 'queued';
+  CREATE INDEX job_to_expire ON job (queue_deadline) WHERE state = 'queued' AND started_at IS NULL;
+  CREATE INDEX job_ended ON job (ended_at, seq) WHERE ended_at IS NOT NULL;
+  CREATE INDEX job_to_seal ON job (seq) WHERE ended_at IS NOT NULL AND sealed = 0;
+  CREATE INDEX job_to_deliver ON job (seq) WHERE undelivered = 1;
+
+  CREATE TABLE request (
+    job INTEGER PRIMARY KEY,
+    title TEXT NOT NULL,
+    spec TEXT NOT NULL,                 -- JSON
+    snapshot TEXT,                      -- JSON
+    retry_of TEXT
+  ) STRICT;
+  CREATE TABLE outcome (
+    job INTEGER PRIMARY KEY,
+    failure TEXT,                       -- JSON
+    result TEXT                         -- JSON
+  ) STRICT;
+
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL                  -- JSON
+  ) STRICT;
+  CREATE UNIQUE INDEX event_of_job ON event (job, n);
+
+  CREATE TABLE idempotency (
+    key TEXT PRIMARY KEY,
+    job INTEGER NOT NULL,
+    body_hash TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_by_age ON idempotency (created_at);
+  CREATE INDEX idempotency_of_job ON idempotency (job);
+
+  CREATE TABLE process (
+    job INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    purpose TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    start_time TEXT NOT NULL,
+    PRIMARY KEY (job, pid, start_time)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE log (
+    job INTEGER PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    sealed_at INTEGER NOT NULL
+  ) STRICT;
+
+  -- The highest numbers ever given, where the rows that held them may be gone: a cursor never means two things.
+  CREATE TABLE floor (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
