@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { captureWorkTree, unchangedSince } from './capture.ts'
 import { changesBetween, type RawChange } from './diff.ts'
 import { createGit, type Git, type GitOptions } from './git.ts'
-import { recover } from './journal.ts'
+import { RestoreFailure, recover } from './journal.ts'
 import { refuseLeavingLinks } from './links.ts'
 import { mergeTrees } from './merge.ts'
 import { WorkspaceError } from './port.ts'
@@ -62,7 +62,9 @@ export async function applyResult(input: ApplyInput): Promise<ApplyOutcome> {
           remedy: 'Try again.',
         },
       )
-    await writeBack({ top: source.topLevel, changes, staged, aside })
+    await writeBack({ top: source.topLevel, changes, staged, aside }).catch(cause => {
+      throw notWritten(source, cause)
+    })
     return { applied }
   })
 }
@@ -98,17 +100,26 @@ async function withAside<T>(source: SourceRepository, work: (directory: string) 
     await rm(directory, { recursive: true, force: true })
     await mkdir(directory)
   }
-  let restored = true
+  let keep = false
   try {
     await writeFile(owner, String(process.pid))
     return await work(directory)
   } catch (cause) {
-    // What could not be put back is kept for the next time.
-    restored = !(cause instanceof AggregateError)
+    keep = cause instanceof WorkspaceError && cause.cause instanceof RestoreFailure
     throw cause
   } finally {
-    if (restored) await rm(directory, { recursive: true, force: true })
+    if (!keep) await rm(directory, { recursive: true, force: true })
   }
+}
+
+function notWritten(source: SourceRepository, cause: unknown): WorkspaceError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  if (!(cause instanceof RestoreFailure))
+    return new WorkspaceError('git_failed', `Failed to write the result to ${source.topLevel}: ${why}. Everything is as it was.`, { cause })
+  return new WorkspaceError('git_failed', `Failed to write the result to ${source.topLevel}, and to put back every file: ${why}.`, {
+    cause,
+    remedy: `The files are in ${join(source.gitDir, 'skein-apply')}; the next apply tries to put them back.`,
+  })
 }
 
 function isAlive(pid: number): boolean {

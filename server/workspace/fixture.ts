@@ -34,6 +34,8 @@ export interface Repo {
   read(path: string): string
   commit(message?: string): string
   file(path: string): string
+  /** Another work tree with the same objects, refs and local configuration. */
+  sibling(): Repo
 }
 
 export function repoAt(path: string): Repo {
@@ -59,6 +61,12 @@ export function repoAt(path: string): Repo {
       repo.git('add', '-A')
       repo.git('commit', '-q', '--allow-empty', '-m', message)
       return repo.git('rev-parse', 'HEAD')
+    },
+    sibling() {
+      const other = join(temporary(), 'sibling')
+      repo.git('worktree', 'add', '-q', '--detach', other)
+      onTestFinished(() => rmSync(join(path, '.git/worktrees'), { recursive: true, force: true }))
+      return repoAt(other)
     },
   }
   return repo
@@ -125,4 +133,19 @@ export function fingerprint(directory: string, except: (path: string) => boolean
   }
   visit('')
   return found
+}
+
+const NOBODY = 65_534
+
+/** Root may read and write everything, so what is about rights is done as somebody else where the tests run as root. */
+export async function asOrdinaryUser<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work()
+  const parent = dirname(directory)
+  execFileSync('chown', ['-hR', `${NOBODY}:${NOBODY}`, parent])
+  process.seteuid?.(NOBODY)
+  try {
+    return await work()
+  } finally {
+    process.seteuid?.(0)
+  }
 }

@@ -20,6 +20,9 @@ export interface Journal {
   removeDirectory(path: string): Promise<void>
 }
 
+/** Some steps could not be undone; the journal and what was put aside are needed to try again. */
+export class RestoreFailure extends AggregateError {}
+
 const STEPS = 'journal'
 const DONE = 'done'
 
@@ -89,7 +92,7 @@ async function undo(steps: readonly Step[]): Promise<void> {
       failures.push(cause)
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, 'Failed to restore every file')
+  if (failures.length > 0) throw new RestoreFailure(failures, failures.map(String).join('; '))
 }
 
 async function move(from: string, to: string): Promise<void> {
