@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process'
+import { access, constants, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { createProbes } from '#server/compose.ts'
+import { resolveConfig } from '#server/config.ts'
+import { type DoctorReport, diagnose } from '#server/doctor.ts'
+import { systemClock } from '#server/lib/clock.ts'
+import { createLog } from '#server/telemetry/index.ts'
+import { runningServer } from '../connect.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { renderDoctor } from '../render/doctor.ts'
+import type { World } from '../world.ts'
+
+const execute = promisify(execFile)
+
+/** Says what was found on this machine; fails when no job could run. */
+export async function doctor(world: World, options: { config?: string; dataDir?: string; json?: boolean }): Promise<ExitCode> {
+  const { env, cwd, out } = world
+  const resolved = resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
+  const running = await runningServer(resolved.config.dataDir)
+  const report: DoctorReport = await diagnose({
+    resolved,
+    env,
+    ...createProbes(resolved.config, env, createLog('silent')),
+    nodeVersion: process.version,
+    git: () =>
+      execute('git', ['--version']).then(
+        ({ stdout }) => stdout.trim(),
+        () => null,
+      ),
+    disk,
+    server: running?.url ?? null,
+    clock: systemClock,
+  })
+  for (const line of options.json ? [JSON.stringify(report)] : renderDoctor(report, out)) await out.line(line)
+  return report.ok ? EXIT.ok : EXIT.failed
+}
+
+/** Looks at the directory, or at the nearest one above it that exists: the first start makes the rest. */
+async function disk(directory: string): Promise<{ freeBytes: number | null; writable: boolean }> {
+  try {
+    const { bavail, bsize } = await statfs(directory)
+    const writable = await access(directory, constants.W_OK | constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    return { freeBytes: bavail * bsize, writable }
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    return missing && dirname(directory) !== directory ? disk(dirname(directory)) : { freeBytes: null, writable: false }
+  }
+}

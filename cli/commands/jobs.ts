@@ -1,0 +1,86 @@
+import { formatDuration } from '#server/lib/units.ts'
+import type { JobState, JobSummary } from '#shared/model/index.ts'
+import { type ConnectionOptions, connect } from '../connect.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { resolveJobId } from '../job-id.ts'
+import { renderJob } from '../render/job.ts'
+import { STATE_LOOKS } from '../render/state.ts'
+import { sanitizeLine } from '../sanitize.ts'
+import { table } from '../table.ts'
+import type { World } from '../world.ts'
+
+export interface ListOptions extends ConnectionOptions {
+  readonly state?: JobState
+  readonly active?: boolean
+  readonly limit: number
+  readonly all?: boolean
+  readonly json?: boolean
+}
+
+const PAGE = 200
+
+/** Lists jobs, newest first. */
+export async function listJobs(world: World, options: ListOptions): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const wanted = options.all ? Number.POSITIVE_INFINITY : options.limit
+  const items: JobSummary[] = []
+  let cursor: string | null = null
+  do {
+    const page: { items: JobSummary[]; nextCursor: string | null } = await client.listJobs({
+      query: {
+        limit: Math.min(PAGE, wanted - items.length),
+        ...(options.state === undefined ? {} : { state: options.state }),
+        ...(options.active ? { active: 'true' } : {}),
+        ...(cursor === null ? {} : { cursor }),
+      },
+    })
+    items.push(...page.items)
+    cursor = page.nextCursor
+  } while (cursor !== null && items.length < wanted)
+
+  if (options.json) {
+    await world.out.line(JSON.stringify({ items, nextCursor: cursor }))
+  } else if (items.length === 0) {
+    await world.err.line(options.active || options.state ? 'No such jobs.' : 'No jobs yet. Start one with `skein run "…"`.')
+  } else {
+    for (const line of renderJobs(items, Date.now(), world.out)) await world.out.line(line)
+    if (cursor !== null) await world.err.line(world.err.paint('dim', 'There are more: --all, or --limit N.'))
+  }
+  return EXIT.ok
+}
+
+/** The list as a table. @param now ms since 1970 */
+export function renderJobs(
+  jobs: readonly JobSummary[],
+  now: number,
+  terminal: Pick<World['out'], 'columns' | 'paint'>,
+): string[] {
+  return table(
+    jobs,
+    [
+      { title: 'ID', value: job => job.id },
+      {
+        title: 'STATE',
+        value: job => `${STATE_LOOKS[job.state][0]} ${job.state}`,
+        paint: (cell, job) => terminal.paint(STATE_LOOKS[job.state][1], cell),
+      },
+      { title: 'AGENT', value: job => sanitizeLine(job.agent) },
+      { title: 'AGE', value: job => formatDuration(now - Date.parse(job.createdAt)), align: 'right' },
+      { title: 'TOOK', value: job => took(job, now), align: 'right' },
+      { title: 'TASK', value: job => sanitizeLine(job.title), elastic: true },
+    ],
+    terminal,
+  )
+}
+
+function took({ startedAt, endedAt }: JobSummary, now: number): string {
+  return startedAt === null ? '' : formatDuration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))
+}
+
+export async function showJob(world: World, given: string, options: ConnectionOptions & { json?: boolean }): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const job = await client.getJob({ params: { id: await resolveJobId(client, given) } })
+  const lines = options.json ? [JSON.stringify(job)] : renderJob(job, world.out.paint)
+  for (const line of lines) await world.out.line(line)
+  return EXIT.ok
+}

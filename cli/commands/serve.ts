@@ -1,0 +1,55 @@
+import { resolveConfig } from '#server/config.ts'
+import { serve as startServer } from '#server/main.ts'
+import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
+import type { World } from '../world.ts'
+
+export interface ServeOptions {
+  readonly config?: string
+  readonly dataDir?: string
+  readonly host?: string
+  readonly port?: string
+  readonly name?: string
+  readonly concurrency?: string
+  readonly logLevel?: string
+  readonly json?: boolean
+}
+
+/**
+ * Runs the orchestrator until a signal; then it stops in bounded time. A second signal ends the process at once: the next start
+ * recovers what was going on, as after a crash.
+ */
+export async function serve(world: World, options: ServeOptions): Promise<ExitCode> {
+  const { config } = resolveConfig({
+    flags: {
+      config: options.config,
+      dataDir: options.dataDir,
+      'api.host': options.host,
+      'api.port': options.port,
+      'node.name': options.name,
+      'node.concurrency': options.concurrency,
+      'log.level': options.logLevel,
+    },
+    env: world.env,
+    cwd: world.cwd,
+  })
+  const asked = Promise.withResolvers<void>()
+  let signals = 0
+  const off = world.onSignal(signal => {
+    signals++
+    if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143)
+    asked.resolve()
+  })
+  try {
+    const server = await startServer({ config, env: world.env }).catch((cause: unknown) => {
+      const remedy =
+        cause instanceof Error && 'remedy' in cause && typeof cause.remedy === 'string' ? { remedy: cause.remedy } : {}
+      throw new CliError(EXIT.failed, cause instanceof Error ? cause.message : String(cause), { cause, ...remedy })
+    })
+    await world.out.line(options.json ? JSON.stringify({ url: server.url, pid: process.pid }) : `Skein is ready at ${server.url}`)
+    await asked.promise
+    await server.close()
+    return EXIT.ok
+  } finally {
+    off()
+  }
+}

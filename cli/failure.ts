@@ -1,0 +1,38 @@
+import { ConfigError } from '#server/config.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import { CliError, EXIT, type ExitCode } from './exit-codes.ts'
+import { sanitizeLine, sanitizeTerminal } from './sanitize.ts'
+import type { World } from './world.ts'
+
+/** Tells what went wrong and what to do, on stderr. @returns the exit code for it. */
+export async function reportFailure({ err, env }: Pick<World, 'err' | 'env'>, error: unknown): Promise<ExitCode> {
+  const [message, remedy, code] = explain(error)
+  if (code === EXIT.pipeClosed) return code
+  await err.line(`${err.paint('red', 'skein:')} ${message}`)
+  if (remedy) await err.line(`  ${sanitizeLine(remedy)}`)
+  if (env.SKEIN_DEBUG) await err.line(sanitizeTerminal(error instanceof Error ? (error.stack ?? '') : ''))
+  return code
+}
+
+function explain(error: unknown): [message: string, remedy: string | undefined, code: ExitCode] {
+  if (error instanceof CliError) return [sanitizeTerminal(error.message), error.remedy, error.exitCode]
+  if (error instanceof ConfigError)
+    return [error.message, '`skein doctor` shows every setting and where it comes from.', EXIT.config]
+  if (error instanceof ApiError) {
+    const issues = (error.extras.issues ?? []).map(({ path, message }) => `\n  ${path || '/'}: ${message}`).join('')
+    return [
+      sanitizeTerminal(error.message + issues),
+      error.extras.remedy,
+      error.code === 'unauthorized' ? EXIT.denied : EXIT.failed,
+    ]
+  }
+  if (error instanceof Error && error.name === 'WorkspaceError') {
+    const { code, remedy } = error as Error & { code?: string; remedy?: string }
+    return [sanitizeTerminal(error.message), remedy, code === 'conflict' ? EXIT.conflict : EXIT.failed]
+  }
+  return [
+    sanitizeTerminal(error instanceof Error ? error.message : String(error)),
+    'Set SKEIN_DEBUG=1 to see where this comes from.',
+    EXIT.internal,
+  ]
+}

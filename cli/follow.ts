@@ -1,0 +1,118 @@
+import type { Job, JobEvent, JobId } from '#shared/model/index.ts'
+import type { Connection } from './connect.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { createLogView } from './log-view.ts'
+import { createPrompt } from './permission-prompt.ts'
+import { renderEvent } from './render/event.ts'
+import { renderJob } from './render/job.ts'
+import { followJob } from './stream.ts'
+import type { World } from './world.ts'
+
+const CANCEL_WINDOW_MS = 3_000
+
+/** Exit code of a job that has ended. */
+export function exitCodeOf(state: Job['state']): ExitCode {
+  return state === 'succeeded' ? EXIT.ok : state === 'cancelled' ? EXIT.cancelled : EXIT.failed
+}
+
+/**
+ * Shows a job until it ends: its log on stdout, what happens on stderr; with `json`, both as JSON lines on stdout.
+ *
+ * The first SIGINT detaches: the job goes on, and for three seconds a second one cancels it and waits for its end.
+ * @returns the exit code
+ */
+export async function watch(
+  world: World,
+  connection: Connection,
+  id: JobId,
+  options: { json: boolean; raw?: boolean },
+): Promise<ExitCode> {
+  const { client } = connection
+  const job = await client.getJob({ params: { id } })
+  const view = createLogView(world, { raw: options.raw === true })
+  const say = async (text: string) => {
+    await view.breakLine()
+    await world.err.line(text)
+  }
+  const json = (value: unknown) => world.out.line(JSON.stringify(value))
+  const prompt = createPrompt({
+    world,
+    say,
+    answer: (requestId, optionId) => client.answerPermission({ params: { id, requestId }, body: { optionId } }),
+  })
+  const stop = new AbortController()
+  const interruption = onInterrupt({ world, stop, say, id, cancel: () => client.cancelJob({ params: { id } }) })
+
+  const showEvent = async (event: JobEvent) => {
+    if (options.json) return json({ type: 'event', event })
+    const text = renderEvent(event.body, job.spec.checks, world.err.paint)
+    if (text !== null) await say(text)
+    prompt.see(event.body)
+  }
+  try {
+    for await (const item of followJob({ ...connection, jobId: id, events: 0, log: 0, signal: stop.signal })) {
+      if (interruption.detaching()) continue
+      switch (item.type) {
+        case 'event':
+          await showEvent(item.event)
+          break
+        case 'log':
+          if (options.json) await json({ type: 'log', offset: item.offset, base64: Buffer.from(item.bytes).toString('base64') })
+          else await view.show(item.bytes)
+          break
+        case 'lost':
+          await say(world.err.paint('yellow', `  lost the server (${item.reason}); trying again`))
+          break
+        case 'back':
+          await say(world.err.paint('dim', '  the server is back'))
+          break
+      }
+    }
+    if (stop.signal.aborted) return EXIT.detached
+    await view.end()
+    const ended = await client.getJob({ params: { id } })
+    if (options.json) await json({ type: 'job', job: ended })
+    else for (const line of renderJob(ended, world.err.paint)) await world.err.line(line)
+    return exitCodeOf(ended.state)
+  } finally {
+    interruption.close()
+    prompt.close()
+  }
+}
+
+/** Detach on the first signal, cancel on the second; see `watch`. */
+function onInterrupt(input: {
+  world: World
+  stop: AbortController
+  say: (text: string) => Promise<void>
+  id: JobId
+  cancel: () => Promise<unknown>
+}): { detaching(): boolean; close(): void } {
+  const { world, stop, say, id, cancel } = input
+  let signals = 0
+  let leaving: NodeJS.Timeout | undefined
+  const off = world.onSignal(signal => {
+    signals++
+    // What may fail here fails because the terminal or the server is gone, and then there is nobody to tell.
+    const ignore = () => {}
+    if (signal === 'SIGTERM' || signals > 2) return stop.abort()
+    if (signals === 1) {
+      leaving = setTimeout(() => stop.abort(), CANCEL_WINDOW_MS)
+      void say(`\nDetached; the job goes on. Come back with \`skein logs -f ${id}\`. Press Ctrl-C again now to cancel it.`).catch(
+        ignore,
+      )
+    } else {
+      clearTimeout(leaving)
+      leaving = undefined
+      void say('Cancelling; waiting for it to end.').catch(ignore)
+      void cancel().catch(() => stop.abort())
+    }
+  })
+  return {
+    detaching: () => leaving !== undefined,
+    close: () => {
+      clearTimeout(leaving)
+      off()
+    },
+  }
+}

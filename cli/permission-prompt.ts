@@ -1,0 +1,66 @@
+import { createInterface, type Interface } from 'node:readline'
+import type { EventBody } from '#shared/model/index.ts'
+import { sanitizeLine, sanitizeTerminal } from './sanitize.ts'
+import type { World } from './world.ts'
+
+type Request = Extract<EventBody, { type: 'permission.requested' }>
+
+/** Asks the person at the keyboard what an agent wants to know. */
+export interface Prompt {
+  /** Takes notice of an event: asks for a request, and forgets one that was answered elsewhere. */
+  see(body: EventBody): void
+  close(): void
+}
+
+interface PromptDeps {
+  readonly world: Pick<World, 'keyboard' | 'err'>
+  readonly say: (text: string) => Promise<void>
+  readonly answer: (requestId: string, optionId: string) => Promise<unknown>
+}
+
+/** The first number or, for the hurried, the first letter of an option. @returns null when it fits none. */
+export function chooseOption(options: Request['options'], typed: string): Request['options'][number] | null {
+  const text = typed.trim().toLowerCase()
+  if (/^\d+$/.test(text)) return options[Number(text) - 1] ?? null
+  if (/^y(es)?$/.test(text)) return options.find(({ kind }) => kind === 'allow_once') ?? null
+  if (/^no?$/.test(text)) return options.find(({ kind }) => kind === 'reject_once') ?? null
+  return options.find(({ id }) => id.toLowerCase() === text) ?? null
+}
+
+export function createPrompt({ world, say, answer }: PromptDeps): Prompt {
+  const waiting = new Map<string, Request>()
+  let lines: Interface | null = null
+
+  const question = (request: Request): string => {
+    const options = request.options.map(({ name }, index) => `    ${index + 1}  ${sanitizeLine(name)}`)
+    const detail = sanitizeTerminal(request.detail)
+      .trim()
+      .split('\n')
+      .map(line => `    ${line}`)
+    return [...detail, ...options, world.err.paint('bold', '  Type a number, or y or n:')].join('\n')
+  }
+  const told = (text: string) => void say(text).catch(() => {})
+
+  const onLine = (typed: string) => {
+    const [request] = waiting.values()
+    if (!request || typed.trim() === '') return
+    const option = chooseOption(request.options, typed)
+    if (!option) return told(`  "${sanitizeLine(typed)}" is none of the answers.`)
+    waiting.delete(request.requestId)
+    answer(request.requestId, option.id).catch((error: unknown) =>
+      told(`  ${error instanceof Error ? error.message : String(error)}`),
+    )
+  }
+
+  return {
+    see(body) {
+      if (body.type === 'permission.answered') waiting.delete(body.requestId)
+      if (body.type !== 'permission.requested' || !world.keyboard) return
+      waiting.set(body.requestId, body)
+      // Not a terminal for readline: the keyboard stays in line mode, so that Ctrl-C is still a signal.
+      lines ??= createInterface({ input: world.keyboard, terminal: false }).on('line', onLine)
+      told(question(body))
+    },
+    close: () => lines?.close(),
+  }
+}

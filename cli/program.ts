@@ -1,0 +1,182 @@
+import { Argument, Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
+import { VERSION } from '#server/lib/version.ts'
+import type { JobState } from '#shared/model/index.ts'
+import { EXIT, EXIT_CODES_HELP, type ExitCode } from './exit-codes.ts'
+import type { World } from './world.ts'
+
+const STATES: readonly JobState[] = ['queued', 'placing', 'preparing', 'running', 'checking', 'succeeded', 'failed', 'cancelled']
+
+/** Takes a whole number within bounds. */
+const whole =
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!/^-?\d+$/.test(text) || value < least || value > most)
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
+    return value
+  }
+const collect = (value: string, before: string[]): string[] => [...before, value]
+const many = (flags: string, description: string): Option => new Option(flags, description).argParser(collect).default([], 'none')
+
+/** Options of every command that talks to a server. */
+function remote(command: Command): Command {
+  return command
+    .option('--json', 'print JSON: one document, or one line each where it follows')
+    .option('--url <url>', 'address of the server (or SKEIN_URL)')
+    .option('--token <token>', 'its token (better by SKEIN_TOKEN: other users can read arguments)')
+    .option('--data-dir <directory>', 'where a server of this machine keeps its data (or SKEIN_DATA_DIR)')
+    .option('--config <file>', 'settings file (or SKEIN_CONFIG)')
+}
+
+/**
+ * Every command with its options. The code behind a command is loaded when it runs, so that `--help` and `--version` are quick.
+ * @param argv what stood after `--`, which is the program of `run`
+ * @param done called with the exit code of the command
+ */
+export function createProgram(world: World, argv: readonly string[], done: (code: ExitCode) => void): Command {
+  const program = new Command('skein')
+    .description('make -j for coding agents, over your own machines')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .showHelpAfterError('(see --help)')
+    .showSuggestionAfterError()
+    .addHelpText('after', `\n${EXIT_CODES_HELP}`)
+    .exitOverride()
+    .configureOutput({
+      getOutHelpWidth: () => Math.min(world.out.columns, 110),
+      getErrHelpWidth: () => Math.min(world.err.columns, 110),
+    })
+  const command = (name: string, description: string): Command => program.command(name).description(description)
+
+  command('serve', 'run the orchestrator')
+    .option('--port <port>', 'port to listen on; 0 takes any free one (or API_PORT; default 8080)')
+    .option('--host <address>', 'address to listen on (or SKEIN_HOST; default 127.0.0.1)')
+    .option('--data-dir <directory>', 'where jobs, logs and the token are kept (or SKEIN_DATA_DIR)')
+    .option('--config <file>', 'settings file (or SKEIN_CONFIG)')
+    .option('--name <name>', 'name of this node (or SKEIN_NODE_NAME; default: the host name)')
+    .option('--concurrency <attempts>', 'attempts at once (or SKEIN_CONCURRENCY; default: the number of cores)')
+    .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (or SKEIN_LOG_LEVEL)')
+    .option('--json', 'print one JSON object when ready')
+    .action(async options => done(await (await import('./commands/serve.ts')).serve(world, options)))
+
+  remote(command('run', 'run a job and follow it to its end'))
+    .usage('[options] TASK\n       skein run [options] [TASK] -- PROGRAM [ARGUMENTS…]')
+    .addArgument(new Argument('[task]', 'what to do, in words'))
+    .option('-a, --agent <id>', 'agent to run; default: the first usable one (see `skein agents`)')
+    .option('-m, --model <name>', 'model for the agent (see `skein models`)')
+    .addOption(many('-c, --check <script>', 'shell script that must exit 0 on the result; may be repeated'))
+    .addOption(many('--setup <script>', 'shell script to run first in every fresh sandbox; may be repeated'))
+    .option('--changes', 'start from HEAD and uncommitted changes (the default at a terminal)')
+    .option('--head', 'start from HEAD alone (the default where CI is set or output is no terminal)')
+    .option('--repo <path>', 'repository to work on (default: the one you are in)')
+    .option('--no-repo', 'work in an empty directory')
+    .option('--no-sandbox', 'run with the rights of the server; recorded in the result')
+    .addOption(
+      many('--allow <host>', 'host the sandbox may reach, such as registry.npmjs.org or *.example.org:443; may be repeated'),
+    )
+    .addOption(new Option('--permissions <policy>', 'what an agent that asks is told').choices(['allow', 'ask', 'deny']))
+    .addOption(new Option('--priority <n>', 'higher runs first, -100 to 100').argParser(whole(-100, 100)))
+    .option('--timeout <duration>', 'longest run of the agent, such as 30m')
+    .option('--memory <bytes>', 'memory of the sandbox, such as 4G')
+    .addOption(many('--env <name=value>', 'environment variable inside; may be repeated'))
+    .addOption(many('--label <name=value>', 'label of the job; may be repeated'))
+    .option('-d, --detach', 'print the id of the job and go')
+    .option('--apply', 'apply the result to the work tree when the job succeeded')
+    .option('--raw', 'pass the log on as it is, escape sequences and all')
+    .addHelpText(
+      'after',
+      `\nCtrl-C detaches and says how to come back; a second one within 3 seconds cancels the job.\n\n${EXIT_CODES_HELP}`,
+    )
+    .action(async (task: string | undefined, options) =>
+      done(await (await import('./commands/run.ts')).run(world, task, argv, options)),
+    )
+
+  remote(command('logs', 'show the log of a job'))
+    .argument('<id>', 'job id, or three or more characters from either end of one')
+    .option('-f, --follow', 'go on to the end of the job')
+    .addOption(new Option('--offset <byte>', 'byte to start at').argParser(whole(0)).default(0))
+    .option('--raw', 'pass the log on as it is, escape sequences and all')
+    .action(async (id: string, options) => done(await (await import('./commands/logs.ts')).logs(world, id, options)))
+
+  const jobs = remote(command('jobs', 'list jobs, newest first'))
+    .addOption(new Option('--state <state>', 'only jobs in this state').choices(STATES))
+    .option('--active', 'only jobs that have not ended')
+    .addOption(new Option('-n, --limit <n>', 'how many').argParser(whole(1)).default(20))
+    .option('--all', 'all of them')
+    .action(async options => done(await (await import('./commands/jobs.ts')).listJobs(world, options)))
+  remote(jobs.command('show').description('show one job'))
+    .argument('<id>')
+    .action(async (id: string, _, show: Command) =>
+      done(await (await import('./commands/jobs.ts')).showJob(world, id, show.optsWithGlobals())),
+    )
+
+  remote(command('diff', 'show what a job changed'))
+    .argument('<id>')
+    .option('--stat', 'only files and counts')
+    .action(async (id: string, options) => done(await (await import('./commands/diff.ts')).diff(world, id, options)))
+
+  remote(command('apply', 'merge the result of a job into your work tree, all of it or nothing'))
+    .argument('<id>')
+    .option('-b, --branch <name>', 'make a branch of it instead; the work tree stays as it is')
+    .option('--dry-run', 'only say what would change')
+    .option('--repo <path>', 'repository to apply it to (default: the one the job was started from)')
+    .action(async (id: string, options) => done(await (await import('./commands/apply.ts')).apply(world, id, options)))
+
+  remote(command('cancel', 'ask jobs to end'))
+    .argument('<id...>')
+    .action(async (ids: string[], options) => done(await (await import('./commands/control.ts')).cancel(world, ids, options)))
+
+  remote(command('retry', 'run a job that has ended again, from the same snapshot'))
+    .argument('<id>')
+    .option('-f, --follow', 'follow the new job to its end')
+    .option('--raw', 'pass the log on as it is, escape sequences and all')
+    .action(async (id: string, options) => done(await (await import('./commands/control.ts')).retry(world, id, options)))
+
+  remote(command('answer', 'answer a permission request of an agent'))
+    .argument('<id>')
+    .argument('<request>', 'id of the request (see `skein events`)')
+    .argument('<option>', 'id of the chosen option')
+    .action(async (id: string, request: string, option: string, options) =>
+      done(await (await import('./commands/control.ts')).answer(world, id, request, option, options)),
+    )
+
+  remote(command('events', 'list the events of a job'))
+    .argument('<id>')
+    .option('-f, --follow', 'go on to the end of the job')
+    .action(async (id: string, options) => done(await (await import('./commands/logs.ts')).events(world, id, options)))
+
+  remote(command('agents', 'list the agents of the server')).action(async options =>
+    done(await (await import('./commands/node.ts')).agents(world, options)),
+  )
+  remote(command('models', 'list the models the server can reach')).action(async options =>
+    done(await (await import('./commands/node.ts')).models(world, options)),
+  )
+  remote(command('prune', 'remove ended jobs by age and size'))
+    .option('--older-than <duration>', 'only jobs that ended longer ago, such as 7d (default: the setting storage.keepEndedMs)')
+    .option('--keep <bytes>', 'keep the newest up to so much, such as 5G')
+    .option('--dry-run', 'only say what would be removed')
+    .action(async options => done(await (await import('./commands/node.ts')).prune(world, options)))
+  remote(command('token', 'say where the token of this machine’s server is'))
+    .option('--show', 'print the token itself')
+    .action(async options => done(await (await import('./commands/node.ts')).token(world, options)))
+
+  command('doctor', 'say what was found here, where each setting came from, and what to mend')
+    .option('--json', 'print one JSON document')
+    .option('--data-dir <directory>', 'as for serve')
+    .option('--config <file>', 'as for serve')
+    .action(async options => done(await (await import('./commands/doctor.ts')).doctor(world, options)))
+
+  command('completion', 'print a completion script for a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      await world.out.write((await import('./commands/completion.ts')).completion(shell, program))
+      done(EXIT.ok)
+    })
+  return program
+}
+
+/** Commander ends help, the version and wrong usage by throwing. */
+export function usageExit(error: CommanderError): ExitCode {
+  return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+}

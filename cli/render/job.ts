@@ -1,0 +1,93 @@
+import { formatDuration } from '#server/lib/units.ts'
+import { type Check, isEnd, type Job, type Result } from '#shared/model/index.ts'
+import { sanitizeLine } from '../sanitize.ts'
+import type { Paint } from '../terminal.ts'
+import { renderCommand } from './command.ts'
+import { renderChanges, renderTotals } from './diff-stat.ts'
+import { renderState } from './state.ts'
+
+const LABEL_COLUMNS = 10
+const VERDICTS: Record<Check['verdict'], string> = {
+  fixed: 'red before, green after',
+  vacuous: 'green before too, so it proves little',
+  red: 'red before and after',
+  broken: 'green before, red after',
+}
+
+/** Label and lines; the label stands before the first. */
+type Section = readonly [label: string, lines: readonly string[]]
+
+/** All there is to say about a job that a person acts on. */
+export function renderJob(job: Job, paint: Paint): string[] {
+  const sections: Section[] = [
+    ...failure(job),
+    ['agent', [agentLine(job)]],
+    ...(job.result ? outcome(job.result, paint) : []),
+    ...(job.retryOf ? [['retry of', [job.retryOf]] as const] : []),
+    ...nextSteps(job),
+  ]
+  const lines = sections.flatMap(([label, values]) =>
+    values.map((value, index) => `  ${paint('dim', (index === 0 ? label : '').padEnd(LABEL_COLUMNS))}${value}`),
+  )
+  return [`${renderState(job.state, paint)}${took(job)}  ${paint('bold', job.id)}  ${sanitizeLine(job.title)}`, ...lines]
+}
+
+function took({ startedAt, endedAt }: Job): string {
+  return startedAt && endedAt ? ` in ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}` : ''
+}
+
+function failure({ failure: why }: Job): Section[] {
+  if (!why) return []
+  return [['why', [sanitizeLine(why.detail)]], ...(why.remedy ? [['try', [sanitizeLine(why.remedy)]] as const] : [])]
+}
+
+function agentLine({ spec, result }: Job): string {
+  const agent = result ? [result.agent.id, result.agent.version].filter(Boolean).join(' ') : spec.agent
+  const model = result?.model ?? spec.model
+  return sanitizeLine(model ? `${agent}, model ${model}` : agent)
+}
+
+function outcome(result: Result, paint: Paint): Section[] {
+  const { usage } = result
+  return [
+    [
+      'sandbox',
+      [
+        result.isolation === 'none'
+          ? paint('yellow', 'none: it ran with the rights of the server')
+          : `${result.executor} (${result.isolation})`,
+      ],
+    ],
+    ['checks', result.checks.map(check => renderVerdict(check, paint))],
+    ['changes', [renderTotals(result.diffStat, paint), ...renderChanges(result.diffStat, paint).map(line => `  ${line}`)]],
+    ...(usage.requests > 0 ? [['tokens', [`${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out`]] as const] : []),
+    ['warnings', result.warnings.map(({ detail }) => paint('yellow', sanitizeLine(detail)))],
+    ...(result.commit
+      ? [['commit', [result.ref ? `${result.commit.slice(0, 12)}  ${result.ref}` : result.commit.slice(0, 12)]] as const]
+      : []),
+  ]
+}
+
+const count = (amount: number): string => amount.toLocaleString('en-US')
+
+function renderVerdict({ argv, verdict, result }: Check, paint: Paint): string {
+  const good = result.exitCode === 0
+  const mark = good ? paint('green', '✓') : paint('red', '✗')
+  return `${mark} ${renderCommand(argv)}  ${paint(verdict === 'vacuous' ? 'yellow' : 'dim', VERDICTS[verdict])}`
+}
+
+function nextSteps({ id, state, result }: Job): Section[] {
+  if (!isEnd(state)) return [['watch', [`skein logs -f ${id}`]]]
+  if (state === 'succeeded' && result?.commit) {
+    return [
+      ['review', [`skein diff ${id}`]],
+      ['apply', [`skein apply ${id}`]],
+    ]
+  }
+  return state === 'succeeded'
+    ? []
+    : [
+        ['log', [`skein logs ${id}`]],
+        ['again', [`skein retry ${id}`]],
+      ]
+}
