@@ -1,12 +1,12 @@
 import type { JobRow } from '../index.ts'
 import { type Batch, recordEvents } from './batch.ts'
-import { type JobRecord, SELECT_JOB, toJob } from './rows.ts'
+import { type JobRecord, selectJob, toJob } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** Moves the next queued jobs to `placing`: one look into the index of claimable jobs, as long as `limit` and no longer. */
 export function claim(statements: Statements, batch: Batch, limit: number, at: number): JobRow[] {
   const records = statements.all<JobRecord>(
-    `${SELECT_JOB} WHERE j.state = 'queued' ORDER BY j.priority DESC, j.seq LIMIT ?`,
+    `${selectJob('job_to_claim')} WHERE j.state = 'queued' ORDER BY j.priority DESC, j.seq LIMIT ?`,
     limit,
   )
   return records.map(record => {

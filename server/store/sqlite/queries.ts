@@ -1,7 +1,7 @@
 import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState } from '#shared/model/index.ts'
 import type { JobRow, LogRow, ProcessRow, Store } from '../index.ts'
 import { findRepeated } from './admit.ts'
-import { type EventRecord, type JobRecord, SELECT_JOB, toEvent, toJob } from './rows.ts'
+import { type EventRecord, type JobRecord, selectJob, toEvent, toJob } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 type Queries = Pick<
@@ -28,7 +28,7 @@ function pageSql(states: readonly JobState[]): string {
   const branches = states.map(
     state => `SELECT * FROM (SELECT seq FROM job WHERE state = '${state}' AND seq < ?1 ORDER BY seq DESC LIMIT ?2)`,
   )
-  return `${SELECT_JOB} WHERE j.seq IN (${branches.join(' UNION ALL ')}) ORDER BY j.seq DESC LIMIT ?2`
+  return `${selectJob()} WHERE j.seq IN (${branches.join(' UNION ALL ')}) ORDER BY j.seq DESC LIMIT ?2`
 }
 
 /** Every question the store answers. Each is served by an index, whatever the number of jobs that have ended. */
@@ -40,12 +40,12 @@ export function createQueries(statements: Statements): Queries {
     if (state !== undefined) return pageSql([state])
     if (active === true) return pageSql(ACTIVE_STATES)
     if (active === false) return pageSql(JOB_STATES.filter(isEnd))
-    return `${SELECT_JOB} WHERE j.seq < ?1 ORDER BY j.seq DESC LIMIT ?2`
+    return `${selectJob()} WHERE j.seq < ?1 ORDER BY j.seq DESC LIMIT ?2`
   }
 
   return {
     async job(id) {
-      const record = get<JobRecord>(`${SELECT_JOB} WHERE j.id = ?`, id)
+      const record = get<JobRecord>(`${selectJob()} WHERE j.id = ?`, id)
       return record ? toJob(record) : null
     },
     repeated: async key => findRepeated(statements, key),
@@ -55,13 +55,15 @@ export function createQueries(statements: Statements): Queries {
       return { rows, next: records.length > limit ? (rows.at(-1)?.seq ?? null) : null }
     },
     async inFlight(): Promise<JobRow[]> {
-      return all<JobRecord>(`${SELECT_JOB} WHERE j.state IN (${IN_FLIGHT}) ORDER BY j.seq`).map(toJob)
+      return all<JobRecord>(`${selectJob()} WHERE j.state IN (${IN_FLIGHT}) ORDER BY j.seq`).map(toJob)
     },
     async undelivered() {
-      return all<JobRecord>(`${SELECT_JOB} WHERE j.undelivered = 1 ORDER BY j.seq`).map(toJob)
+      return all<JobRecord>(`${selectJob('job_to_deliver')} WHERE j.undelivered = 1 ORDER BY j.seq`).map(toJob)
     },
     async unsealed() {
-      const rows = all<{ id: JobId }>('SELECT id FROM job WHERE ended_at IS NOT NULL AND sealed = 0 ORDER BY seq')
+      const rows = all<{ id: JobId }>(
+        'SELECT id FROM job INDEXED BY job_to_seal WHERE ended_at IS NOT NULL AND sealed = 0 ORDER BY seq',
+      )
       return rows.map(({ id }) => id)
     },
     async processes() {
@@ -71,17 +73,14 @@ export function createQueries(statements: Statements): Queries {
       )
     },
     async overdue(now) {
-      const waiting = "state = 'queued' AND started_at IS NULL"
-      const due = all<{ id: JobId }>(`SELECT id FROM job WHERE ${waiting} AND queue_deadline <= ? ORDER BY queue_deadline`, now)
-      const next = get<{ at: number | null }>(
-        `SELECT min(queue_deadline) AS at FROM job WHERE ${waiting} AND queue_deadline > ?`,
-        now,
-      )
+      const waiting = "job INDEXED BY job_to_expire WHERE state = 'queued' AND started_at IS NULL"
+      const due = all<{ id: JobId }>(`SELECT id FROM ${waiting} AND queue_deadline <= ? ORDER BY queue_deadline`, now)
+      const next = get<{ at: number | null }>(`SELECT min(queue_deadline) AS at FROM ${waiting} AND queue_deadline > ?`, now)
       return { ids: due.map(({ id }) => id), next: next?.at ?? null }
     },
     async ended(before, limit) {
       return all<{ id: JobId; endedAt: number; logBytes: number }>(
-        `SELECT j.id, j.ended_at AS endedAt, coalesce(l.bytes, 0) AS logBytes FROM job j LEFT JOIN log l ON l.job = j.seq
+        `SELECT j.id, j.ended_at AS endedAt, coalesce(l.bytes, 0) AS logBytes FROM job j INDEXED BY job_ended LEFT JOIN log l ON l.job = j.seq
           WHERE j.ended_at IS NOT NULL AND j.ended_at < ? ORDER BY j.ended_at, j.seq LIMIT ?`,
         before,
         limit,

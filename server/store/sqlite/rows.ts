@@ -24,10 +24,14 @@ export interface JobRecord {
   readonly result: string | null
 }
 
-/** Reads whole jobs; a condition on `j` follows. */
-export const SELECT_JOB = `SELECT j.seq, j.id, j.state, j.epoch, j.priority, j.created_at, j.updated_at, j.started_at, j.ended_at,
-  j.queue_deadline, j.cancel_requested, j.undelivered, j.last_n, r.title, r.spec, r.snapshot, r.retry_of, o.failure, o.result
-  FROM job j CROSS JOIN request r ON r.job = j.seq LEFT JOIN outcome o ON o.job = j.seq`
+/**
+ * Reads whole jobs; a condition on `j` follows. Partial indexes are named, because the planner cannot know that few jobs are in
+ * them and would rather sort all jobs of a state.
+ */
+export const selectJob = (index?: 'job_to_claim' | 'job_to_deliver'): string =>
+  `SELECT j.seq, j.id, j.state, j.epoch, j.priority, j.created_at, j.updated_at, j.started_at, j.ended_at, j.queue_deadline,
+  j.cancel_requested, j.undelivered, j.last_n, r.title, r.spec, r.snapshot, r.retry_of, o.failure, o.result
+  FROM job j ${index ? `INDEXED BY ${index}` : ''} CROSS JOIN request r ON r.job = j.seq LEFT JOIN outcome o ON o.job = j.seq`
 
 /** What this store wrote is trusted to be what it was. */
 const parse = <T>(json: string | null): T | null => (json === null ? null : (JSON.parse(json) as T))

@@ -1,0 +1,28 @@
+/** What a side is given to work with. */
+export interface SideContext {
+  /** An empty directory of its own, on the disk that is measured; removed afterwards. */
+  readonly directory: string
+  /** Undone in reverse order when the side has answered. */
+  defer(undo: () => void | Promise<void>): void
+}
+
+/** Measures one thing once, in a process of its own, and answers with one figure in the bench's unit. */
+export type Side = (context: SideContext) => Promise<number>
+
+/** A ratio of two things measured in turns: `a` is the product, `b` what it is held against. */
+export interface Bench {
+  /** What `npm run bench <name>` calls it. */
+  readonly name: string
+  readonly a: { readonly what: string; readonly run: Side }
+  readonly b: { readonly what: string; readonly run: Side }
+  /** Side `a` with a slowdown put round the product from outside. The harness must see the ratio move, or it measures nothing. */
+  readonly planted: { readonly what: string; readonly run: Side }
+  readonly unit: string
+  /** What the ratio a/b must hold, and so whether higher or lower figures are better. */
+  readonly bar: { readonly atLeast: number } | { readonly atMost: number }
+  /** What else a reader should know to trust or repeat the figure. */
+  readonly note?: string
+}
+
+/** A file `<name>.bench.ts` exports one of these, or several, as its default. */
+export const defineBench = (...benches: readonly Bench[]): readonly Bench[] => benches

@@ -1,0 +1,88 @@
+// npm run bench [-- --plant] [name…]: measures benches (all, or the named ones) and writes docs/benchmarks.md.
+// BENCH_PAIRS sets the number of pairs (default 10); with fewer than 10, for a quick look, nothing is written.
+import { globSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { Bench } from './bench.ts'
+import { measurePairs, runSide, type SideName } from './pairs.ts'
+import { type BenchResult, describeMachine, isNoticed, record, verdict } from './report.ts'
+import { type Estimate, estimateMedian } from './statistics.ts'
+
+const ENOUGH_PAIRS = 10
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { plant: { type: 'boolean', default: false } },
+})
+const pairs = Number(process.env.BENCH_PAIRS ?? ENOUGH_PAIRS)
+const say = (text: string) => process.stderr.write(text)
+
+async function load(): Promise<{ file: string; bench: Bench }[]> {
+  const found: { file: string; bench: Bench }[] = []
+  const directory = fileURLToPath(new URL('.', import.meta.url))
+  for (const file of globSync(`${directory}*.bench.ts`).sort()) {
+    const { default: benches } = (await import(pathToFileURL(file).href)) as { default: readonly Bench[] }
+    for (const bench of benches) found.push({ file, bench })
+  }
+  return found
+}
+
+async function estimate(
+  { file, bench }: { file: string; bench: Bench },
+  side: SideName,
+): Promise<{ ratio: Estimate; a: number; b: number }> {
+  const measured = await measurePairs(
+    pairs,
+    () => runSide(file, bench.name, side),
+    () => runSide(file, bench.name, 'b'),
+    ({ a, b }) => say(` ${(a / b).toPrecision(3)}`),
+  )
+  say('\n')
+  return {
+    ratio: estimateMedian(measured.map(({ a, b }) => a / b)),
+    a: estimateMedian(measured.map(({ a }) => a)).median,
+    b: estimateMedian(measured.map(({ b }) => b)).median,
+  }
+}
+
+async function measure(one: { file: string; bench: Bench }): Promise<BenchResult> {
+  const { name, a, b, unit, bar, note, planted } = one.bench
+  say(`${name}: ${a.what} / ${b.what}\n  ratios`)
+  const { ratio, ...figures } = await estimate(one, 'a')
+  let noticed: BenchResult['planted'] = null
+  if (values.plant) {
+    say(`  with ${planted.what}:`)
+    const slowed = await estimate(one, 'planted')
+    noticed = { what: planted.what, without: ratio, ratio: slowed.ratio, noticed: isNoticed(bar, ratio, slowed.ratio) }
+    say(`  planted slowdown ${noticed.noticed ? 'noticed' : 'NOT noticed'}: ${slowed.ratio.median.toPrecision(3)}\n`)
+  }
+  const result = {
+    name,
+    a: a.what,
+    b: b.what,
+    unit,
+    bar,
+    note: note ?? null,
+    ratio,
+    figures,
+    planted: noticed,
+    machine: describeMachine(),
+    at: new Date().toISOString(),
+  }
+  say(`  ${ratio.median.toPrecision(3)} (${ratio.low.toPrecision(3)} to ${ratio.high.toPrecision(3)}): ${verdict(result)}\n`)
+  return result
+}
+
+const known = await load()
+const unknown = positionals.filter(name => !known.some(({ bench }) => bench.name === name))
+if (unknown.length > 0) {
+  say(`There is no bench ${unknown.join(', ')}. There are: ${known.map(({ bench }) => bench.name).join(', ')}\n`)
+  process.exit(2)
+}
+for (const one of known) {
+  if (positionals.length > 0 && !positionals.includes(one.bench.name)) continue
+  const result = await measure(one)
+  // After each, so that an interrupted run keeps what it has.
+  if (pairs >= ENOUGH_PAIRS) record([result])
+}
+if (pairs < ENOUGH_PAIRS) say(`Fewer than ${ENOUGH_PAIRS} pairs: docs/benchmarks.md was left as it is.\n`)
