@@ -69,25 +69,18 @@ async function bytes(
     await started.return()
     return reply(c, 200, null, headers)
   }
-  return reply(
-    c,
-    200,
-    byteStream(started, cause => cut(c, cause, deps)),
-    headers,
-  )
+  const stream = byteStream(started, cause => cut(c, cause, deps))
+  return reply(c, 200, stream, headers)
 }
 
 /** Only what describes the body is passed on: cookies, rate limits and ids of a provider are this node's business. */
 function passThrough(c: Exchange, response: Response, deps: AnswerDeps): Response {
   const headers = { 'content-type': response.headers.get('content-type') ?? 'application/json' }
   if (!response.body) return reply(c, response.status, null, headers)
-  const chunks = response.body[Symbol.asyncIterator]()
-  return reply(
-    c,
-    response.status,
-    byteStream(chunks, cause => cut(c, cause, deps)),
-    headers,
-  )
+  // By its reader, because an iterator of the stream would only end once its next piece has come.
+  const reader = response.body.getReader()
+  const stream = byteStream({ next: () => reader.read(), return: () => reader.cancel() }, cause => cut(c, cause, deps))
+  return reply(c, response.status, stream, headers)
 }
 
 /** The status is long sent, so a broken connection is the only way left to say that the body is not whole. */

@@ -3,7 +3,7 @@ import * as z from 'zod'
 
 type JsonSchema = {
   $ref?: string
-  type?: string
+  type?: string | string[]
   const?: unknown
   enum?: unknown[]
   anyOf?: JsonSchema[]
@@ -46,7 +46,8 @@ function fromJsonSchema(schema: JsonSchema, defs: Record<string, JsonSchema>): A
   if (schema.enum) return fc.constantFrom(...schema.enum)
   const forms = schema.anyOf ?? schema.oneOf
   if (forms) return fc.oneof(...forms.map(inner))
-  switch (schema.type) {
+  if (Array.isArray(schema.type)) return fc.oneof(...schema.type.map(type => inner({ ...schema, type })))
+  switch (schema.type ?? 'any') {
     case 'string':
       return text(schema)
     case 'integer':

@@ -43,7 +43,7 @@ const argumentsOf = (operation: Operation): Arguments => ({
 /** One request as a stranger's program would make it, without the typed client. */
 function send(
   operation: Operation,
-  change: { method?: string; query?: string; headers?: Record<string, string>; body?: BodyInit } = {},
+  change: { method?: string; query?: string; headers?: Record<string, string>; body?: string | Uint8Array | ReadableStream } = {},
 ) {
   const { params, body } = argumentsOf(operation)
   const path = operation.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(params?.[name] ?? ''))
