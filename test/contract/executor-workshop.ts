@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { build } from 'esbuild'
 import type { Executor, Exit, Sandbox, SandboxSpec, StartOptions } from '#server/executors/index.ts'
-import { processExecutor } from '#server/executors/process/index.ts'
+import { type ProcessExecutorDeps, processExecutor } from '#server/executors/process/index.ts'
 import { systemClock } from '#server/lib/clock.ts'
 import type { Limits } from '#shared/model/index.ts'
 
@@ -67,13 +67,18 @@ export async function runIn(sandbox: Sandbox, argv: readonly string[], options: 
 }
 
 /** The executor as a server has it, with the relay bundled from its source. */
-export async function openProcessExecutor(nodeId = `test-${process.pid}`): Promise<{ executor: Executor; directory: string }> {
+export async function openProcessExecutor(
+  changes: Partial<ProcessExecutorDeps> = {},
+): Promise<{ executor: Executor; directory: string }> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'skein-relay-')))
   const relayFile = join(directory, 'relay.mjs')
   const entry = new URL('../../server/executors/process/inside/relay.ts', import.meta.url).pathname
   await build({ entryPoints: [entry], outfile: relayFile, bundle: true, platform: 'node', format: 'esm', target: 'node22' })
   const log = { warn() {} }
-  return { executor: processExecutor({ nodeId, relayFile, graceMs: 500, clock: systemClock, log }), directory }
+  return {
+    executor: processExecutor({ nodeId: `test-${process.pid}`, relayFile, graceMs: 500, clock: systemClock, log, ...changes }),
+    directory,
+  }
 }
 
 /** @returns why sandboxes cannot be made here, for `describe.skipIf`; printed, so that nothing is skipped in silence. */

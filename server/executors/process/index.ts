@@ -4,7 +4,7 @@ import { kill } from '#server/lib/process-identity.ts'
 import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
 import { bubblewrapEnclosure } from './bubblewrap-enclosure.ts'
 import type { Enclosure } from './enclosure.ts'
-import { findControlGroups } from './limits/control-group.ts'
+import { type ControlGroups, findControlGroups } from './limits/control-group.ts'
 import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap } from './probe.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
@@ -26,6 +26,8 @@ export interface ProcessExecutorDeps {
   readonly clock: Clock
   readonly log: Log
   readonly platform?: NodeJS.Platform
+  /** null: do without. Looked for when not given. */
+  readonly groups?: ControlGroups | null
 }
 
 /** A sandbox id becomes a directory name of a control group, and part of an environment string. */
@@ -35,7 +37,7 @@ const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const { nodeId, clock, graceMs, relayFile, log } = deps
   const tools = findTools()
-  const groups = findControlGroups({ clock })
+  const groups = deps.groups === undefined ? findControlGroups({ clock }) : deps.groups
   const view = { system: systemPaths(), masked: maskedPaths() }
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
   let found: Promise<ExecutorProbe> | null = null

@@ -4,6 +4,8 @@ import type { Limits } from '#shared/model/index.ts'
 /** How long past its processor time a program that ignores SIGXCPU may go on before the kernel ends it. */
 const CPU_GRACE_S = 5
 const OPEN_FILES = 65_536
+/** Writable memory that an idle Node.js 24 has mapped and mostly not touched is 560 MiB; RLIMIT_DATA counts it. */
+const UNTOUCHED_BYTES = 640 * 2 ** 20
 
 export interface Enforced {
   /** Whether a control group holds memory and processes together, so that no per-process limit must stand in. */
@@ -21,7 +23,7 @@ export function limitCommand(prlimit: string, limits: Limits, enforced: Enforced
     cpu: [limits.cpuSeconds, limits.cpuSeconds + CPU_GRACE_S],
     fsize: limits.fileBytes,
     nofile: OPEN_FILES,
-    ...(enforced.group ? {} : { nproc: limits.processes, data: limits.memoryBytes }),
+    ...(enforced.group ? {} : { nproc: limits.processes, data: limits.memoryBytes + UNTOUCHED_BYTES }),
   } satisfies Partial<Record<keyof HardLimits, number | number[]>>
   const pairs = Object.entries(options).map(([name, wish]) => {
     const [soft = 0, most = soft] = [wish].flat()
