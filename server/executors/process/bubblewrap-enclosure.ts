@@ -4,7 +4,6 @@ import { SandboxError, type SandboxSpec } from '../index.ts'
 import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
 import type { Enclosure } from './enclosure.ts'
 import { environment, proxyEnvironment } from './environment.ts'
-import { limitCommand } from './limits/rlimits.ts'
 import { childrenOf, descendants, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from './process-table.ts'
 import { programExists } from './program-path.ts'
 import { send } from './running.ts'
@@ -24,11 +23,11 @@ export function bubblewrapEnclosure(deps: {
   spec: SandboxSpec
   nodeId: string
   bubblewrap: string
-  prlimit: string
+  /** A command to put before the program that sets its limits; it runs inside. */
+  limits: readonly string[]
   system: readonly Shown[]
   masked: readonly string[]
   relayFile: string
-  joined: boolean
 }): Enclosure {
   const { spec } = deps
   const node = nodePaths()
@@ -38,7 +37,6 @@ export function bubblewrapEnclosure(deps: {
   const relayUrl = spec.gatewaySocket === null ? null : `http://127.0.0.1:${RELAY_PORT}`
   const base = { ...environment({ path, home: HOME, tmp: '/tmp' }), ...spec.env, [SANDBOX_MARK]: spec.id }
   const filter = writeFilter(spec.scratch)
-  const limits = limitCommand(deps.prlimit, spec.limits, { group: deps.joined })
   const places = [
     { inside: workDir, host: spec.workTree },
     { inside: HOME, host: join(spec.scratch, 'home') },
@@ -79,7 +77,7 @@ export function bubblewrapEnclosure(deps: {
         : []
       const filtered = filter ? ['--seccomp', '4'] : []
       return {
-        argv: [deps.bubblewrap, '--args', '3', ...filtered, '--', ...limits, ...relay, ...argv],
+        argv: [deps.bubblewrap, '--args', '3', ...filtered, '--', ...deps.limits, ...relay, ...argv],
         env: { [NODE_MARK]: deps.nodeId, [SANDBOX_MARK]: spec.id, [PROCESS_MARK]: mark },
         inputs: filter ? [options, filter] : [options],
       }

@@ -24,6 +24,6 @@ export interface Enclosure {
   /** Ends everything of one start at once. */
   end(started: number, mark: string): void
   /** After a program is over: ends what it left behind. */
-  sweep(mark: string): void
+  sweep(started: number, mark: string): void
   close(): Promise<void>
 }

@@ -5,8 +5,9 @@ import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, 
 import { bubblewrapEnclosure } from './bubblewrap-enclosure.ts'
 import type { Enclosure } from './enclosure.ts'
 import { type ControlGroups, findControlGroups } from './limits/control-group.ts'
+import { limitCommand, shellLimitCommand } from './limits/rlimits.ts'
 import { plainEnclosure } from './plain-enclosure.ts'
-import { findTools, probeBubblewrap } from './probe.ts'
+import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
 import { createSandbox, prepareScratch } from './sandbox.ts'
 import { maskedPaths, systemPaths } from './system.ts'
@@ -36,6 +37,7 @@ const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 /** Sandboxes out of the operating system's own parts: bubblewrap on Linux, seatbelt on macOS; or none, when so asked. */
 export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const { nodeId, clock, graceMs, relayFile, log } = deps
+  const platform = deps.platform ?? process.platform
   const tools = findTools()
   const groups = deps.groups === undefined ? findControlGroups({ clock }) : deps.groups
   const view = { system: systemPaths(), masked: maskedPaths() }
@@ -44,19 +46,20 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
 
   /** A yes stays true; after a no, somebody may have installed what was missing. */
   const probe = async () => {
-    found ??= probeBubblewrap(tools, groups?.version ?? null)
+    found ??= platform === 'darwin' ? probeSeatbelt() : probeBubblewrap(tools, groups?.version ?? null)
     const result = await found
     if (!result.available) found = null
     return result
   }
 
   const enclose = async (spec: SandboxSpec, joined: boolean): Promise<Enclosure> => {
-    if (spec.isolation === 'none') return plainEnclosure({ spec, nodeId, joined, prlimit: tools.prlimit })
+    const { bubblewrap, prlimit } = tools
+    const limits = prlimit ? limitCommand(prlimit, spec.limits, { group: joined }) : shellLimitCommand(spec.limits)
+    if (spec.isolation === 'none') return plainEnclosure({ spec, nodeId, limits, platform })
     const { available, detail, remedy } = await probe()
-    if (!available || !tools.bubblewrap || !tools.prlimit) {
-      throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
-    }
-    return bubblewrapEnclosure({ spec, nodeId, bubblewrap: tools.bubblewrap, prlimit: tools.prlimit, ...view, relayFile, joined })
+    if (!available) throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
+    if (bubblewrap) return bubblewrapEnclosure({ spec, nodeId, bubblewrap, limits, ...view, relayFile })
+    return plainEnclosure({ spec, nodeId, limits, platform })
   }
 
   return {
@@ -81,7 +84,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     async reap(recorded: readonly ProcessIdentity[]) {
       const killed = recorded.filter(identity => kill(identity, 'SIGKILL')).length
       const marked = killMarked({ [NODE_MARK]: nodeId, [SANDBOX_MARK]: null })
-      groups?.removeLeftovers(groupPrefix)
+      await groups?.removeLeftovers(groupPrefix)
       if (killed + marked > 0) log.warn({ processes: killed + marked }, 'Ended what an earlier run of this node left behind')
       return killed + marked
     },

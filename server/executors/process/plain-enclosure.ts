@@ -3,35 +3,53 @@ import { SandboxError, type SandboxSpec } from '../index.ts'
 import type { Enclosure } from './enclosure.ts'
 import { environment, proxyEnvironment } from './environment.ts'
 import { forward } from './inside/forward.ts'
-import { limitCommand } from './limits/rlimits.ts'
 import { killMarked, markedProcesses, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from './process-table.ts'
 import { programExists } from './program-path.ts'
+import { send } from './running.ts'
+import { seatbeltProfile } from './seatbelt.ts'
 import { nodePaths, SYSTEM_PATH } from './system.ts'
 
 /**
- * No isolation: an ordinary process of this user, on the host's own paths, told apart by marks in its environment. Whatever
- * keeps the marks is found and ended, daemons too; a hostile program can drop them, and so it can do anything else here.
+ * An ordinary process of this user, on the host's own paths, told apart by marks in its environment: what `--no-sandbox` asks
+ * for, and, held to a profile, what macOS has for a sandbox. Whatever keeps the marks is found and ended, daemons too; a
+ * hostile program can drop them, and without a profile it can do anything else as well.
  *
- * @param prlimit path of prlimit(1); null where there is none, and no limit but that of a control group.
+ * @param limits a command to put before the program that sets its limits.
  */
 export async function plainEnclosure(deps: {
   spec: SandboxSpec
   nodeId: string
-  joined: boolean
-  prlimit: string | null
+  limits: readonly string[]
+  platform: NodeJS.Platform
 }): Promise<Enclosure> {
-  const { spec, nodeId } = deps
+  const { spec, nodeId, platform } = deps
   const path = [...nodePaths().slice(0, 1), process.env.PATH ?? SYSTEM_PATH].join(':')
   const places = { path, home: join(spec.scratch, 'home'), tmp: join(spec.scratch, 'tmp') }
   const base = { ...environment(places), ...spec.env, [NODE_MARK]: nodeId, [SANDBOX_MARK]: spec.id }
-  const limits = deps.prlimit ? limitCommand(deps.prlimit, spec.limits, { group: deps.joined }) : []
   const relay = spec.gatewaySocket === null ? null : await forward({ host: '127.0.0.1', port: 0, socket: spec.gatewaySocket })
   relay?.unref()
   const address = relay?.address()
-  const relayUrl = typeof address === 'object' && address ? `http://127.0.0.1:${address.port}` : null
+  const relayPort = typeof address === 'object' && address ? address.port : null
+  const relayUrl = relayPort === null ? null : `http://127.0.0.1:${relayPort}`
+  const profiled = spec.isolation === 'sandbox'
+
+  const profile = (network: boolean) => {
+    const writable = [spec.workTree, spec.scratch]
+    const text = seatbeltProfile({
+      writable,
+      readOnly: [...nodePaths(), ...spec.readOnly],
+      relayPort: network ? relayPort : null,
+    })
+    return ['/usr/bin/sandbox-exec', '-p', text]
+  }
+  const end = (started: number, mark: string) => {
+    // Where there is no /proc to read marks from, the process group is the best there is.
+    if (platform !== 'linux') send(-started, 'SIGKILL')
+    killMarked({ [PROCESS_MARK]: mark })
+  }
 
   return {
-    isolation: 'none',
+    isolation: profiled ? 'process' : 'none',
     workDir: spec.workTree,
     relayUrl,
     command({ argv, env, network }, mark) {
@@ -41,15 +59,18 @@ export async function plainEnclosure(deps: {
       if (!programExists(name, { path: all.PATH ?? path, workDir: spec.workTree, places: [] })) {
         throw new SandboxError('not_found', `There is no program ${JSON.stringify(name)} on this machine`)
       }
-      return { argv: [...limits, ...argv], env: all, inputs: [] }
+      return { argv: [...deps.limits, ...(profiled ? profile(network) : []), ...argv], env: all, inputs: [] }
     },
     program: started => started,
-    members: (_started, mark) => markedProcesses({ [PROCESS_MARK]: mark }).map(identity => identity.pid),
-    end: (_started, mark) => void killMarked({ [PROCESS_MARK]: mark }),
-    sweep: mark => void killMarked({ [PROCESS_MARK]: mark }),
-    close: async () => {
+    members: (started, mark) =>
+      [started, ...markedProcesses({ [PROCESS_MARK]: mark }).map(identity => identity.pid)].filter(unique),
+    end,
+    sweep: end,
+    async close() {
       killMarked({ [NODE_MARK]: nodeId, [SANDBOX_MARK]: spec.id })
       relay?.close()
     },
   }
 }
+
+const unique = (pid: number, index: number, pids: readonly number[]) => pids.indexOf(pid) === index

@@ -60,6 +60,30 @@ export async function probeBubblewrap(tools: Tools, groups: 'v1' | 'v2' | null):
   return { available: true, isolation: 'process', version, detail: `bubblewrap ${version}, ${filter}, ${limits}`, remedy: null }
 }
 
+/** macOS carries sandbox-exec itself; deprecated for years and used by the system's own services. */
+export async function probeSeatbelt(): Promise<ExecutorProbe> {
+  const file = '/usr/bin/sandbox-exec'
+  const failure = await execute(file, ['-p', '(version 1)(allow default)', '/usr/bin/true'], { timeout: TRY_TIMEOUT_MS }).then(
+    () => null,
+    (error: Error) => error.message,
+  )
+  return failure === null
+    ? {
+        available: true,
+        isolation: 'process',
+        version: null,
+        detail: 'sandbox-exec; limits by ulimit for each process',
+        remedy: null,
+      }
+    : {
+        available: false,
+        isolation: 'none',
+        version: null,
+        detail: `sandbox-exec cannot make a sandbox: ${failure}`,
+        remedy: 'It is part of macOS; a process that is in a sandbox itself cannot use it.',
+      }
+}
+
 /** @returns what bubblewrap said, or null when it worked. */
 async function tryBubblewrap(bubblewrap: string): Promise<string | null> {
   const options = [

@@ -27,7 +27,7 @@ export async function run(
   const pid = child.pid ?? 0
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const over = new Promise<Exit>(resolve => {
-    child.once('exit', () => enclosure.sweep(mark))
+    child.once('exit', () => enclosure.sweep(pid, mark))
     child.once('close', (code, signal) => resolve(options.verdict(exitOf(code, signal))))
   })
   return {

@@ -23,8 +23,8 @@ export interface ControlGroup {
 export interface ControlGroups {
   readonly version: 'v1' | 'v2'
   create(name: string, limits: Limits): ControlGroup
-  /** Removes empty groups whose name starts with `prefix`. */
-  removeLeftovers(prefix: string): void
+  /** Removes groups of an earlier run, by how their names start, once what was in them is gone. */
+  removeLeftovers(prefix: string): Promise<void>
 }
 
 /** A mounted hierarchy: where our group is in it, and what our groups are made under. */
@@ -135,6 +135,7 @@ function groupsIn(kind: {
   oomKills(first: string): number
   clock: Clock
 }): ControlGroups {
+  const living = new Set<string>()
   return {
     version: kind.version,
     create(name, limits) {
@@ -150,24 +151,34 @@ function groupsIn(kind: {
         for (const group of groups) tryRemove(group)
         throw cause
       }
+      living.add(name)
       return {
         joinFiles: groups.map(group => join(group, kind.joinFile)),
         oomKills: () => kind.oomKills(first),
         usage: () => kind.usage(groups),
         members: () => (readText(join(first, 'cgroup.procs')) ?? '').split('\n').filter(Boolean).map(Number),
         async remove() {
-          for (let tries = 0; tries < REMOVE_TRIES; tries++) {
-            if (groups.map(tryRemove).every(Boolean)) return
-            await new Promise<void>(resolve => kind.clock.after(REMOVE_PAUSE_MS, resolve))
-          }
+          living.delete(name)
+          await removeAll(groups, kind.clock)
         },
       }
     },
-    removeLeftovers(prefix) {
-      for (const { base } of kind.hierarchies) {
-        for (const name of readdirSync(base)) if (name.startsWith(prefix)) tryRemove(join(base, name))
-      }
+    async removeLeftovers(prefix) {
+      const left = kind.hierarchies.flatMap(({ base }) =>
+        readdirSync(base)
+          .filter(name => name.startsWith(prefix) && !living.has(name))
+          .map(name => join(base, name)),
+      )
+      await removeAll(left, kind.clock)
     },
+  }
+}
+
+/** A process that was killed takes a moment to be gone from its group. */
+async function removeAll(groups: readonly string[], clock: Clock): Promise<void> {
+  for (let tries = 0; tries < REMOVE_TRIES; tries++) {
+    if (groups.map(tryRemove).every(Boolean)) return
+    await new Promise<void>(resolve => clock.after(REMOVE_PAUSE_MS, resolve))
   }
 }
 

@@ -33,6 +33,12 @@ export function limitCommand(prlimit: string, limits: Limits, enforced: Enforced
   return [prlimit, ...pairs, '--']
 }
 
+/** The same for machines without prlimit(1): what every shell's `ulimit` knows. POSIX counts a file's size in blocks of 512 bytes. */
+export function shellLimitCommand(limits: Limits): string[] {
+  const script = `ulimit -c 0; ulimit -t ${limits.cpuSeconds}; ulimit -f ${Math.ceil(limits.fileBytes / 512)}; exec "$@"`
+  return ['/bin/sh', '-c', script, 'sh']
+}
+
 /** What this process may ask for; infinity where there is no limit. Only root can raise one. */
 export type HardLimits = Readonly<Record<'core' | 'cpu' | 'fsize' | 'nofile' | 'nproc' | 'data', number>>
 
