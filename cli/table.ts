@@ -1,5 +1,5 @@
 import type { Terminal } from './terminal.ts'
-import { displayWidth } from './width.ts'
+import { displayWidth, truncate } from './width.ts'
 
 export interface Column<Row> {
   readonly title: string
