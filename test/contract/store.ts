@@ -1,0 +1,383 @@
+import { describe, expect, test } from 'vitest'
+import type { Change, NewJob, Store } from '#server/store/index.ts'
+import { type EventBody, JobSpec, type JobState } from '#shared/model/index.ts'
+
+const spec = JobSpec.parse({ agent: 'command', argv: ['true'] })
+export const AT = Date.UTC(2026, 0, 2)
+
+/** A queued job as `jobs/` makes it, with a few fields of the test's own. */
+export function newJob(id: string, fields: Partial<NewJob['job']> = {}, idempotency: NewJob['idempotency'] = null): NewJob {
+  const job: NewJob['job'] = {
+    id: id.padStart(14, '0'),
+    state: 'queued',
+    epoch: 0,
+    title: `job ${id}`,
+    priority: 0,
+    spec,
+    snapshot: null,
+    createdAt: AT,
+    updatedAt: AT,
+    startedAt: null,
+    endedAt: null,
+    queueDeadline: AT + 1000,
+    cancelRequested: false,
+    retryOf: null,
+    failure: null,
+    result: null,
+    undelivered: false,
+    ...fields,
+  }
+  const { title, priority, snapshot, retryOf } = job
+  return { job, idempotency, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }
+}
+
+/** The change that moves a job through some states, with its events. */
+export function moves(job: { id: string; state: JobState; epoch: number }, ...states: JobState[]): Change {
+  const { id, state, epoch } = job
+  const chain = [state, ...states]
+  const events = states.map((to, index): EventBody => ({ type: 'job.state', from: chain[index] ?? to, to, epoch, failure: null }))
+  return { id, guard: { state, epoch }, patch: { state: chain.at(-1) ?? state }, events, at: AT + 5 }
+}
+
+const TO_THE_END: JobState[] = ['preparing', 'running', 'checking', 'succeeded']
+const note = (detail: string): EventBody => ({ type: 'warning', code: 'note', detail })
+const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id.replace(/^0+/, ''))
+
+/** Admits a job and claims it. */
+async function claimed(store: Store, id: string, fields: Partial<NewJob['job']> = {}) {
+  await store.admit(newJob(id, fields))
+  const [job] = await store.claim(1, AT)
+  if (job?.id !== id.padStart(14, '0')) throw new Error(`claimed ${job?.id} instead of ${id}`)
+  return job
+}
+
+/** What every store promises. `open` gives an empty one that the caller need not close. */
+export function storeContract(name: string, open: () => Promise<Store>): void {
+  describe(`${name} keeps the promises of a store`, () => {
+    describe('admission', () => {
+      test('a job is found again as it was given, with its first event', async () => {
+        const store = await open()
+        const snapshot = { commit: 'c', base: null, dirty: true, repositoryId: 'r', branch: 'main' }
+        const given = newJob('a', { snapshot, priority: 7, retryOf: '00000000000000', title: 'ü "quoted" \u0000' })
+        expect(await store.admit(given)).toEqual({ outcome: 'accepted', id: given.job.id, state: 'queued' })
+        expect(await store.job(given.job.id)).toEqual(given.job)
+        expect(await store.events(given.job.id, 0, 10)).toEqual([
+          { seq: 1, jobId: given.job.id, n: 1, at: new Date(AT).toISOString(), body: given.events[0] },
+        ])
+        expect(await store.job('zzzzzzzzzzzzzz')).toBeNull()
+      })
+
+      test('one idempotency key is one job, also for two requests of the same moment', async () => {
+        const store = await open()
+        const same = { key: 'k', bodyHash: 'h' }
+        const outcomes = await Promise.all([
+          store.admit(newJob('a', {}, same)),
+          store.admit(newJob('b', {}, same)),
+          store.admit(newJob('c', {}, { key: 'k', bodyHash: 'other' })),
+        ])
+        expect(outcomes.map(({ outcome }) => outcome)).toEqual(['accepted', 'repeated', 'conflict'])
+        expect(outcomes[1]).toMatchObject({ id: newJob('a').job.id })
+        expect(await store.admit(newJob('d', {}, same))).toMatchObject({ outcome: 'repeated', state: 'queued' })
+        expect(await store.repeated('k')).toEqual({ id: newJob('a').job.id, state: 'queued', bodyHash: 'h' })
+        expect(await store.repeated('unused')).toBeNull()
+        expect((await store.jobs({ before: null, limit: 10 })).rows).toHaveLength(1)
+      })
+
+      test('a forgotten key may be used again', async () => {
+        const store = await open()
+        await store.admit(newJob('a', {}, { key: 'k', bodyHash: 'h' }))
+        expect(await store.forgetIdempotency(AT)).toBe(0)
+        expect(await store.forgetIdempotency(AT + 1)).toBe(1)
+        expect(await store.admit(newJob('b', {}, { key: 'k', bodyHash: 'x' }))).toMatchObject({ outcome: 'accepted' })
+      })
+
+      test('an admission that cannot be stored fails alone', async () => {
+        const store = await open()
+        const outcomes = await Promise.allSettled(['a', 'b', 'b', 'c'].map(id => store.admit(newJob(id))))
+        expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+        expect((await store.allEvents(0, 10)).map(({ seq, n }) => [seq, n])).toEqual([
+          [1, 1],
+          [2, 1],
+          [3, 1],
+        ])
+      })
+    })
+
+    describe('claiming', () => {
+      test('takes the highest priority first and the oldest of a priority', async () => {
+        const store = await open()
+        for (const [id, priority] of Object.entries({ a: 0, b: 5, c: -1, d: 5, e: 0 })) {
+          await store.admit(newJob(id, { priority }))
+        }
+        expect(ids(await store.claim(3, AT))).toEqual(['b', 'd', 'a'])
+        expect(ids(await store.claim(9, AT))).toEqual(['e', 'c'])
+        expect(await store.claim(9, AT)).toEqual([])
+      })
+
+      test('moves to placing under the next epoch, says so, and keeps the first start', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        expect(job).toMatchObject({ state: 'placing', epoch: 1, startedAt: AT, updatedAt: AT })
+        expect(await store.job(job.id)).toEqual(job)
+        await store.change(moves(job, 'queued'))
+        const [again] = await store.claim(1, AT + 50)
+        expect(again).toMatchObject({ epoch: 2, startedAt: AT, updatedAt: AT + 50 })
+        const bodies = (await store.events(job.id, 1, 10)).map(({ body }) => body)
+        expect(bodies).toMatchObject([
+          { from: 'queued', to: 'placing', epoch: 1 },
+          { from: 'placing', to: 'queued', epoch: 1 },
+          { from: 'queued', to: 'placing', epoch: 2 },
+        ])
+      })
+
+      test('two claims of the same moment never take one job twice', async () => {
+        const store = await open()
+        for (const id of ['a', 'b', 'c']) await store.admit(newJob(id))
+        const [first = [], second = []] = await Promise.all([store.claim(2, AT), store.claim(2, AT)])
+        expect(ids([...first, ...second])).toEqual(['a', 'b', 'c'])
+      })
+    })
+
+    describe('guarded changes', () => {
+      test('apply whole where the guard holds', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        const failure = { code: 'internal', detail: 'why' } as const
+        const change: Change = {
+          ...moves(job, 'failed'),
+          patch: { state: 'failed', failure, cancelRequested: true, undelivered: true, endedAt: AT + 9 },
+        }
+        expect(await store.change(change)).toBe(true)
+        const after = { ...job, state: 'failed', failure, cancelRequested: true, undelivered: true, endedAt: AT + 9 }
+        expect(await store.job(job.id)).toEqual({ ...after, updatedAt: AT + 5 })
+      })
+
+      test.each([
+        ['state', { state: 'running', epoch: 1 }],
+        ['epoch', { state: 'placing', epoch: 2 }],
+      ] as const)('write nothing where the %s is another', async (_, guard) => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        const identity = { jobId: job.id, epoch: 1, purpose: 'agent', pid: 7, startTime: 'b:1' }
+        const change = {
+          id: job.id,
+          guard,
+          patch: { cancelRequested: true },
+          events: [note('no')],
+          at: AT + 5,
+          process: identity,
+        }
+        expect(await store.change(change)).toBe(false)
+        expect(await store.job(job.id)).toEqual(job)
+        expect(await store.processes()).toEqual([])
+        expect(await store.lastSeq()).toBe(2)
+      })
+
+      test('of the same moment see each other: only the first of two moves wins', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        expect(await Promise.all([store.change(moves(job, 'preparing')), store.change(moves(job, 'cancelled'))])).toEqual([
+          true,
+          false,
+        ])
+      })
+
+      test('may take several steps of a life at once, with an event each', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        expect(await store.change(moves(job, ...TO_THE_END))).toBe(true)
+        expect((await store.events(job.id, 2, 10)).map(({ n, body }) => [n, body.type === 'job.state' && body.to])).toEqual(
+          TO_THE_END.map((state, index) => [index + 3, state]),
+        )
+        expect(await store.job(job.id)).toMatchObject({ state: 'succeeded', endedAt: AT + 5 })
+      })
+
+      test('off the arrows of the model are refused as errors, without harm to others of the moment', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        const outcomes = await Promise.allSettled([
+          store.change(moves(job, 'succeeded')),
+          store.change({ ...moves(job, 'preparing'), events: [] }),
+          store.change({ ...moves(job), events: moves(job, 'preparing').events }),
+          store.change({ ...moves(job, 'preparing'), guard: { state: 'queued', epoch: 0 } }),
+          store.append(job.id, [note('fine')], AT),
+        ])
+        expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected', 'fulfilled'])
+        expect(await store.job(job.id)).toMatchObject({ state: 'placing', epoch: 1 })
+      })
+
+      test('remember processes until they are forgotten', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        const identity = { jobId: job.id, epoch: 1, purpose: 'agent', pid: 7, startTime: 'b:1' }
+        await store.change({ ...moves(job), process: identity })
+        expect(await store.processes()).toEqual([identity])
+        await store.change({ ...moves(job), forgetProcesses: true })
+        expect(await store.processes()).toEqual([])
+      })
+
+      test('keep a result apart from a failure, and both until they are replaced', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        const failure = { code: 'check_failed', detail: 'red' } as const
+        await store.change({ ...moves(job), patch: { failure } })
+        await store.change({ ...moves(job), patch: { cancelRequested: true } })
+        expect(await store.job(job.id)).toMatchObject({ failure, result: null, cancelRequested: true })
+        await store.change({ ...moves(job), patch: { failure: null } })
+        expect(await store.job(job.id)).toMatchObject({ failure: null })
+      })
+    })
+
+    describe('events', () => {
+      test('are numbered without gaps, over all and by job, and told after the write in order', async () => {
+        const store = await open()
+        const told: number[] = []
+        const stop = store.onEvents(events => told.push(...events.map(({ seq }) => seq)))
+        const [a, b] = [newJob('a'), newJob('b')]
+        await Promise.all([store.admit(a), store.admit(b)])
+        await Promise.all([
+          store.append(a.job.id, [note('1'), note('2')], AT),
+          store.append(b.job.id, [note('3')], AT),
+          store.append(a.job.id, [note('4')], AT),
+        ])
+        stop()
+        await store.append(a.job.id, [note('untold')], AT)
+        expect(told).toEqual([1, 2, 3, 4, 5, 6])
+        expect((await store.allEvents(2, 3)).map(({ seq, n }) => [seq, n])).toEqual([
+          [3, 2],
+          [4, 3],
+          [5, 2],
+        ])
+        expect((await store.events(a.job.id, 1, 2)).map(({ n }) => n)).toEqual([2, 3])
+        expect(await store.lastSeq()).toBe(7)
+      })
+
+      test('of a job that is gone are refused', async () => {
+        const store = await open()
+        await expect(store.append('zzzzzzzzzzzzzz', [note('?')], AT)).rejects.toMatchObject({ code: 'not_found' })
+      })
+
+      test('a listener that throws harms neither the write nor the other listeners', async () => {
+        const store = await open()
+        let told = 0
+        store.onEvents(() => {
+          throw new Error('mine')
+        })
+        store.onEvents(() => {
+          told += 1
+        })
+        await store.admit(newJob('a'))
+        expect(told).toBe(1)
+      })
+    })
+
+    test('wakes whoever waits for work, once a write, when a job is new or comes back', async () => {
+      const store = await open()
+      let woken = 0
+      store.onQueued(() => {
+        woken += 1
+      })
+      await Promise.all([store.admit(newJob('a')), store.admit(newJob('b'))])
+      expect(woken).toBe(1)
+      const [job] = await store.claim(1, AT)
+      if (!job) throw new Error('nothing to claim')
+      await store.change(moves(job, 'preparing'))
+      expect(woken).toBe(1)
+      await store.change(moves({ ...job, state: 'preparing' }, 'queued'))
+      expect(woken).toBe(2)
+    })
+
+    describe('lists', () => {
+      test('go by pages from the newest, of all jobs or of some states', async () => {
+        const store = await open()
+        for (const id of ['a', 'b', 'c', 'd', 'e']) await store.admit(newJob(id))
+        const [a, b] = await store.claim(2, AT)
+        if (!a || !b) throw new Error('nothing to claim')
+        await store.change(moves(a, ...TO_THE_END))
+        const first = await store.jobs({ before: null, limit: 2 })
+        const second = await store.jobs({ before: first.next, limit: 2 })
+        const third = await store.jobs({ before: second.next, limit: 2 })
+        expect([first, second, third].map(({ rows }) => ids(rows))).toEqual([['e', 'd'], ['c', 'b'], ['a']])
+        expect(third.next).toBeNull()
+        const list = async (filter: { state?: JobState; active?: boolean }) =>
+          ids((await store.jobs({ before: null, limit: 9, ...filter })).rows)
+        expect(await list({ state: 'queued' })).toEqual(['e', 'd', 'c'])
+        expect(await list({ active: true })).toEqual(['e', 'd', 'c', 'b'])
+        expect(await list({ active: false })).toEqual(['a'])
+        expect(await list({ state: 'succeeded', active: true })).toEqual([])
+        expect(await list({ state: 'placing', active: true })).toEqual(['b'])
+      })
+
+      test('name what a start must make good: attempts cut off, results and logs not yet home', async () => {
+        const store = await open()
+        const cutOff = await claimed(store, 'a')
+        const ended = await claimed(store, 'b')
+        await store.change({ ...moves(ended, ...TO_THE_END), patch: { state: 'succeeded', undelivered: true } })
+        await store.admit(newJob('c'))
+        expect(await store.inFlight()).toEqual([cutOff])
+        expect(ids(await store.undelivered())).toEqual(['b'])
+        expect(await store.unsealed()).toEqual([ended.id])
+        const log = { jobId: ended.id, bytes: 5, sha256: 'x', sealedAt: AT + 9 }
+        const sealed = { type: 'log.sealed', bytes: 5, sha256: 'x', droppedBytes: 0 } as const
+        await store.sealLog(log, sealed)
+        await store.sealLog(log, sealed)
+        expect(await store.unsealed()).toEqual([])
+        expect(await store.log(ended.id)).toEqual(log)
+        expect(await store.log(cutOff.id)).toBeNull()
+        expect((await store.events(ended.id, 6, 9)).map(({ body }) => body)).toEqual([sealed])
+        await store.change({ ...moves({ ...ended, state: 'succeeded' }), patch: { undelivered: false } })
+        expect(await store.undelivered()).toEqual([])
+      })
+
+      test('tell which jobs waited too long, and when the next one will have', async () => {
+        const store = await open()
+        const back = await claimed(store, 'started', { queueDeadline: AT + 1 })
+        await store.change(moves(back, 'queued'))
+        await store.admit(newJob('a', { queueDeadline: AT + 10 }))
+        await store.admit(newJob('b', { queueDeadline: AT + 20 }))
+        expect(await store.overdue(AT + 9)).toEqual({ ids: [], next: AT + 10 })
+        expect(await store.overdue(AT + 10)).toMatchObject({ ids: [newJob('a').job.id], next: AT + 20 })
+        expect(await store.overdue(AT + 99)).toMatchObject({ next: null })
+      })
+
+      test('tell which jobs ended first, with the size of their logs', async () => {
+        const store = await open()
+        for (const [id, endedAt] of Object.entries({ a: AT + 30, b: AT + 10, c: AT + 20 })) {
+          const job = await claimed(store, id)
+          await store.change({ ...moves(job, 'failed'), patch: { state: 'failed', endedAt } })
+        }
+        const row = { jobId: newJob('b').job.id, bytes: 42, sha256: 'x', sealedAt: AT }
+        await store.sealLog(row, { type: 'log.sealed', bytes: 42, sha256: 'x', droppedBytes: 0 })
+        expect(await store.ended(AT + 30, 9)).toEqual([
+          { id: newJob('b').job.id, endedAt: AT + 10, logBytes: 42 },
+          { id: newJob('c').job.id, endedAt: AT + 20, logBytes: 0 },
+        ])
+        expect(ids(await store.ended(AT + 99, 1))).toEqual(['b'])
+      })
+    })
+
+    test('a removed job leaves nothing, and its numbers are not given again', async () => {
+      const store = await open()
+      const job = await claimed(store, 'a')
+      await store.change({
+        ...moves(job, 'failed'),
+        process: { jobId: job.id, epoch: 1, purpose: 'agent', pid: 1, startTime: 's' },
+      })
+      await store.remove([job.id, 'zzzzzzzzzzzzzz'])
+      expect(await store.job(job.id)).toBeNull()
+      expect(await store.allEvents(0, 9)).toEqual([])
+      expect(await store.processes()).toEqual([])
+      await store.admit(newJob('b'))
+      expect((await store.allEvents(0, 9)).map(({ seq, n }) => [seq, n])).toEqual([[4, 1]])
+    })
+
+    test('a closed store refuses writes, after those that were under way', async () => {
+      const store = await open()
+      const underWay = store.admit(newJob('a'))
+      await store.close()
+      await expect(underWay).resolves.toMatchObject({ outcome: 'accepted' })
+      await expect(store.admit(newJob('b'))).rejects.toThrow('closed')
+      await store.close()
+    })
+  })
+}
