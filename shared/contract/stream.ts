@@ -29,7 +29,7 @@ export const ClientMessage = z.discriminatedUnion('type', [
     type: z.literal('subscribe'),
     subscription,
     topic: Topic,
-    cursor: cursor.optional().describe('Default: from now on.'),
+    cursor: cursor.optional().describe('Default: from the beginning; for topic `jobs`, from now on.'),
   }),
   z.strictObject({ type: z.literal('unsubscribe'), subscription }),
   z.strictObject({ type: z.literal('ping') }),

@@ -1,0 +1,37 @@
+import type { ChatRequest, EmbeddingRequest } from '#shared/contract/index.ts'
+import type { ModelInfo } from '#shared/model/index.ts'
+
+export interface ModelUse {
+  readonly provider: string
+  readonly model: string
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly durationMs: number
+}
+
+export interface ModelCall {
+  readonly signal: AbortSignal
+  /** Called once when the answer is complete. */
+  used(use: ModelUse): void
+}
+
+/** One place models come from. Speaks OpenAI's wire format to us, whatever it speaks itself. */
+export interface ModelProvider {
+  readonly id: string
+  /** @throws when it cannot be reached. */
+  list(signal: AbortSignal): Promise<readonly ModelInfo[]>
+  /** Resolves once the status is known; the body may stream. @throws {ApiError} `provider_failed` */
+  chat(request: ChatRequest, call: ModelCall): Promise<Response>
+  embed(request: EmbeddingRequest, call: ModelCall): Promise<Response>
+}
+
+/** All providers behind one name space. */
+export interface Models {
+  /** Models of every provider that answers; silent ones are left out and told of in `unreachable`. */
+  list(
+    signal: AbortSignal,
+  ): Promise<{ models: readonly ModelInfo[]; unreachable: readonly { provider: string; reason: string }[] }>
+  /** @throws {ApiError} `unknown_model`, `provider_failed` */
+  chat(request: ChatRequest, call: ModelCall): Promise<Response>
+  embed(request: EmbeddingRequest, call: ModelCall): Promise<Response>
+}
