@@ -237,16 +237,18 @@ describe('all or nothing', () => {
   }
 
   test('a directory that may not be written stops the last file, and the others are put back', async () => {
-    const { repo, base, commit } = prepare()
-    chmodSync(repo.file('z'), 0o555)
-    const before = content(omitGitDirectory(fingerprint(repo.path)))
-    const outcome = await asOrdinaryUser(repo.path, () =>
-      applyResult({ repositoryPath: repo.path, commit, base }).catch(error => error),
-    )
-    chmodSync(repo.file('z'), 0o755)
-    expect(outcome).toMatchObject({ message: expect.stringMatching(/permission denied/i) })
-    expect(content(omitGitDirectory(fingerprint(repo.path)))).toEqual({ ...before, z: expect.any(String) })
-    expect(existsSync(repo.file('.git/skein-apply'))).toBe(false)
+    await asOrdinaryUser(async () => {
+      const { repo, base, commit } = prepare()
+      chmodSync(repo.file('z'), 0o555)
+      const before = content(omitGitDirectory(fingerprint(repo.path)))
+      await expect(applyResult({ repositoryPath: repo.path, commit, base })).rejects.toMatchObject({
+        name: 'WorkspaceError',
+        message: expect.stringMatching(/permission denied.*Everything is as it was/i),
+      })
+      expect(content(omitGitDirectory(fingerprint(repo.path)))).toEqual(before)
+      expect(existsSync(repo.file('.git/skein-apply'))).toBe(false)
+      chmodSync(repo.file('z'), 0o755)
+    })
   })
 
   test('what a killed process left half done is undone by the next', async () => {

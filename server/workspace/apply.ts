@@ -49,9 +49,9 @@ export async function applyResult(input: ApplyInput): Promise<ApplyOutcome> {
     if (changes.some(touchesLink)) await refuseLeavingLinks(git, own, present.tree, merged.tree)
     const staged = scratch.file('staged')
     const staging: GitOptions = { ...present.options, indexFile: scratch.file('merged-index') }
-    if (!input.dryRun) await stageFiles(git, staging, merged.tree, changes, staged)
     const blocked = await inTheWay(source.topLevel, changes)
     if (blocked.length > 0) return { conflicts: blocked }
+    if (!input.dryRun) await stageFiles(git, staging, merged.tree, changes, staged)
     const applied = changes.map(({ path }) => path)
     if (input.dryRun || applied.length === 0) return { applied }
     if (!(await unchangedSince(git, present.options)))
@@ -115,11 +115,19 @@ async function withAside<T>(source: SourceRepository, work: (directory: string) 
 function notWritten(source: SourceRepository, cause: unknown): WorkspaceError {
   const why = cause instanceof Error ? cause.message : String(cause)
   if (!(cause instanceof RestoreFailure))
-    return new WorkspaceError('git_failed', `Failed to write the result to ${source.topLevel}: ${why}. Everything is as it was.`, { cause })
-  return new WorkspaceError('git_failed', `Failed to write the result to ${source.topLevel}, and to put back every file: ${why}.`, {
-    cause,
-    remedy: `The files are in ${join(source.gitDir, 'skein-apply')}; the next apply tries to put them back.`,
-  })
+    return new WorkspaceError(
+      'git_failed',
+      `Failed to write the result to ${source.topLevel}: ${why}. Everything is as it was.`,
+      { cause },
+    )
+  return new WorkspaceError(
+    'git_failed',
+    `Failed to write the result to ${source.topLevel}, and to put back every file: ${why}.`,
+    {
+      cause,
+      remedy: `The files are in ${join(source.gitDir, 'skein-apply')}; the next apply tries to put them back.`,
+    },
+  )
 }
 
 function isAlive(pid: number): boolean {

@@ -1,6 +1,6 @@
-import { copyFile, stat, utimes } from 'node:fs/promises'
 import type { Log } from '#server/telemetry/index.ts'
 import { type Git, GitFailure, type GitOptions } from './git.ts'
+import { copyIndex } from './index-file.ts'
 import { WorkspaceError } from './port.ts'
 import type { SourceRepository } from './repository.ts'
 
@@ -43,6 +43,7 @@ export async function captureWorkTree(
     objectsDir: target.objectsDir,
     alternates: [source.objectsDir],
   }
+  // Before the first `git add` there is none.
   await copyIndex(source.indexFile, target.indexFile)
   const add = ['add', '--all', '--ignore-errors', ...((await git.version()) >= HAS_SPARSE ? ['--sparse'] : [])]
   let failure: unknown
@@ -76,20 +77,4 @@ async function addAll(deps: { git: Git; log?: Log }, add: readonly string[], opt
   )
   if (errors.length === 0 || serious.length > 0) throw new GitFailure(add, exit, stderr)
   deps.log?.warn({ errors }, 'Repositories without a commit inside the work tree are not part of the snapshot')
-}
-
-/**
- * Git trusts an entry's stat data only if the file is older than the index; a copy made now would look younger than it is, and a
- * file changed in the tick after the last `git add` would pass for unchanged. Rounded down, which only makes git look twice.
- */
-async function copyIndex(from: string, to: string): Promise<void> {
-  try {
-    const { mtimeMs } = await stat(from)
-    await copyFile(from, to)
-    const seconds = Math.floor(mtimeMs / 1000)
-    await utimes(to, seconds, seconds)
-  } catch (cause) {
-    // Before the first `git add` there is none.
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
-  }
 }

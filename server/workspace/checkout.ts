@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Snapshot } from '#shared/model/index.ts'
 import type { Caches } from './cache.ts'
 import type { Git } from './git.ts'
+import { copyIndex } from './index-file.ts'
 import { writeGitDirectory } from './scratch.ts'
 import { requireCommit } from './ship.ts'
 
@@ -23,13 +24,9 @@ export function createIndexes(root: string): Indexes {
     async keep(dir, commit, indexFile) {
       await mkdir(folder(dir), { recursive: true, mode: 0o700 })
       await writeFile(join(folder(dir), 'directory'), dir)
-      await copyFile(indexFile, join(folder(dir), commit))
+      await copyIndex(indexFile, join(folder(dir), commit))
     },
-    take: (dir, commit, target) =>
-      copyFile(join(folder(dir), commit), target).then(
-        () => true,
-        () => false,
-      ),
+    take: (dir, commit, target) => copyIndex(join(folder(dir), commit), target),
     forget: dir => rm(folder(dir), { recursive: true, force: true }),
     async sweep(exists) {
       for (const name of await readdir(root).catch(() => [])) {

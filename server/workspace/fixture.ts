@@ -1,10 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { systemClock } from '#server/lib/clock.ts'
+import type { Snapshot } from '#shared/model/index.ts'
 import { createWorkspace, type Workspace } from './index.ts'
 
 /** A directory that goes away with the test. */
@@ -13,6 +23,10 @@ export function temporary(): string {
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
+
+/** Whoever runs the tests has settings of their own; none of them counts here. */
+process.env.HOME = '/nonexistent'
+delete process.env.XDG_CONFIG_HOME
 
 const ENV = {
   PATH: process.env.PATH ?? '',
@@ -34,15 +48,18 @@ export interface Repo {
   read(path: string): string
   commit(message?: string): string
   file(path: string): string
+  remove(path: string): void
+  /** The same repository with more in the environment. */
+  withEnv(env: Readonly<Record<string, string>>): Repo
   /** Another work tree with the same objects, refs and local configuration. */
   sibling(): Repo
 }
 
-export function repoAt(path: string): Repo {
+export function repoAt(path: string, env: Readonly<Record<string, string>> = {}): Repo {
   const run = (input: string | undefined, args: string[]) =>
     execFileSync('git', ['-c', 'protocol.file.allow=always', ...args], {
       cwd: path,
-      env: ENV,
+      env: { ...ENV, ...env },
       encoding: 'utf8',
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(input === undefined ? {} : { input }),
@@ -52,6 +69,8 @@ export function repoAt(path: string): Repo {
     git: (...args) => run(undefined, args),
     gitWith: (input, ...args) => run(input, args),
     file: name => join(path, name),
+    remove: name => rmSync(join(path, name), { recursive: true }),
+    withEnv: more => repoAt(path, { ...env, ...more }),
     write(name, content) {
       mkdirSync(dirname(join(path, name)), { recursive: true })
       writeFileSync(join(path, name), content)
@@ -95,7 +114,7 @@ export function newWorkspace(git?: string): Bench {
   let places = 0
   return {
     directory,
-    workspace: createWorkspace({ directory, clock: systemClock, ...(git === undefined ? {} : { git }) }),
+    workspace: createWorkspace({ directory, ...(git === undefined ? {} : { git }) }),
     place() {
       const path = join(root, `place-${++places}`)
       mkdirSync(path)
@@ -104,18 +123,69 @@ export function newWorkspace(git?: string): Bench {
   }
 }
 
+/** A workspace over the real git, which writes down every call and may do something after one. */
+export function newRecording(options: { after?: Readonly<Record<string, string>> } = {}) {
+  const directory = temporary()
+  const log = join(directory, 'calls')
+  const git = join(directory, 'git')
+  const after = Object.entries(options.after ?? {}).map(([command, script]) => `*" ${command} "*) ${script} ;;`)
+  const lines = [
+    '#!/bin/sh',
+    `printf '%s\\n' "$*" >> '${log}'`,
+    'git "$@"',
+    'code=$?',
+    `case " $* " in ${after.join('\n')}`,
+    `*" bundle create "*) for file in "$@"; do case $file in *.bundle) bundle=$file ;; esac; done`,
+    `  : > '${directory}/pack'; sed -e '1,/^$/d' "$bundle" > '${directory}/pack'`,
+    `  od -An -tu1 -j8 -N4 '${directory}/pack' >> '${directory}/objects' ;;`,
+    'esac',
+    'exit $code',
+  ]
+  writeFileSync(git, `${lines.join('\n')}\n`, { mode: 0o755 })
+  const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [])
+  return {
+    bench: newWorkspace(git),
+    /** Command lines without the settings before the command. */
+    takeCalls() {
+      const calls = read(log).map(line => line.replace(/^--no-pager (-c \S+ )*/, ''))
+      rmSync(log, { force: true })
+      return calls
+    },
+    /** Number of objects in each bundle written so far: bytes 8 to 11 of its pack. */
+    bundledObjects: () =>
+      read(join(directory, 'objects')).map(line =>
+        line
+          .trim()
+          .split(/ +/)
+          .reduce((sum, byte) => sum * 256 + Number(byte), 0),
+      ),
+  }
+}
+
+/** The cache a snapshot is in, to look into. */
+export const cacheOf = (bench: Bench, snapshot: Snapshot) =>
+  repoAt(join(bench.directory, 'repos', `${snapshot.repositoryId}.git`))
+
+export async function checkedOut(bench: Bench, snapshot: Snapshot, commit = snapshot.commit): Promise<string> {
+  const dir = bench.place()
+  await bench.workspace.checkout(snapshot, commit, dir)
+  return dir
+}
+
 let jobs = 0
 export const newJobId = () => `job${String(++jobs).padStart(11, '0')}`
 
 /**
  * Content, mode and modification time of everything below a directory: equal before and after means nothing was touched. Times of
- * loose objects are left out: git renews them where it finds that it has what it is about to write, and nothing depends on them but
- * how soon an unused object is pruned.
+ * loose objects and of a shared index are left out: git renews them whenever it finds them of use, and nothing depends on them but how
+ * soon they are pruned.
  */
 export function fingerprint(directory: string, except: (path: string) => boolean = () => false): Record<string, string> {
   const found: Record<string, string> = {}
   const visit = (path: string) => {
     for (const name of readdirSync(join(directory, path)).sort()) {
+      // A name that is not UTF-8.
+      if (name.includes('\ufffd')) continue
       const child = path === '' ? name : `${path}/${name}`
       if (except(child)) continue
       const stat = lstatSync(join(directory, child))
@@ -126,7 +196,7 @@ export function fingerprint(directory: string, except: (path: string) => boolean
               .update(readFileSync(join(directory, child)))
               .digest('hex')
           : ''
-      const time = /(^|\/)objects\/[0-9a-f]{2}\//.test(child) ? '' : stat.mtimeMs
+      const time = /(^|\/)(objects\/[0-9a-f]{2}\/|sharedindex\.)/.test(child) ? '' : stat.mtimeMs
       found[child] = `${stat.mode} ${time} ${content}`
       if (stat.isDirectory()) visit(child)
     }
@@ -137,11 +207,9 @@ export function fingerprint(directory: string, except: (path: string) => boolean
 
 const NOBODY = 65_534
 
-/** Root may read and write everything, so what is about rights is done as somebody else where the tests run as root. */
-export async function asOrdinaryUser<T>(directory: string, work: () => Promise<T>): Promise<T> {
+/** Root may read and write everything, so what is about rights is done, fixtures included, as somebody else where tests run as root. */
+export async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work()
-  const parent = dirname(directory)
-  execFileSync('chown', ['-hR', `${NOBODY}:${NOBODY}`, parent])
   process.seteuid?.(NOBODY)
   try {
     return await work()

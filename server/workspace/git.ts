@@ -162,10 +162,18 @@ export function parseVersion(line: string): number {
   return Number(major) * 100 + Number(minor)
 }
 
-/** Splits output whose records end with NUL. */
-export function records(output: Uint8Array): string[] {
-  const parts = Buffer.from(output.buffer, output.byteOffset, output.byteLength).toString().split('\0')
+/** Splits output whose records end with NUL, as text. */
+export function records(output: Buffer): string[] {
+  const parts = output.toString().split('\0')
   if (parts.at(-1) === '') parts.pop()
+  return parts
+}
+
+/** As `records`, as bytes: a file name need not be UTF-8. */
+export function rawRecords(output: Buffer): Buffer[] {
+  const parts: Buffer[] = []
+  for (let start = 0, end = output.indexOf(0); end >= 0; start = end + 1, end = output.indexOf(0, start))
+    parts.push(output.subarray(start, end))
   return parts
 }
 

@@ -27,19 +27,18 @@ export async function findRepository(git: Git, path: string): Promise<SourceRepo
   const [facts, branch, head] = await Promise.all([
     factsOf(git, directory),
     git.run(['symbolic-ref', '-q', 'HEAD'], { ...options, exits: [0, 1, 128] }),
-    git.run(['rev-parse', '-q', '--verify', '--end-of-options', 'HEAD^{commit}'], { ...options, exits: [0, 1, 128] }),
+    git.run(['rev-parse', 'HEAD^{commit}', 'HEAD^{tree}'], { ...options, exits: [0, 128] }),
   ])
   const branchName = branch.exit === 0 ? branch.stdout.toString().trim() : null
-  const commit = head.exit === 0 ? head.stdout.toString().trim() : null
+  const [commit, tree] = head.exit === 0 ? head.stdout.toString().trim().split('\n') : []
   // A name without a commit behind it is a repository before its first commit; a name with a broken commit is not.
-  if (commit === null && (branchName === null || (await refExists(git, options, branchName))))
+  if (commit === undefined && (branchName === null || (await refExists(git, options, branchName))))
     throw new WorkspaceError('not_a_repository', `Failed to read HEAD of ${facts.topLevel}: it names no commit.`, {
       remedy: 'Run `git status` and `git fsck` there.',
     })
-  const tree = commit === null ? null : await git.text(['rev-parse', '--verify', `${commit}^{tree}`], options)
   return {
     ...facts,
-    head: commit === null || tree === null ? null : { commit, tree },
+    head: commit === undefined || tree === undefined ? null : { commit, tree },
     branch: branchName?.replace(/^refs\/heads\//, '') ?? null,
   }
 }
@@ -55,7 +54,7 @@ async function directoryAt(path: string): Promise<string> {
 }
 
 async function refExists(git: Git, options: GitOptions, ref: string): Promise<boolean> {
-  return (await git.run(['show-ref', '-q', '--verify', ref], { ...options, exits: [0, 1, 128] })).exit === 0
+  return (await git.run(['rev-parse', '-q', '--verify', ref], { ...options, exits: [0, 1, 128] })).exit === 0
 }
 
 async function factsOf(git: Git, directory: string): Promise<Omit<SourceRepository, 'head' | 'branch'>> {

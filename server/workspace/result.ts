@@ -4,10 +4,10 @@ import type { Clock } from '#server/lib/clock.ts'
 import { type Cache, type Caches, resultRef, updateRefs } from './cache.ts'
 import type { Indexes } from './checkout.ts'
 import { diffStat, NO_CHANGES } from './diff.ts'
-import { type Git, GitFailure, type GitOptions } from './git.ts'
+import { type Git, GitFailure } from './git.ts'
 import { refuseLeavingLinks } from './links.ts'
 import { type ResultCommit, type Workspace, WorkspaceError } from './port.ts'
-import { type Changes, scan, type Warning } from './scan.ts'
+import { type Changes, type HostileTree, scan, terminated, type Warning } from './scan.ts'
 import { createScratch, type Scratch } from './scratch.ts'
 import { requireCommit } from './ship.ts'
 
@@ -20,7 +20,6 @@ export interface ResultDeps {
 }
 
 type ResultInput = Parameters<Workspace['commitResult']>[0]
-type HostileTree = GitOptions & { readonly workTree: string }
 
 /**
  * Commits what is in the directory, by a git directory and an index of our own: `dir/.git` is not looked at, so whatever an agent did
@@ -113,10 +112,8 @@ function tooLarge(changes: Changes, maxBytes: number): WorkspaceError {
     'too_large',
     `The result adds ${changes.newBytes} bytes in ${changes.write.length} files; the limit is ${maxBytes}.`,
     {
-      paths: changes.write.slice(0, 100),
+      paths: changes.write.slice(0, 100).map(String),
       remedy: 'Add what the agent built to .gitignore, or raise limits.diskBytes of the job.',
     },
   )
 }
-
-const terminated = (paths: readonly string[]) => paths.map(path => `${path}\0`).join('')

@@ -1,10 +1,9 @@
 import { chmod, lstat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type Git, type GitOptions, records } from './git.ts'
+import { type Git, type GitOptions, rawRecords } from './git.ts'
 import { list } from './message.ts'
 import { isDotGit } from './paths.ts'
 import { WorkspaceError } from './port.ts'
-import { filesBelow, walk } from './walk.ts'
+import { absolute, filesBelow, type RawPath, walk } from './walk.ts'
 
 export interface Warning {
   readonly code: string
@@ -14,14 +13,18 @@ export interface Warning {
 /** How a directory differs from an index. */
 export interface Changes {
   /** Files and links to take over, new or changed. */
-  readonly write: readonly string[]
+  readonly write: readonly RawPath[]
   /** Paths that are no more. */
-  readonly remove: readonly string[]
+  readonly remove: readonly RawPath[]
   /** Whether a symbolic link came, went or changed. */
   readonly links: boolean
+  /** Size of what is to be taken over. */
   readonly newBytes: number
   readonly warnings: readonly Warning[]
 }
+
+/** A private git directory whose HEAD and index are the commit that the work tree was made from. */
+export type HostileTree = GitOptions & { readonly workTree: string }
 
 const GITLINK = '160000'
 const LINK = '120000'
@@ -29,96 +32,112 @@ const LINK = '120000'
 /**
  * Compares a hostile directory with the index of a private repository. Git only lists here: it runs nothing, does not enter nested
  * repositories and reads no configuration but ours.
- * @param repository private git directory whose HEAD and index are the commit the directory was made from
  * @throws {WorkspaceError} unsafe_path
  */
-export async function scan(git: Git, repository: GitOptions & { readonly workTree: string }): Promise<Changes> {
-  const top = repository.workTree
-  const oddities = await walk(top)
-  const listing = ['status', '--porcelain=v2', '-z', '--untracked-files=all', '--ignore-submodules=all', '--no-renames']
-  const entries = records((await git.run(listing, repository)).stdout)
-  const warnings: Warning[] = []
-  const write: string[] = []
-  const remove: string[] = []
-  const submodules: string[] = []
-  let links = false
-  let newBytes = 0
-
-  const consider = async (path: string, tracked: boolean) => {
-    const found = await lstat(join(top, path)).catch(() => null)
-    if (found?.isFile()) {
-      if ((found.mode & 0o400) === 0) await chmod(join(top, path), (found.mode & 0o777) | 0o400)
-      newBytes += found.size
-      write.push(path)
-    } else if (found?.isSymbolicLink()) {
-      links = true
-      newBytes += found.size
-      write.push(path)
-    } else if (tracked) remove.push(path)
+export async function scan(git: Git, tree: HostileTree): Promise<Changes> {
+  const oddities = await walk(tree.workTree)
+  const { tracked, untracked, nested } = await differences(git, tree)
+  const inNested = (await Promise.all(nested.map(directory => filesBelow(tree.workTree, directory)))).flat()
+  const submodules = tracked.filter(({ indexMode }) => indexMode === GITLINK).map(({ path }) => path)
+  const files = tracked.filter(({ indexMode }) => indexMode !== GITLINK)
+  const added = [...untracked, ...(await notIgnored(git, tree, inNested))]
+  const sorted = await sort(tree.workTree, [...files.map(({ path }) => path), ...added])
+  refuseDotGit(sorted.write)
+  return {
+    ...sorted,
+    links: sorted.links || files.some(({ indexMode }) => indexMode === LINK),
+    warnings: warningsOf({ nested: oddities.nested, special: await notIgnored(git, tree, oddities.special), submodules }),
   }
+}
 
-  for (const entry of entries) {
-    if (entry.startsWith('? ')) {
-      const path = entry.slice(2)
-      // A trailing slash says: a repository of its own, which git would record as a link to a commit nobody else has.
-      if (!path.endsWith('/')) await consider(path, false)
-      continue
-    }
-    const change = parseChange(entry)
-    if (change === null) continue
-    if (change.indexMode === GITLINK) {
-      submodules.push(change.path)
-      continue
-    }
-    links ||= change.indexMode === LINK
-    await consider(change.path, true)
+interface Differences {
+  readonly tracked: readonly { readonly path: RawPath; readonly indexMode: string }[]
+  readonly untracked: readonly RawPath[]
+  /** Untracked repositories, which git would record as a link to a commit that nobody else has. */
+  readonly nested: readonly RawPath[]
+}
+
+async function differences(git: Git, tree: HostileTree): Promise<Differences> {
+  const command = ['status', '--porcelain=v2', '-z', '--untracked-files=all', '--ignore-submodules=all', '--no-renames']
+  const entries = rawRecords((await git.run(command, tree)).stdout)
+  const untracked = entries.filter(entry => entry.toString('latin1', 0, 2) === '? ').map(entry => entry.subarray(2))
+  const isDirectory = (path: RawPath) => path.at(-1) === '/'.charCodeAt(0)
+  return {
+    tracked: entries.filter(entry => entry.toString('latin1', 0, 2) === '1 ').map(parseChange),
+    untracked: untracked.filter(path => !isDirectory(path)),
+    nested: untracked.filter(isDirectory).map(path => path.subarray(0, -1)),
   }
-  for (const path of await filesOfNested(git, repository, entries)) await consider(path, false)
-
-  refuseDotGit(write)
-  if (oddities.nested.length > 0)
-    warnings.push({
-      code: 'nested_repository',
-      detail: `Repositories inside the work tree were taken as plain files, without their history: ${list(oddities.nested)}.`,
-    })
-  const special = await notIgnored(git, repository, oddities.special)
-  if (special.length > 0)
-    warnings.push({ code: 'special_file', detail: `Pipes, sockets and devices were left out: ${list(special)}.` })
-  if (submodules.length > 0)
-    warnings.push({ code: 'submodule_changed', detail: `Changes to submodules are not part of the result: ${list(submodules)}.` })
-  return { write, remove, links, newBytes, warnings }
 }
 
 /** `1 XY sub mH mI mW hH hI path` of `git status --porcelain=v2`. */
-function parseChange(entry: string): { path: string; indexMode: string } | null {
-  const fields = entry.split(' ')
-  const [kind, , , , indexMode] = fields
-  if (kind !== '1' || indexMode === undefined) return null
-  return { indexMode, path: fields.slice(8).join(' ') }
+function parseChange(entry: Buffer): { path: RawPath; indexMode: string } {
+  let start = 0
+  const fields: string[] = []
+  while (fields.length < 8) {
+    const space = entry.indexOf(' ', start)
+    fields.push(entry.toString('latin1', start, space))
+    start = space + 1
+  }
+  return { path: entry.subarray(start), indexMode: fields[4] ?? '' }
 }
 
-async function filesOfNested(
-  git: Git,
-  repository: GitOptions & { readonly workTree: string },
-  entries: readonly string[],
-): Promise<string[]> {
-  const directories = entries.filter(entry => entry.startsWith('? ') && entry.endsWith('/')).map(entry => entry.slice(2, -1))
-  const files = (await Promise.all(directories.map(directory => filesBelow(repository.workTree, directory)))).flat()
-  return notIgnored(git, repository, files)
+/** Tells what is there from what is gone, and makes files readable for us. */
+async function sort(top: string, paths: readonly RawPath[]): Promise<Pick<Changes, 'write' | 'remove' | 'links' | 'newBytes'>> {
+  const write: RawPath[] = []
+  const remove: RawPath[] = []
+  let links = false
+  let newBytes = 0
+  for (const path of paths) {
+    const found = await lstat(absolute(top, path)).catch(() => null)
+    if (!found?.isFile() && !found?.isSymbolicLink()) {
+      remove.push(path)
+      continue
+    }
+    if (found.isFile() && (found.mode & 0o400) === 0) await chmod(absolute(top, path), (found.mode & 0o777) | 0o400)
+    links ||= found.isSymbolicLink()
+    newBytes += found.size
+    write.push(path)
+  }
+  return { write, remove, links, newBytes }
 }
 
-async function notIgnored(git: Git, repository: GitOptions, paths: readonly string[]): Promise<string[]> {
+async function notIgnored(git: Git, tree: HostileTree, paths: readonly RawPath[]): Promise<RawPath[]> {
   if (paths.length === 0) return []
-  const { stdout } = await git.run(['check-ignore', '-z', '--stdin'], { ...repository, exits: [0, 1], stdin: paths.join('\0') })
-  const ignored = new Set(records(stdout))
-  return paths.filter(path => !ignored.has(path))
+  const { stdout } = await git.run(['check-ignore', '-z', '--stdin'], { ...tree, exits: [0, 1], stdin: terminated(paths) })
+  const ignored = new Set(rawRecords(stdout).map(path => path.toString('latin1')))
+  return paths.filter(path => !ignored.has(path.toString('latin1')))
 }
 
-function refuseDotGit(paths: readonly string[]): void {
-  const unsafe = paths.filter(path => path.split('/').some(isDotGit))
+function refuseDotGit(paths: readonly RawPath[]): void {
+  const unsafe = paths.map(String).filter(path => path.split('/').some(isDotGit))
   if (unsafe.length === 0) return
   throw new WorkspaceError('unsafe_path', `The result holds names that some file systems take for .git: ${list(unsafe)}.`, {
     paths: unsafe.slice(0, 100),
     remedy: 'Look at what the agent did in the job log; such files are never meant well.',
   })
 }
+
+function warningsOf(found: {
+  nested: readonly RawPath[]
+  special: readonly RawPath[]
+  submodules: readonly RawPath[]
+}): Warning[] {
+  const warning = (code: string, paths: readonly RawPath[], sentence: string): Warning[] =>
+    paths.length === 0 ? [] : [{ code, detail: `${sentence}: ${list(paths.map(String))}.` }]
+  return [
+    ...warning(
+      'nested_repository',
+      found.nested,
+      'Repositories inside the work tree were taken as plain files, without their history',
+    ),
+    ...warning('special_file', found.special, 'Pipes, sockets and devices were left out'),
+    ...warning('submodule_changed', found.submodules, 'Changes to submodules are not part of the result'),
+  ]
+}
+
+/** Input for commands with `-z --stdin`. */
+export function terminated(paths: readonly RawPath[]): Buffer {
+  return Buffer.concat(paths.flatMap(path => [path, NUL]))
+}
+
+const NUL = Buffer.from([0])

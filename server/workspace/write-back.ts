@@ -18,7 +18,9 @@ export async function inTheWay(top: string, changes: readonly RawChange[]): Prom
   const leaving = new Set(changes.filter(change => isRemoval(change)).map(change => change.path))
   const blocked: string[] = []
   for (const change of changes) {
-    const isUnsafe = change.path.split('/').some(part => part === '..' || part === '' || isDotGit(part))
+    // A name that is not UTF-8 is not the one on the disk any more.
+    const isUnsafe =
+      change.path.includes('\ufffd') || change.path.split('/').some(part => part === '..' || part === '' || isDotGit(part))
     if (isUnsafe || change.oldMode === GITLINK || change.newMode === GITLINK) blocked.push(change.path)
     else if (!(await parentsAreDirectories(top, change.path, leaving))) blocked.push(change.path)
     else if (change.oldMode === ABSENT && !(await willBeFree(top, change.path, leaving))) blocked.push(change.path)
