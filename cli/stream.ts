@@ -145,6 +145,7 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
         case 'hello':
         case 'heartbeat':
         case 'subscribed':
+        case 'lagged':
           yield { type: 'alive' }
           break
         case 'event': {
@@ -153,8 +154,6 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
           if (item !== 'seen') yield item
           break
         }
-        case 'lagged':
-          return lost('this terminal was too slow')
         case 'end':
           open.delete(message.payload.subscription)
           if (message.payload.subscription === EVENTS) position.events = null

@@ -64,8 +64,6 @@ async function* followLog(
   log: number,
   signal: AbortSignal,
 ): AsyncGenerator<Chunk> {
-  // An offset past the end is an error here as without -f; the stream would wait for the log to grow to it.
-  if (log > 0) await connection.client.readLog({ params: { id }, query: { offset: log, limit: 1 } })
   for await (const item of followJob({ ...connection, jobId: id, log, signal })) {
     if (item.type === 'log') yield item
     else if (item.type === 'lost')

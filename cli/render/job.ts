@@ -55,7 +55,9 @@ function outcome(result: Result, paint: Paint): Section[] {
       [
         result.isolation === 'none'
           ? paint('yellow', 'none: it ran with the rights of the server')
-          : `${result.executor} (${result.isolation})`,
+          : result.executor === result.isolation
+            ? result.executor
+            : `${result.executor} (${result.isolation})`,
       ],
     ],
     ['checks', result.checks.map(check => renderVerdict(check, paint))],

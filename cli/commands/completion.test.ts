@@ -1,0 +1,32 @@
+import { spawnSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { createProgram } from '../program.ts'
+import { processWorld } from '../world.ts'
+import { completion } from './completion.ts'
+
+const program = createProgram(processWorld(), [], () => {})
+
+describe.each(['bash', 'zsh', 'fish'] as const)('for %s', shell => {
+  const script = completion(shell, program)
+
+  test('knows every command and its options', () => {
+    for (const command of program.commands) expect(script).toContain(command.name())
+    expect(script).toContain('follow')
+  })
+
+  const present = spawnSync(shell, ['-c', 'true']).status === 0
+  test.skipIf(!present)(present ? 'is read by the shell' : `is read by the shell (skipped: ${shell} is not installed)`, () => {
+    expect(spawnSync(shell, ['-n'], { input: script, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+  })
+})
+
+test('bash offers commands, then options', () => {
+  const ask = (words: string[]) => {
+    const ask = `${completion('bash', program)}
+COMP_WORDS=(skein ${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _skein; echo "\${COMPREPLY[*]}"`
+    return spawnSync('bash', ['-c', ask], { encoding: 'utf8' }).stdout.trim()
+  }
+  expect(ask(['do'])).toBe('doctor')
+  expect(ask(['logs', '--fo'])).toBe('--follow')
+  expect(ask(['completion', 'f'])).toBe('fish')
+})
