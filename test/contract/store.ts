@@ -318,7 +318,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(ids(await store.undelivered())).toEqual(['b'])
         expect(await store.unsealed()).toEqual([ended.id])
         const log = { jobId: ended.id, bytes: 5, sha256: 'x', sealedAt: AT + 9 }
-        const sealed = { type: 'log.sealed', bytes: 5, sha256: 'x', droppedBytes: 0 } as const
+        const sealed = { type: 'log.sealed', bytes: 5, sha256: 'x' } as const
         await store.sealLog(log, sealed)
         await store.sealLog(log, sealed)
         expect(await store.unsealed()).toEqual([])
@@ -347,7 +347,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           await store.change({ ...moves(job, 'failed'), patch: { state: 'failed', endedAt } })
         }
         const row = { jobId: newJob('b').job.id, bytes: 42, sha256: 'x', sealedAt: AT }
-        await store.sealLog(row, { type: 'log.sealed', bytes: 42, sha256: 'x', droppedBytes: 0 })
+        await store.sealLog(row, { type: 'log.sealed', bytes: 42, sha256: 'x' })
         expect(await store.ended(AT + 30, 9)).toEqual([
           { id: newJob('b').job.id, endedAt: AT + 10, logBytes: 42 },
           { id: newJob('c').job.id, endedAt: AT + 20, logBytes: 0 },

@@ -1,0 +1,74 @@
+import { defineBench, type SideContext } from './bench.ts'
+import { openPlainJob } from './peer.ts'
+import { benchJob, drain, fill, openStore, spin } from './workload.ts'
+
+const JOBS = 10_000
+const WARM_UP = 1_000
+
+async function product(
+  { directory, defer }: SideContext,
+  options: { inOneChange: boolean; run?: () => void; backlog?: number },
+): Promise<number> {
+  const store = await openStore(directory)
+  defer(() => store.close())
+  await fill(store, Math.max(options.backlog ?? 0, WARM_UP + JOBS))
+  await drain(store, WARM_UP, options)
+  return drain(store, JOBS, options)
+}
+
+async function plainjob({ directory, defer }: SideContext): Promise<number> {
+  const queue = await openPlainJob(directory)
+  defer(() => queue.close())
+  queue.fill(WARM_UP + JOBS, benchJob(0).job.spec)
+  let completed = 0
+  let started = 0
+  await new Promise<void>((resolve, reject) => {
+    const worker = queue.worker(1, {
+      onCompleted() {
+        completed += 1
+        if (completed === WARM_UP) started = performance.now()
+        if (completed === WARM_UP + JOBS) worker.stop().then(resolve, reject)
+      },
+    })
+    worker.start().catch(reject)
+  })
+  return (JOBS / (performance.now() - started)) * 1000
+}
+
+const inOneChange = true
+const b = { what: 'npm plainjob: one row a job, no history, no fsync', run: plainjob }
+const slow = { what: '100 µs more a job', run: () => spin(100) }
+
+export default defineBench(
+  {
+    name: 'drain',
+    unit: 'jobs/s',
+    a: {
+      what: 'claim, run a no-op, end with all five steps in one change; 6 event rows a job, fsync',
+      run: context => product(context, { inOneChange }),
+    },
+    b,
+    planted: { what: slow.what, run: context => product(context, { inOneChange, run: slow.run }) },
+    bar: { atLeast: 2 },
+    note: 'The goal is 5.',
+  },
+  {
+    name: 'drain-stepwise',
+    unit: 'jobs/s',
+    a: {
+      what: 'the same, with every step a durable change of its own',
+      run: context => product(context, { inOneChange: false }),
+    },
+    b,
+    planted: { what: slow.what, run: context => product(context, { inOneChange: false, run: slow.run }) },
+    bar: { atLeast: 2 },
+  },
+  {
+    name: 'drain-backlog',
+    unit: 'jobs/s',
+    a: { what: 'drain at a backlog of 1,000,000 jobs', run: context => product(context, { inOneChange, backlog: 1_000_000 }) },
+    b: { what: 'drain at a backlog of the jobs drained', run: context => product(context, { inOneChange }) },
+    planted: { what: slow.what, run: context => product(context, { inOneChange, backlog: 1_000_000, run: slow.run }) },
+    bar: { atLeast: 0.9 },
+  },
+)

@@ -1,0 +1,113 @@
+import { join } from 'node:path'
+import { systemClock } from '#server/lib/clock.ts'
+import type { Change, JobRow, NewJob, Store } from '#server/store/index.ts'
+import { sqliteStore } from '#server/store/sqlite/index.ts'
+import { type EventBody, JobSpec, type JobState } from '#shared/model/index.ts'
+
+/** A request of 1 KiB as JSON. */
+const spec = JobSpec.parse({ agent: 'command', argv: ['true'], task: 'x'.repeat(700) })
+const at = Date.now()
+
+/** Number `index` of many alike jobs. */
+export function benchJob(index: number): NewJob {
+  const id = index.toString(32).padStart(14, '0')
+  const job: JobRow = {
+    id,
+    state: 'queued',
+    epoch: 0,
+    title: 'a job of the benchmark',
+    priority: 0,
+    spec,
+    snapshot: null,
+    createdAt: at,
+    updatedAt: at,
+    startedAt: null,
+    endedAt: null,
+    queueDeadline: at + 86_400_000,
+    cancelRequested: false,
+    retryOf: null,
+    failure: null,
+    result: null,
+    undelivered: false,
+  }
+  const { title, priority, snapshot, retryOf } = job
+  return { job, idempotency: null, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }
+}
+
+/** A store in a directory, with a listener as a server has one. */
+export async function openStore(directory: string): Promise<Store> {
+  const store = await sqliteStore({ file: join(directory, 'skein.db'), clock: systemClock })
+  store.onEvents(() => {})
+  return store
+}
+
+/** Fills a store with queued jobs. */
+export async function fill(store: Store, jobs: number): Promise<void> {
+  const BATCH = 1000
+  for (let from = 0; from < jobs; from += BATCH) {
+    await Promise.all(Array.from({ length: Math.min(BATCH, jobs - from) }, (_, index) => store.admit(benchJob(from + index))))
+  }
+}
+
+/** Calls `work` with 0, 1, … from a number of callers, each of which waits for its call before it makes the next. */
+export async function fromCallers(callers: number, calls: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const caller = async () => {
+    while (next < calls) await work(next++)
+  }
+  await Promise.all(Array.from({ length: callers }, caller))
+}
+
+const STEPS: readonly JobState[] = ['placing', 'preparing', 'running', 'checking', 'succeeded']
+
+/** The changes from `placing` to the end, with an event each; or all steps in one change. */
+export function toTheEnd(job: JobRow, { inOneChange }: { inOneChange: boolean }): Change[] {
+  const steps = STEPS.slice(1).map((to, index) => ({ from: STEPS[index] ?? to, to }))
+  const event = ({ from, to }: { from: JobState; to: JobState }): EventBody => ({
+    type: 'job.state',
+    from,
+    to,
+    epoch: job.epoch,
+    failure: null,
+  })
+  const change = (from: JobState, to: JobState, events: EventBody[]): Change => ({
+    id: job.id,
+    guard: { state: from, epoch: job.epoch },
+    patch: to === 'succeeded' ? { state: to, endedAt: at } : { state: to },
+    events,
+    at,
+  })
+  return inOneChange
+    ? [change('placing', 'succeeded', steps.map(event))]
+    : steps.map(step => change(step.from, step.to, [event(step)]))
+}
+
+/** Claims, runs and ends jobs until `jobs` of them are done. @returns jobs a second. */
+export async function drain(
+  store: Store,
+  jobs: number,
+  options: { inOneChange: boolean; run?: () => Promise<void> | void },
+): Promise<number> {
+  const SLOTS = 128
+  const started = performance.now()
+  let done = 0
+  while (done < jobs) {
+    const claimed = await store.claim(Math.min(SLOTS, jobs - done), at)
+    await Promise.all(
+      claimed.map(async job => {
+        await options.run?.()
+        for (const change of toTheEnd(job, options)) {
+          if (!(await store.change(change))) throw new Error(`Job ${job.id} was not where it was left`)
+        }
+      }),
+    )
+    done += claimed.length
+  }
+  return (jobs / (performance.now() - started)) * 1000
+}
+
+/** Holds the processor for some microseconds: the slowdown that benches plant. */
+export function spin(microseconds: number): void {
+  const end = performance.now() + microseconds / 1000
+  while (performance.now() < end);
+}
