@@ -99,6 +99,12 @@ describe('sources', () => {
     for (const { path } of SETTINGS) expect(SETTING_PATHS).toContain(path)
   })
 
+  test('a program may give any setting as the value it is', () => {
+    const { config, sources } = resolve({ flags: { 'models.providers': [], 'jobs.timeouts.runMs': 5 } })
+    expect([config.models.providers, config.jobs.timeouts.runMs]).toEqual([[], 5])
+    expect(sources['jobs.timeouts.runMs']).toBe('flag jobs.timeouts.runMs')
+  })
+
   test('an empty variable counts as not set', () => {
     expect(resolve({ env: { API_PORT: '' } }).sources['api.port']).toBe('default')
   })

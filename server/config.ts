@@ -32,7 +32,8 @@ export interface ResolvedConfig {
  *
  * The file is the one `--config` or SKEIN_CONFIG names, else `skein/skein.yaml` in the user's configuration directory. It is never
  * looked for in the working directory: a repository is hostile input and must not configure the node that runs its jobs.
- * @param input.flags by dotted path, and `config` for the file; undefined ones are not given. Strings are read as in the environment.
+ * @param input.flags by dotted path, and `config` for the file; undefined ones are not given. Strings are read as in the
+ * environment; every setting may be given as the value it is.
  * @throws {ConfigError} naming the setting, where it came from and what is allowed.
  */
 export function resolveConfig(input: {
@@ -52,15 +53,16 @@ export function resolveConfig(input: {
     assign(values, path, value)
     sources[path] = source
   }
-  for (const setting of SETTINGS) {
-    const flag = flags[setting.path]
-    const variable = setting.env === undefined ? undefined : env[setting.env]
+  for (const path of SETTING_PATHS) {
+    const setting = SETTINGS.find(named => named.path === path)
+    const flag = flags[path]
+    const variable = setting?.env === undefined ? undefined : env[setting.env]
     if (flag !== undefined) {
-      const source = `flag ${setting.flag ?? setting.path}`
-      put(setting.path, typeof flag === 'string' ? readSetting(setting, flag, source) : flag, source)
-    } else if (setting.env !== undefined && variable) {
+      const source = `flag ${setting?.flag ?? path}`
+      put(path, setting && typeof flag === 'string' ? readSetting(setting, flag, source) : flag, source)
+    } else if (setting?.env !== undefined && variable) {
       const source = `environment ${setting.env}`
-      put(setting.path, readSetting(setting, variable, source), source)
+      put(path, readSetting(setting, variable, source), source)
     }
   }
   if (typeof values.dataDir === 'string') assign(values, 'dataDir', resolve(cwd, values.dataDir))
