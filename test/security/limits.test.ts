@@ -2,14 +2,13 @@ import { readdir, rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findControlGroups } from '#server/executors/process/limits/control-group.ts'
 import { descendants } from '#server/executors/process/process-table.ts'
-import { systemClock } from '#server/lib/clock.ts'
 import type { Limits } from '#shared/model/index.ts'
 import { LIMITS, openProcessExecutor, openWorkshop, runIn, type Workshop, whyNoSandbox } from '../contract/executor-workshop.ts'
 
 const MIB = 2 ** 20
 const shell = (script: string) => ['sh', '-c', script]
 const isRoot = process.getuid?.() === 0
-const groups = findControlGroups({ clock: systemClock })
+const groups = findControlGroups()
 const { executor, directory } = await openProcessExecutor()
 const missing = await whyNoSandbox(executor)
 if (!groups) console.warn('Skipped: limits by control group; none can be written here')

@@ -9,7 +9,7 @@ import { programExists } from './program-path.ts'
 import { send } from './running.ts'
 import { assemble } from './seccomp/bpf.ts'
 import { jobFilter } from './seccomp/filter.ts'
-import { HOME, nodePaths, type Shown, SYSTEM_PATH } from './system.ts'
+import { HOME, nodePaths, SYSTEM_PATH, type SystemView } from './system.ts'
 
 const RELAY_PORT = 3128
 
@@ -25,8 +25,7 @@ export function bubblewrapEnclosure(deps: {
   bubblewrap: string
   /** A command to put before the program that sets its limits; it runs inside. */
   limits: readonly string[]
-  system: readonly Shown[]
-  masked: readonly string[]
+  system: SystemView
   relayFile: string
 }): Enclosure {
   const { spec } = deps
@@ -63,7 +62,6 @@ export function bubblewrapEnclosure(deps: {
       const options = encodeOptions(
         bubblewrapOptions({
           system: deps.system,
-          masked: deps.masked,
           readOnly,
           scratch: spec.scratch,
           workTree: spec.workTree,

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ETC_FILES, HOME, HOSTNAME, INSIDE_UID, type Shown } from './system.ts'
+import { HOME, HOSTNAME, INSIDE_UID, type SystemView } from './system.ts'
 
 /** Inside, where the gateway's socket and the relay stand. */
 export const INSIDE_SOCKET = '/run/skein/gateway.sock'
@@ -8,9 +8,7 @@ export const INSIDE_RELAY = '/run/skein/relay.mjs'
 const SHARED_MEMORY_BYTES = 64 * 2 ** 20
 
 export interface View {
-  readonly system: readonly Shown[]
-  /** Files of /proc to hide. */
-  readonly masked: readonly string[]
+  readonly system: SystemView
   /** More host paths, at the same place. */
   readonly readOnly: readonly string[]
   /** Host directory with etc/, home/ and tmp/. */
@@ -27,12 +25,13 @@ export interface View {
  * Every namespace is named, since `--unshare-all` alone only *tries* for the user namespace. See bwrap(1).
  */
 export function bubblewrapOptions(view: View): string[] {
-  const { scratch } = view
+  const { scratch, system } = view
   return [
     ...['--unshare-all', '--unshare-user', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
     ...['--uid', String(INSIDE_UID), '--gid', String(INSIDE_UID), '--hostname', HOSTNAME],
-    ...view.system.flatMap(show => ('linkTo' in show ? ['--symlink', show.linkTo, show.path] : readOnly(show.path))),
-    ...ETC_FILES.flatMap(name => readOnly(join(scratch, 'etc', name), `/etc/${name}`)),
+    ...system.paths.flatMap(show => ('linkTo' in show ? ['--symlink', show.linkTo, show.path] : readOnly(show.path))),
+    ...readOnly(join(scratch, 'etc'), '/etc'),
+    ...system.etc.flatMap(name => readOnly(`/etc/${name}`)),
     // All of /proc read-only: with the server run by root, the inside is the host's user 0 to the kernel (without its
     // capabilities), and that is all /proc/sys asks of who writes core_pattern.
     ...[

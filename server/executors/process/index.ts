@@ -10,7 +10,7 @@ import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
 import { createSandbox, prepareScratch } from './sandbox.ts'
-import { maskedPaths, systemPaths } from './system.ts'
+import { lookAtSystem } from './system.ts'
 
 /** What of a logger is used here. */
 interface Log {
@@ -39,8 +39,8 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const { nodeId, clock, graceMs, relayFile, log } = deps
   const platform = deps.platform ?? process.platform
   const tools = findTools()
-  const groups = deps.groups === undefined ? findControlGroups({ clock }) : deps.groups
-  const view = { system: systemPaths(), masked: maskedPaths() }
+  const groups = deps.groups === undefined ? findControlGroups() : deps.groups
+  const system = lookAtSystem()
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
   let found: Promise<ExecutorProbe> | null = null
 
@@ -58,7 +58,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     if (spec.isolation === 'none') return plainEnclosure({ spec, nodeId, limits, platform })
     const { available, detail, remedy } = await probe()
     if (!available) throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
-    if (bubblewrap) return bubblewrapEnclosure({ spec, nodeId, bubblewrap, limits, ...view, relayFile })
+    if (bubblewrap) return bubblewrapEnclosure({ spec, nodeId, bubblewrap, limits, system, relayFile })
     return plainEnclosure({ spec, nodeId, limits, platform })
   }
 
@@ -71,7 +71,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       try {
         const spec = { ...given, workTree: await realpath(given.workTree) }
         undo.unshift(() => rm(spec.scratch, { recursive: true, force: true }))
-        await prepareScratch(spec)
+        await prepareScratch(spec, system)
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())
         return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, graceMs, clock })

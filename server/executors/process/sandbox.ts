@@ -7,14 +7,14 @@ import type { Command, Enclosure } from './enclosure.ts'
 import type { ControlGroup } from './limits/control-group.ts'
 import { diskUsage, watchDisk } from './limits/disk.ts'
 import { type Running, run, send } from './running.ts'
-import { writeEtc } from './system.ts'
+import { type SystemView, writeEtc } from './system.ts'
 
 /** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture we run on. */
 const MS_PER_TICK = 10
 const PAGE_BYTES = 4096
 
 /** Makes the directories a sandbox needs. @throws {SandboxError} */
-export async function prepareScratch(spec: SandboxSpec): Promise<void> {
+export async function prepareScratch(spec: SandboxSpec, system: SystemView): Promise<void> {
   const stat = await lstat(spec.workTree).catch(() => null)
   if (!stat?.isDirectory()) throw new SandboxError('failed', `The work tree ${spec.workTree} is not a directory`)
   if (process.getuid && stat.uid !== process.getuid()) {
@@ -28,7 +28,7 @@ export async function prepareScratch(spec: SandboxSpec): Promise<void> {
   }
   await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
   await Promise.all([
-    writeEtc(join(spec.scratch, 'etc')),
+    writeEtc(join(spec.scratch, 'etc'), system),
     mkdir(join(spec.scratch, 'home'), { mode: 0o700 }),
     mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 }),
   ])

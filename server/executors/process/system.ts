@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
@@ -12,39 +12,38 @@ export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export type Shown = { readonly path: string } | { readonly path: string; readonly linkTo: string }
 
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/nix/store', '/gnu/store']
-/** What programs read of /etc and holds nothing private. Certificates, not keys: /etc/ssl/private stays out. */
-const ETC = [
-  'ld.so.cache',
-  'ld.so.conf',
-  'ld.so.conf.d',
-  'alternatives',
-  'ssl/certs',
-  'ssl/openssl.cnf',
-  'ca-certificates.conf',
-  'pki/tls/certs',
-  'pki/ca-trust/extracted',
-  'crypto-policies',
-  'localtime',
-  'mime.types',
-  'protocols',
-  'services',
-  'java-17-openjdk',
-  'java-21-openjdk',
-]
+/**
+ * What programs need of the host's /etc and holds nothing private: certificates (not keys), what links in /usr/bin and the JVM
+ * point to. Few, since every mount costs a start 0.3 ms.
+ */
+const ETC = ['alternatives', 'ssl/certs', 'pki/tls/certs', 'pki/ca-trust/extracted', 'java-17-openjdk', 'java-21-openjdk']
+/** Small files of the host's /etc that are copied instead. */
+const ETC_COPIES = ['ld.so.cache', 'protocols', 'services']
 
-/** The system as every sandbox sees it. Looked up once: what a machine's root directory holds does not change while we run. */
-export function systemPaths(): Shown[] {
-  const etc = ETC.map(name => `/etc/${name}`).filter(path => existsSync(path))
-  return [...SYSTEM.filter(path => existsSync(path)).map(shown), ...etc.map(path => ({ path }))]
+/** The system as every sandbox sees it. */
+export interface SystemView {
+  readonly paths: readonly Shown[]
+  /** Names of directories of the host's /etc. */
+  readonly etc: readonly string[]
+  /** Contents of the made-up /etc by name. */
+  readonly etcFiles: ReadonlyMap<string, Uint8Array | string>
+  /** What /proc tells of the whole machine and nothing inside needs; shown as empty. */
+  readonly masked: readonly string[]
+}
+
+/** Looks once: what a machine's root directory holds does not change while we run. */
+export function lookAtSystem(): SystemView {
+  const copies = ETC_COPIES.filter(name => existsSync(`/etc/${name}`)).map(name => [name, readFileSync(`/etc/${name}`)] as const)
+  return {
+    paths: SYSTEM.filter(path => existsSync(path)).map(shown),
+    etc: ETC.filter(name => existsSync(`/etc/${name}`)),
+    etcFiles: new Map<string, Uint8Array | string>([...Object.entries(FILES), ...copies]),
+    masked: ['/proc/keys', '/proc/timer_list'].filter(path => existsSync(path)),
+  }
 }
 
 function shown(path: string): Shown {
   return lstatSync(path).isSymbolicLink() ? { path, linkTo: readlinkSync(path) } : { path }
-}
-
-/** What /proc tells of the whole machine and nothing inside needs; Docker hides the same. Shown as empty. */
-export function maskedPaths(): string[] {
-  return ['/proc/keys', '/proc/kcore', '/proc/timer_list', '/proc/sched_debug'].filter(path => existsSync(path))
 }
 
 /** Where this Node.js and its npm live, unless the system already shows them. */
@@ -64,9 +63,12 @@ const FILES: Readonly<Record<string, string>> = {
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n',
   hostname: `${HOSTNAME}\n`,
 }
-export const ETC_FILES: readonly string[] = Object.keys(FILES)
 
-export async function writeEtc(directory: string): Promise<void> {
+/** Writes the /etc of a sandbox, with empty places to mount the host's directories on. */
+export async function writeEtc(directory: string, { etc, etcFiles }: SystemView): Promise<void> {
   await mkdir(directory, { mode: 0o755 })
-  await Promise.all(Object.entries(FILES).map(([name, text]) => writeFile(join(directory, name), text, { mode: 0o644 })))
+  await Promise.all([
+    ...etc.map(name => mkdir(join(directory, name), { recursive: true })),
+    ...[...etcFiles].map(([name, content]) => writeFile(join(directory, name), content, { mode: 0o644 })),
+  ])
 }

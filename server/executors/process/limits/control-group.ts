@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock } from '#server/lib/clock.ts'
+import { setTimeout } from 'node:timers/promises'
 import type { Limits } from '#shared/model/index.ts'
 
 /** The sandbox's own processes besides the program: bubblewrap outside, its init inside, the relay. */
 const OWN_PROCESSES = 3
-const REMOVE_TRIES = 100
-const REMOVE_PAUSE_MS = 10
+const REMOVE_TRIES = 500
+const REMOVE_PAUSE_MS = 2
 
 /** One sandbox's share of the machine, as the kernel keeps it. */
 export interface ControlGroup {
@@ -34,23 +34,22 @@ interface Hierarchy {
 }
 
 interface Deps {
-  readonly clock: Clock
   readonly root?: string
   /** Text of /proc/self/cgroup: lines of `hierarchy:controllers:path`; see cgroups(7). */
   readonly membership?: string
 }
 
 /** @returns null where no hierarchy can be written: then limits hold for each process on its own. */
-export function findControlGroups(deps: Deps): ControlGroups | null {
+export function findControlGroups(deps: Deps = {}): ControlGroups | null {
   const root = deps.root ?? '/sys/fs/cgroup'
   const lines = (deps.membership ?? readText('/proc/self/cgroup') ?? '').trim().split('\n')
   const paths = new Map(
     lines.map(line => line.split(':')).flatMap(([, names = '', path = '']) => names.split(',').map(name => [name, path])),
   )
-  return findV2(root, paths.get(''), deps.clock) ?? findV1(root, paths, deps.clock)
+  return findV2(root, paths.get('')) ?? findV1(root, paths)
 }
 
-function findV2(root: string, path: string | undefined, clock: Clock): ControlGroups | null {
+function findV2(root: string, path: string | undefined): ControlGroups | null {
   if (path === undefined || !existsSync(join(root, 'cgroup.controllers'))) return null
   const base = join(root, path)
   if (!delegate(base)) return null
@@ -71,7 +70,6 @@ function findV2(root: string, path: string | undefined, clock: Clock): ControlGr
     joinFile: 'cgroup.procs',
     usage: ([group = '']) => usage(group),
     oomKills,
-    clock,
   })
 }
 
@@ -96,7 +94,7 @@ function delegate(base: string): boolean {
   }
 }
 
-function findV1(root: string, paths: ReadonlyMap<string, string>, clock: Clock): ControlGroups | null {
+function findV1(root: string, paths: ReadonlyMap<string, string>): ControlGroups | null {
   const base = (controller: string) => join(root, controller, paths.get(controller) ?? '')
   const usable = (controller: string) =>
     paths.has(controller) &&
@@ -124,7 +122,7 @@ function findV1(root: string, paths: ReadonlyMap<string, string>, clock: Clock):
   })
   const oomKills = (memory: string) => readCounter(join(memory, 'memory.oom_control'), 'oom_kill')
   // `tasks` rather than cgroup.procs: a thread that moves itself takes no global lock.
-  return groupsIn({ version: 'v1', hierarchies, joinFile: 'tasks', usage, oomKills, clock })
+  return groupsIn({ version: 'v1', hierarchies, joinFile: 'tasks', usage, oomKills })
 }
 
 function groupsIn(kind: {
@@ -133,7 +131,6 @@ function groupsIn(kind: {
   joinFile: string
   usage(groups: readonly string[]): ReturnType<ControlGroup['usage']>
   oomKills(first: string): number
-  clock: Clock
 }): ControlGroups {
   const living = new Set<string>()
   return {
@@ -159,7 +156,7 @@ function groupsIn(kind: {
         members: () => (readText(join(first, 'cgroup.procs')) ?? '').split('\n').filter(Boolean).map(Number),
         async remove() {
           living.delete(name)
-          await removeAll(groups, kind.clock)
+          await removeAll(groups)
         },
       }
     },
@@ -169,16 +166,16 @@ function groupsIn(kind: {
           .filter(name => name.startsWith(prefix) && !living.has(name))
           .map(name => join(base, name)),
       )
-      await removeAll(left, kind.clock)
+      await removeAll(left)
     },
   }
 }
 
-/** A process that was killed takes a moment to be gone from its group. */
-async function removeAll(groups: readonly string[], clock: Clock): Promise<void> {
+/** A process that was killed takes a moment to be gone from its group; the kernel's time, so not the clock that tests turn. */
+async function removeAll(groups: readonly string[]): Promise<void> {
   for (let tries = 0; tries < REMOVE_TRIES; tries++) {
     if (groups.map(tryRemove).every(Boolean)) return
-    await new Promise<void>(resolve => clock.after(REMOVE_PAUSE_MS, resolve))
+    await setTimeout(REMOVE_PAUSE_MS)
   }
 }
 
