@@ -10,8 +10,7 @@ import { createLog } from '#server/telemetry/index.ts'
 import { createClient } from '#shared/contract/index.ts'
 import type { Config } from '#shared/model/index.ts'
 import { makeRepository, status } from './repository.ts'
-import { startScriptedModel } from './scripted-model.ts'
-import { FIX_THE_TEST } from './session.ts'
+import { FIX_TEST_SESSION, startScriptedModel } from './scripted-model.ts'
 
 const TASK = 'The test in price.test.js fails. Find out why, mend price.js, and make the test pass. Do not change the test.'
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -42,7 +41,7 @@ async function cast(base: Config, life: Lifetime): Promise<Cast> {
     say(
       `No sandbox can be made here (${sandbox?.detail}); the demo asks for none, on a throw-away repository. ${sandbox?.remedy ?? ''}`,
     )
-  const scripted = life.use(await startScriptedModel({ steps: FIX_THE_TEST }))
+  const scripted = life.use(await startScriptedModel({ steps: FIX_TEST_SESSION }))
   const provider = { kind: 'openai-compatible', id: 'scripted', baseUrl: `${scripted.url}/v1`, models: [] } as const
   return {
     config: { ...base, models: { providers: [{ ...provider, models: [] }] } },

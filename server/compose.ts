@@ -1,7 +1,6 @@
 import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { createSecrets, loadToken, type Secrets } from '#server/access/index.ts'
-import { acpAgents } from '#server/agents/acp/index.ts'
 import { builtinAgent } from '#server/agents/builtin/index.ts'
 import { commandAgent } from '#server/agents/command/index.ts'
 import type { Agent } from '#server/agents/index.ts'
@@ -25,7 +24,7 @@ import type { Log } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
-import type { DataDirectory } from './data-directory.ts'
+import { type DataDirectory, nodeMarker } from './data-directory.ts'
 import { createNodeHandlers, freeBytes } from './node.ts'
 
 /** What `doctor` asks and a server works with: the ways to reach the outside world that a machine may or may not have. */
@@ -39,12 +38,10 @@ export interface Probes {
 export function createProbes(config: Config, env: Environment, log: Log, clock: Clock = systemClock): Probes {
   const providers = config.models.providers.map(provider => createProvider(provider, env, clock))
   const { graceMs } = config.jobs
-  const executors = [processExecutor({ nodeId: config.dataDir, relayFile: insideProgram('relay'), graceMs, clock, log })]
-  const agents = [
-    ...acpAgents({ overrides: config.agents, path: env.PATH ?? '', clock, graceMs }),
-    builtinAgent({ programFile: insideProgram('builtin-agent') }),
-    commandAgent({ clock, graceMs }),
+  const executors = [
+    processExecutor({ nodeId: nodeMarker(config.dataDir), relayFile: insideProgram('relay'), graceMs, clock, log }),
   ]
+  const agents = [builtinAgent({ programFile: insideProgram('builtin-agent') }), commandAgent({ clock, graceMs })]
   return { executors, agents, models: createModels({ providers, clock }) }
 }
 
@@ -76,7 +73,7 @@ export async function compose(input: {
   directory: DataDirectory
   log: Log
   life: Lifetime
-}): Promise<{ api: Api; jobs: Jobs }> {
+}): Promise<{ api: Api; stream: { close(): void }; jobs: Jobs }> {
   const { config, env, directory, log, life } = input
   const clock = systemClock
   const name = config.node.name ?? hostname()
@@ -89,7 +86,7 @@ export async function compose(input: {
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
   const { executors, agents, models } = createProbes(config, env, log, clock)
-  const gateway = createGateway({ models, log, clock })
+  const gateway = createGateway({ models, log })
   const deps: JobDeps = {
     store,
     logs,
@@ -119,15 +116,17 @@ export async function compose(input: {
   const jobs = createJobs(deps)
   const node = createNodeHandlers({ name, dataDir: directory.data, labels: config.node.labels, models })
   const api = createApi({ handlers: { ...jobs.handlers, ...node }, token, config: config.api, version: VERSION, clock, log })
-  attachStream(api, {
+  const stream = attachStream(api, {
     node: name,
     token,
     config: config.api,
     events,
     logs,
+    isSealed: async id => (await store.log(id)) !== null,
     jobExists: async id => (await store.job(id)) !== null,
+    lastSeq: store.lastSeq,
     clock,
     log,
   })
-  return { api, jobs }
+  return { api, stream, jobs }
 }

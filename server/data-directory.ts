@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto'
 import { chmod, lstat, mkdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Directories } from '#server/jobs/index.ts'
 
 /** The directories of a node, made and private to this user. */
 export type DataDirectory = Directories
+
+/** A short name for a data directory, the same at every start: marks what belongs to its node. */
+export function nodeMarker(path: string): string {
+  return createHash('sha256').update(resolve(path)).digest('hex').slice(0, 16)
+}
 
 /**
  * Makes the directories of a node. The runtime directory is outside, because the path of a unix socket may have 107 bytes and a
@@ -15,8 +20,7 @@ export type DataDirectory = Directories
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
   await mkdir(path, { recursive: true, mode: 0o700 })
   const data = await realpath(path)
-  const name = createHash('sha256').update(data).digest('hex').slice(0, 16)
-  const runtime = join(tmpdir(), `skein-${process.getuid?.() ?? 0}-${name}`)
+  const runtime = join(tmpdir(), `skein-${process.getuid?.() ?? 0}-${nodeMarker(data)}`)
   const directory = { data, attempts: join(data, 'attempts'), artifacts: join(data, 'artifacts'), runtime }
   await chmod(data, 0o700)
   for (const made of [directory.attempts, directory.artifacts]) await mkdir(made, { recursive: true, mode: 0o700 })

@@ -29,10 +29,11 @@ export async function serve({ config, env }: { config: Config; env: Environment 
     life.defer(() => lock.release())
     await clearRuntimeDirectory(directory)
     life.defer(() => rm(directory.runtime, { recursive: true, force: true }))
-    const { api, jobs } = await compose({ config, env, directory, log, life })
+    const { api, stream, jobs } = await compose({ config, env, directory, log, life })
     // Health answers from the first moment; /ready does once recovery is done.
     const { url } = await api.listen()
     life.defer(() => api.close(CLOSE_MS))
+    life.defer(() => stream.close())
     life.defer(() => jobs.stop())
     await jobs.start()
     const address = join(directory.data, 'server.json')

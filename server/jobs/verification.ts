@@ -29,7 +29,8 @@ export async function runChecksOn(attempt: Attempt, phase: 'base' | 'result', co
   const { sandbox } = life.use(await openPlace({ purpose: phase, commit, readOnly: [], env: {}, gatewaySocket }))
   const context = commandContext(attempt, sandbox)
   await runSetup(job.spec.setup, context)
-  return runChecks(job.spec.checks, phase, context)
+  // Awaited here: the sandbox goes when this function ends.
+  return await runChecks(job.spec.checks, phase, context)
 }
 
 /** Puts the runs before and after side by side. */

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { createSecrets } from '#server/access/index.ts'
 import { commandAgent } from '#server/agents/command/index.ts'
-import { clearRuntimeDirectory, openDataDirectory } from '#server/data-directory.ts'
+import { clearRuntimeDirectory, nodeMarker, openDataDirectory } from '#server/data-directory.ts'
 import { createEvents } from '#server/events/index.ts'
 import { processExecutor } from '#server/executors/process/index.ts'
 import { createGateway } from '#server/gateway/index.ts'
@@ -51,7 +51,13 @@ await clearRuntimeDirectory(directories)
 const store = interrupted(await sqliteStore({ file: join(directories.data, 'skein.db'), clock, log }), 'store', step)
 const events = createEvents({ store })
 const models = createModels({ providers: [], clock })
-const executor = processExecutor({ nodeId: directories.data, relayFile: insideProgram('relay'), graceMs: 500, clock, log })
+const executor = processExecutor({
+  nodeId: nodeMarker(directories.data),
+  relayFile: insideProgram('relay'),
+  graceMs: 500,
+  clock,
+  log,
+})
 const jobs = createJobs({
   store,
   logs: interrupted(createLogs({ directory: join(directories.data, 'logs') }), 'logs', step),
@@ -60,7 +66,7 @@ const jobs = createJobs({
   executors: [interrupted(executor, 'executor', step)],
   agents: [commandAgent({ clock, graceMs: 500 })],
   models,
-  gateway: interrupted(createGateway({ models, log, clock }), 'gateway', step),
+  gateway: interrupted(createGateway({ models, log }), 'gateway', step),
   secrets: createSecrets(),
   clock,
   newJobId: createJobIds(clock),

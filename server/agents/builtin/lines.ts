@@ -1,0 +1,20 @@
+import type { Readable } from 'node:stream'
+
+/** Longest line taken whole, characters; what is longer comes in pieces. */
+const MAX_LINE = 1024 * 1024
+
+/** Lines of a stream of UTF-8, with bounded memory whatever the other side sends. */
+export async function* lines(stream: Readable): AsyncGenerator<string> {
+  let rest = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = parts.pop() ?? ''
+    yield* parts
+    if (rest.length > MAX_LINE) {
+      yield rest
+      rest = ''
+    }
+  }
+  if (rest !== '') yield rest
+}

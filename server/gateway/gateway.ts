@@ -1,0 +1,66 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { ApiError } from '#shared/contract/index.ts'
+import { createEgress } from './egress.ts'
+import { fail } from './failure.ts'
+import { answerModels } from './model-api.ts'
+import type { Gateway, GatewayDeps, GatewaySpec } from './port.ts'
+
+/** Connections one sandbox may have at once. */
+const MAX_CONNECTIONS = 256
+
+const digest = (text: string) => createHash('sha256').update(text).digest()
+
+export function createGateway(deps: GatewayDeps): Gateway {
+  return {
+    async open(spec) {
+      const expected = digest(`Bearer ${spec.token}`)
+      const isKnown = (request: IncomingMessage) => timingSafeEqual(digest(request.headers.authorization ?? ''), expected)
+      const egress = createEgress(spec, deps)
+      const stopping = new AbortController()
+      const sockets = new Set<Socket>()
+      const server = createServer({ headersTimeout: 15_000, requestTimeout: 0 }, (request, response) => {
+        void answer(request, response)
+      })
+      server.maxConnections = MAX_CONNECTIONS
+      server.on('connection', socket => {
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+      })
+      server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => void egress.tunnel(request, socket, head))
+
+      async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+        try {
+          // Absolute form (RFC 9112, 3.2.2) is what a client sends to a proxy.
+          if (!request.url?.startsWith('/')) return await egress.forward(request, response)
+          if (!isKnown(request)) throw new ApiError('unauthorized', 'The gateway of a job takes the token of that job only.')
+          await answerModels(request, response, { models: deps.models, spec, stopping: stopping.signal })
+        } catch (error) {
+          fail(response, error, deps.log)
+        }
+      }
+
+      await rm(spec.socket, { force: true })
+      await listen(server, spec.socket)
+      return {
+        async close() {
+          stopping.abort()
+          egress.close()
+          const closed = new Promise<void>(resolve => server.close(() => resolve()))
+          for (const socket of sockets) socket.destroy()
+          await closed
+          await rm(spec.socket, { force: true })
+        },
+      }
+    },
+  }
+}
+
+function listen(server: ReturnType<typeof createServer>, socket: GatewaySpec['socket']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(socket, resolve)
+  })
+}
