@@ -4,6 +4,7 @@ import { ApiError } from '#shared/contract/index.ts'
 /** No honest request nests deeper, and what is accepted must be safe to walk recursively later. */
 const MAX_DEPTH = 64
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true })
 const JSON_TYPE = /^application\/json\s*(;|$)/i
 
 /** @throws {ApiError} `unsupported_media_type` */
@@ -59,7 +60,7 @@ const tooLarge = (maxBytes: number) =>
 export function parseJson(bytes: Uint8Array): unknown {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    value = JSON.parse(UTF_8.decode(bytes))
   } catch (cause) {
     throw new ApiError('malformed_body', cause instanceof SyntaxError ? 'The body is not JSON.' : 'The body is not UTF-8.')
   }

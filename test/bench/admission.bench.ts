@@ -21,7 +21,7 @@ async function admission({ directory, defer }: SideContext, slowdown = () => {})
 }
 
 /** The rows of the same jobs, made beforehand, put into the same schema with the same durability by nothing but node:sqlite. */
-async function raw({ directory, defer }: SideContext, jobs: number, jobsPerTransaction: number): Promise<number> {
+export async function raw({ directory, defer }: SideContext, jobs: number, jobsPerTransaction: number): Promise<number> {
   await (await openStore(directory)).close()
   const db = new DatabaseSync(join(directory, 'skein.db'))
   defer(() => db.close())
