@@ -1,43 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, NewJob, Store } from '#server/store/index.ts'
-import { type EventBody, JobSpec, type JobState } from '#shared/model/index.ts'
-
-const spec = JobSpec.parse({ agent: 'command', argv: ['true'] })
-export const AT = Date.UTC(2026, 0, 2)
-
-/** A queued job as `jobs/` makes it, with a few fields of the test's own. */
-export function newJob(id: string, fields: Partial<NewJob['job']> = {}, idempotency: NewJob['idempotency'] = null): NewJob {
-  const job: NewJob['job'] = {
-    id: id.padStart(14, '0'),
-    state: 'queued',
-    epoch: 0,
-    title: `job ${id}`,
-    priority: 0,
-    spec,
-    snapshot: null,
-    createdAt: AT,
-    updatedAt: AT,
-    startedAt: null,
-    endedAt: null,
-    queueDeadline: AT + 1000,
-    cancelRequested: false,
-    retryOf: null,
-    failure: null,
-    result: null,
-    undelivered: false,
-    ...fields,
-  }
-  const { title, priority, snapshot, retryOf } = job
-  return { job, idempotency, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }
-}
-
-/** The change that moves a job through some states, with its events. */
-export function moves(job: { id: string; state: JobState; epoch: number }, ...states: JobState[]): Change {
-  const { id, state, epoch } = job
-  const chain = [state, ...states]
-  const events = states.map((to, index): EventBody => ({ type: 'job.state', from: chain[index] ?? to, to, epoch, failure: null }))
-  return { id, guard: { state, epoch }, patch: { state: chain.at(-1) ?? state }, events, at: AT + 5 }
-}
+import type { EventBody, JobState } from '#shared/model/index.ts'
+import { AT, moves, newJob } from './job.ts'
 
 const TO_THE_END: JobState[] = ['preparing', 'running', 'checking', 'succeeded']
 const note = (detail: string): EventBody => ({ type: 'warning', code: 'note', detail })

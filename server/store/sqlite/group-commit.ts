@@ -42,11 +42,12 @@ export function createGroupCommit<Batch>(deps: {
   let closed = false
 
   function flush(): void {
-    immediate = null
+    if (immediate) clearImmediate(immediate)
     cancelTimer?.()
+    immediate = null
     cancelTimer = null
     commit(waiting.splice(0, MAX_WRITES))
-    if (waiting.length > 0) hurry()
+    if (waiting.length > 0 && !closed) hurry()
   }
 
   function hurry(): void {
@@ -91,9 +92,7 @@ export function createGroupCommit<Batch>(deps: {
     },
     close() {
       closed = true
-      if (immediate) clearImmediate(immediate)
       while (waiting.length > 0) flush()
-      immediate = null
     },
     transactions: () => transactions,
   }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreError } from '../error.ts'
 import { corrupt, openFailure } from './failure.ts'
@@ -9,6 +9,7 @@ const CHECKPOINT_PAGES = 4000
 /** The write-ahead log is cut back to this after a large transaction. */
 const WAL_BYTES = 32 * 1024 * 1024
 const CACHE_KIB = 16 * 1024
+const HEADER_BYTES = 100
 
 /**
  * Opens the database and brings its schema up to date. A file that is damaged, newer, or no database is refused and not touched.
@@ -66,32 +67,27 @@ function migrate(db: DatabaseSync, migrations: readonly string[]): void {
  */
 function refuseTruncated(file: string): void {
   if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
-  const header = Buffer.alloc(100)
-  const descriptor = open(file)
-  try {
-    const { size } = fstatSync(descriptor)
-    if (readSync(descriptor, header, 0, 100, 0) < 100) throw corrupt(file, 'its header is cut off')
-    const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
-    const headerIsCurrent = header.readUInt32BE(24) === header.readUInt32BE(92)
-    const expected = header.readUInt32BE(28) * pageBytes
-    if (headerIsCurrent && size < expected) throw corrupt(file, `it has ${size} of ${expected} bytes`)
-  } finally {
-    closeSync(descriptor)
-  }
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0) return
+  if (size < HEADER_BYTES) throw corrupt(file, 'its header is cut off')
+  const header = readHeader(file)
+  const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
+  const countIsCurrent = header.readUInt32BE(24) === header.readUInt32BE(92)
+  const expected = header.readUInt32BE(28) * pageBytes
+  if (countIsCurrent && size < expected) throw corrupt(file, `it has ${size} of ${expected} bytes`)
 }
 
-function open(file: string): number {
+function readHeader(file: string): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES)
+  let descriptor: number | undefined
   try {
-    return openSync(file, 'r')
+    descriptor = openSync(file, 'r')
+    readSync(descriptor, header, 0, HEADER_BYTES, 0)
+    return header
   } catch (cause) {
-    throw new StoreError(
-      'read_only',
-      `The database ${file} cannot be read: ${(cause as Error).message}.`,
-      'Check its owner and mode.',
-      {
-        cause,
-      },
-    )
+    const why = (cause as Error).message
+    throw new StoreError('read_only', `The database ${file} cannot be read (${why}).`, 'Look at its owner and mode.', { cause })
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
