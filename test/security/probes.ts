@@ -82,6 +82,11 @@ export const PROBES: readonly Probe[] = [
     argv: () => shell('test -w /sys/fs/cgroup && echo ESCAPED'),
   },
   {
+    attempt: "List the kernel's keys",
+    wall: 'masked in /proc',
+    argv: () => shell('test -s /proc/keys || grep -q . /proc/keys && echo ESCAPED'),
+  },
+  {
     attempt: 'Make a device node',
     wall: 'no capabilities',
     root: true,

@@ -31,6 +31,8 @@ export function bubblewrapEnclosure(deps: {
   const { spec } = deps
   const node = nodePaths()
   const readOnly = [...new Set([...node, ...spec.readOnly])]
+  for (const path of readOnly)
+    if (!existsSync(path)) throw new SandboxError('failed', `There is no ${path} to show in the sandbox`)
   const workDir = chooseWorkDir(readOnly)
   const path = [...node.slice(0, 1), SYSTEM_PATH].join(':')
   const relayUrl = spec.gatewaySocket === null ? null : `http://127.0.0.1:${RELAY_PORT}`
@@ -59,6 +61,8 @@ export function bubblewrapEnclosure(deps: {
       if (gateway && !existsSync(gateway.relay)) {
         throw new SandboxError('failed', `The relay is not at ${gateway.relay}`, { remedy: 'Build it: npm run build' })
       }
+      if (gateway && !existsSync(gateway.socket))
+        throw new SandboxError('failed', `The gateway does not listen at ${gateway.socket}`)
       const options = encodeOptions(
         bubblewrapOptions({
           system: deps.system,

@@ -34,20 +34,8 @@ export function bubblewrapOptions(view: View): string[] {
     ...system.etc.flatMap(name => readOnly(`/etc/${name}`)),
     // All of /proc read-only: with the server run by root, the inside is the host's user 0 to the kernel (without its
     // capabilities), and that is all /proc/sys asks of who writes core_pattern.
-    ...[
-      '--proc',
-      '/proc',
-      '--remount-ro',
-      '/proc',
-      '--dev',
-      '/dev',
-      '--size',
-      String(SHARED_MEMORY_BYTES),
-      '--tmpfs',
-      '/dev/shm',
-      '--remount-ro',
-      '/dev',
-    ],
+    ...['--proc', '/proc', ...system.masked.flatMap(path => readOnly('/dev/null', path)), '--remount-ro', '/proc'],
+    ...['--dev', '/dev', '--size', String(SHARED_MEMORY_BYTES), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
     ...['--bind', join(scratch, 'tmp'), '/tmp', '--bind', join(scratch, 'home'), HOME],
     ...['--symlink', '../tmp', '/var/tmp', '--symlink', '../run', '/var/run'],
     ...view.readOnly.flatMap(path => readOnly(path)),

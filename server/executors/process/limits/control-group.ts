@@ -79,6 +79,7 @@ function findV2(root: string, path: string | undefined): ControlGroups | null {
  */
 function delegate(base: string): boolean {
   const leaf = join(base, 'skein-server')
+  if (!existsSync(base)) return false
   try {
     const enabled = readText(join(base, 'cgroup.subtree_control')) ?? ''
     if (/\bmemory\b/.test(enabled) && /\bpids\b/.test(enabled)) return tryMake(join(base, `skein-try-${process.pid}`))

@@ -37,7 +37,9 @@ describe.each(ARCHITECTURES)('the filter on %s', architecture => {
       const number = numbers[architecture]
       if (number === null) continue
       fc.assert(
-        fc.property(args, given => expect(judge(program, { nr: number, arch, args: given }), name).toBe(errno(1))),
+        fc.property(args, given => {
+          expect(judge(program, { nr: number, arch, args: given }), name).toBe(errno(1))
+        }),
         { numRuns: 5 },
       )
     }
