@@ -1,4 +1,4 @@
-import { realpath, rm } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import type { Clock } from '#server/lib/clock.ts'
 import { kill } from '#server/lib/process-identity.ts'
 import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
@@ -9,7 +9,8 @@ import { limitCommand, shellLimitCommand } from './limits/rlimits.ts'
 import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
-import { createSandbox, prepareScratch } from './sandbox.ts'
+import { createSandbox } from './sandbox.ts'
+import { makeScratch, removeScratch } from './scratch.ts'
 import { lookAtSystem } from './system.ts'
 
 /** What of a logger is used here. */
@@ -70,8 +71,8 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       const undo: (() => Promise<void>)[] = []
       try {
         const spec = { ...given, workTree: await realpath(given.workTree) }
-        undo.unshift(() => rm(spec.scratch, { recursive: true, force: true }))
-        await prepareScratch(spec, system)
+        undo.unshift(() => removeScratch(spec.scratch))
+        await makeScratch(spec, system)
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())
         return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, graceMs, clock })

@@ -18,6 +18,15 @@ export function programExists(name: string, search: { path: string; workDir: str
     const inside = resolve(search.workDir, candidate)
     const place = search.places.find(({ inside: root }) => inside.startsWith(`${root}/`))
     const host = place ? join(place.host, inside.slice(place.inside.length)) : inside
-    return lstatSync(host, { throwIfNoEntry: false }) !== undefined
+    return exists(host)
   })
+}
+
+/** What may not be looked at is not there for us. */
+function exists(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return false
+  }
 }

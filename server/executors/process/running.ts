@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { Duplex, type Readable, type Writable } from 'node:stream'
+import { Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
 import { identify } from '#server/lib/process-identity.ts'
 import { type Exit, type ProcessIdentity, SandboxError, type SandboxProcess } from '../index.ts'
 import type { Command, Enclosure } from './enclosure.ts'
@@ -34,8 +34,8 @@ export async function run(
     mark,
     identity: identityOf(pid),
     stdin: child.stdin,
-    stdout: child.stdout as Readable,
-    stderr: child.stderr as Readable,
+    stdout: kept(child.stdout),
+    stderr: kept(child.stderr),
     ended,
     wait: () => over,
     signal(signal) {
@@ -44,6 +44,16 @@ export async function run(
       else send(enclosure.program(pid) ?? pid, signal)
     },
   }
+}
+
+/**
+ * Output that waits for its reader. When a process exits, Node throws away what nobody has begun to read, and a caller that first
+ * writes down which process this is would lose the output of a quick one.
+ */
+function kept(output: Readable | null): Readable {
+  const waiting = new PassThrough()
+  output?.on('error', cause => waiting.destroy(cause)).pipe(waiting)
+  return waiting
 }
 
 /** A process that is over before it could be looked at gets an identity that no living one has. */

@@ -1,4 +1,3 @@
-import { lstat, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { readStat } from '#server/lib/process-identity.ts'
@@ -7,32 +6,11 @@ import type { Command, Enclosure } from './enclosure.ts'
 import type { ControlGroup } from './limits/control-group.ts'
 import { diskUsage, watchDisk } from './limits/disk.ts'
 import { type Running, run, send } from './running.ts'
-import { type SystemView, writeEtc } from './system.ts'
+import { removeScratch } from './scratch.ts'
 
 /** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture we run on. */
 const MS_PER_TICK = 10
 const PAGE_BYTES = 4096
-
-/** Makes the directories a sandbox needs. @throws {SandboxError} */
-export async function prepareScratch(spec: SandboxSpec, system: SystemView): Promise<void> {
-  const stat = await lstat(spec.workTree).catch(() => null)
-  if (!stat?.isDirectory()) throw new SandboxError('failed', `The work tree ${spec.workTree} is not a directory`)
-  if (process.getuid && stat.uid !== process.getuid()) {
-    throw new SandboxError(
-      'failed',
-      `The work tree ${spec.workTree} belongs to user ${stat.uid}, this server runs as ${process.getuid()}`,
-      {
-        remedy: 'A sandbox knows one user, the one that runs the server: run it as the owner of its data directory.',
-      },
-    )
-  }
-  await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
-  await Promise.all([
-    writeEtc(join(spec.scratch, 'etc'), system),
-    mkdir(join(spec.scratch, 'home'), { mode: 0o700 }),
-    mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 }),
-  ])
-}
 
 /** What all sandboxes have in common: starts, limits of the whole, statistics, and the end. */
 export function createSandbox(deps: {
@@ -48,7 +26,8 @@ export function createSandbox(deps: {
   let starts = 0
   let diskFull = false
   let stopWatching: (() => void) | null = null
-  let over: Promise<void> | null = null
+  let closed = false
+  let cleaning: Promise<void> | null = null
 
   const endAll = () => {
     for (const { identity, mark } of running) enclosure.end(identity.pid, mark)
@@ -92,7 +71,7 @@ export function createSandbox(deps: {
     stopWatching?.()
     await enclosure.close()
     await group?.remove()
-    await rm(spec.scratch, { recursive: true, force: true })
+    await removeScratch(spec.scratch)
   }
 
   return {
@@ -100,7 +79,7 @@ export function createSandbox(deps: {
     workDir: enclosure.workDir,
     relayUrl: enclosure.relayUrl,
     async start(options: StartOptions) {
-      if (over) throw new SandboxError('failed', `Sandbox ${spec.id} is cleaned up`)
+      if (closed) throw new SandboxError('failed', `Sandbox ${spec.id} is cleaned up`)
       const mark = `${spec.id}.${++starts}`
       const killsBefore = group?.oomKills() ?? 0
       const command = entering(enclosure.command(options, mark), group)
@@ -112,19 +91,29 @@ export function createSandbox(deps: {
         verdict: exit => verdict(exit, killsBefore),
       })
       running.add(program)
+      // Cleaned up meanwhile, by somebody who could not know of this one.
+      if (closed) enclosure.end(program.identity.pid, mark)
       void program.ended.then(() => forget(program))
       watch()
       return program
     },
     async stats(): Promise<SandboxStats> {
-      const diskBytes = await diskUsage(directories)
+      const { bytes: diskBytes } = await diskUsage(directories)
       return {
         ...(group?.usage() ?? usageOf([...running].flatMap(({ identity, mark }) => enclosure.members(identity.pid, mark)))),
         diskBytes,
       }
     },
     signal: signalAll,
-    cleanup: () => (over ??= end()),
+    cleanup() {
+      closed = true
+      // A failure is for this caller; the next one tries again.
+      cleaning ??= end().catch(cause => {
+        cleaning = null
+        throw cause
+      })
+      return cleaning
+    },
   }
 }
 

@@ -2,18 +2,28 @@ import { lstat, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 
-/** Bytes on disk under the directories: blocks, not lengths; a file with several names counts once; links are not followed. */
-export async function diskUsage(directories: readonly string[]): Promise<number> {
+export interface DiskUsage {
+  /** Blocks, not lengths; a file with several names counts once; links are not followed. */
+  readonly bytes: number
+  /** Whether all could be looked at. A program may hide files in directories it made unreadable, or too deep to be named. */
+  readonly complete: boolean
+}
+
+export async function diskUsage(directories: readonly string[]): Promise<DiskUsage> {
   const seen = new Set<string>()
   let bytes = 0
+  let complete = true
+  // What is gone since it was listed takes no space.
+  const failed = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') complete = false
+  }
   const pending = [...directories]
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
-    for (const entry of entries) {
+    const entries = await readdir(directory, { withFileTypes: true }).catch(failed)
+    for (const entry of entries ?? []) {
       const path = join(directory, entry.name)
       if (entry.isDirectory()) pending.push(path)
-      // What is gone since it was listed takes no space.
-      const stat = await lstat(path).catch(() => null)
+      const stat = await lstat(path).catch(failed)
       if (!stat) continue
       if (stat.nlink > 1 && !entry.isDirectory()) {
         const name = `${stat.dev}:${stat.ino}`
@@ -23,7 +33,7 @@ export async function diskUsage(directories: readonly string[]): Promise<number>
       bytes += stat.blocks * 512
     }
   }
-  return bytes
+  return { bytes, complete }
 }
 
 const LOOK_MS = 1000
@@ -33,6 +43,7 @@ const COUNT_EVERY = 30
 /**
  * Watches the directories until stopped, and calls once when they hold more than `limitBytes`. A full count walks the tree, so
  * it is made only when the file system has lost half of the room that was left at the last count; every second costs one statfs.
+ * Where the count is not complete, all that the file system has lost since the start is held against the directories as well.
  * @returns stop
  */
 export function watchDisk(deps: {
@@ -42,6 +53,7 @@ export function watchDisk(deps: {
   exceeded: () => void
 }): () => void {
   const { clock, directories, limitBytes, exceeded } = deps
+  const freeAtStart = freeBytes(directories)
   let cancel = () => {}
   let stopped = false
   let room = 0
@@ -53,7 +65,8 @@ export function watchDisk(deps: {
     if (++looks >= COUNT_EVERY || freeAtCount - free >= room / 2) {
       looks = 0
       freeAtCount = free
-      room = limitBytes - (await diskUsage(directories))
+      const { bytes, complete } = await diskUsage(directories)
+      room = limitBytes - bytes - (complete ? 0 : Math.max(0, (await freeAtStart) - free))
     }
     if (stopped) return
     if (room < 0) exceeded()
@@ -66,6 +79,7 @@ export function watchDisk(deps: {
   }
 }
 
+/** Of all file systems involved; one that holds several of the directories counts as often, which only makes for an early count. */
 async function freeBytes(directories: readonly string[]): Promise<number> {
   const systems = await Promise.all(directories.map(directory => statfs(directory).catch(() => null)))
   return systems.reduce((sum, system) => sum + (system ? system.bfree * system.bsize : 0), 0)

@@ -1,0 +1,42 @@
+import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SandboxError, type SandboxSpec } from '../index.ts'
+import { type SystemView, writeEtc } from './system.ts'
+
+/** Makes the directories a sandbox needs. @throws {SandboxError} */
+export async function makeScratch(spec: SandboxSpec, system: SystemView): Promise<void> {
+  const stat = await lstat(spec.workTree).catch(() => null)
+  if (!stat?.isDirectory()) throw new SandboxError('failed', `The work tree ${spec.workTree} is not a directory`)
+  if (process.getuid && stat.uid !== process.getuid()) {
+    throw new SandboxError(
+      'failed',
+      `The work tree ${spec.workTree} belongs to user ${stat.uid}, this server runs as ${process.getuid()}`,
+      {
+        remedy: 'A sandbox knows one user, the one that runs the server: run it as the owner of its data directory.',
+      },
+    )
+  }
+  await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
+  await Promise.all([
+    writeEtc(join(spec.scratch, 'etc'), system),
+    mkdir(join(spec.scratch, 'home'), { mode: 0o700 }),
+    mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 }),
+  ])
+}
+
+/** Removes it all, also directories that a program took its own permissions from (Go's module cache is made so). */
+export async function removeScratch(directory: string): Promise<void> {
+  const remove = () => rm(directory, { recursive: true, force: true })
+  await remove().catch(async () => {
+    await makeRemovable(directory)
+    await remove()
+  })
+}
+
+/** Links are not followed: `withFileTypes` tells what the entry itself is. */
+async function makeRemovable(directory: string): Promise<void> {
+  await chmod(directory, 0o700)
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeRemovable(join(directory, entry.name))
+  }
+}
