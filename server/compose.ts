@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { createSecrets, loadToken, type Secrets } from '#server/access/index.ts'
+import { acpAgents } from '#server/agents/acp/index.ts'
 import { builtinAgent } from '#server/agents/builtin/index.ts'
 import { commandAgent } from '#server/agents/command/index.ts'
 import type { Agent } from '#server/agents/index.ts'
@@ -41,7 +42,11 @@ export function createProbes(config: Config, env: Environment, log: Log, clock: 
   const executors = [
     processExecutor({ nodeId: nodeMarker(config.dataDir), relayFile: insideProgram('relay'), graceMs, clock, log }),
   ]
-  const agents = [builtinAgent({ programFile: insideProgram('builtin-agent') }), commandAgent({ clock, graceMs })]
+  const agents = [
+    ...acpAgents({ overrides: config.agents, path: env.PATH ?? '', clock, graceMs }),
+    builtinAgent({ programFile: insideProgram('builtin-agent') }),
+    commandAgent({ clock, graceMs }),
+  ]
   return { executors, agents, models: createModels({ providers, clock }) }
 }
 

@@ -1,0 +1,162 @@
+import { dirname } from 'node:path'
+import type { SandboxProcess } from '#server/executors/index.ts'
+import type { Clock } from '#server/lib/clock.ts'
+import type { AgentInfo, Config } from '#shared/model/index.ts'
+import { type Agent, type AgentOutcome, type AgentSession, exitFailure } from '../index.ts'
+import { findProgram, type Program, versionOf } from './find.ts'
+import { ACP_AGENTS, type AcpEntry } from './table.ts'
+
+/** Last output of an agent that is quoted when it fails, characters. */
+const MAX_LAST_WORDS = 2_000
+
+export interface AcpDeps {
+  /** How to start an agent where the table is not right; by id. */
+  readonly overrides: Config['agents']
+  /** PATH to search. */
+  readonly path: string
+  readonly clock: Clock
+  /** From asking an agent to end until it is killed, ms. */
+  readonly graceMs: number
+}
+
+/** Every agent of the table, found on this machine or not. */
+export function acpAgents(deps: AcpDeps): Agent[] {
+  return ACP_AGENTS.map(entry => acpAgent(entry, deps))
+}
+
+function acpAgent(entry: AcpEntry, deps: AcpDeps): Agent {
+  const { overrides, path } = deps
+  const { command = entry.command, args = entry.args, env: extra = {} } = overrides[entry.id] ?? {}
+  const { id, title } = entry
+  let versions: { file: string; version: Promise<string | null> } | null = null
+
+  async function find(): Promise<{ program: Program; version: string | null } | null> {
+    const program = await findProgram(command, path)
+    if (!program) return null
+    if (versions?.file !== program.file) versions = { file: program.file, version: versionOf(program, path) }
+    return { program, version: await versions.version }
+  }
+
+  return {
+    id,
+    title,
+    kind: 'acp',
+    async probe(): Promise<AgentInfo> {
+      const found = await find()
+      const common = { id, title, kind: 'acp', command: found?.program.command ?? null, version: found?.version ?? null } as const
+      if (!found) return { ...common, usable: false, detail: `${command} is not on PATH.`, remedy: entry.install }
+      if (entry.env === null) {
+        const detail = `${title} talks to its own vendor only, with a key that would have to be in the sandbox.`
+        return {
+          ...common,
+          usable: false,
+          detail,
+          remedy: 'Use an agent that takes an OpenAI-compatible endpoint: opencode, goose, qwen or builtin.',
+        }
+      }
+      return { ...common, usable: true, detail: `Speaks the Agent Client Protocol (${command} ${args.join(' ')}).`, remedy: null }
+    },
+    async needs() {
+      const found = await find()
+      // Agents written in JavaScript are started by the node of the sandbox's PATH.
+      return {
+        readOnly: found ? [...found.program.mounts, dirname(process.execPath)] : [],
+        env: extra,
+        network: true,
+        model: true,
+      }
+    },
+    async run(session) {
+      const found = await find()
+      if (!found || !entry.env)
+        return { ok: false, code: 'agent_missing', detail: `${title} is not usable on this machine any more.`, exitCode: null }
+      if (!session.endpoint) throw new Error(`${title} was given no model; the attempt should have been refused`)
+      const env = { ...entry.env(session.endpoint), ...extra }
+      const child = await session.sandbox.start({ argv: [found.program.command, ...args], env, stdin: 'pipe', network: true })
+      await session.started(child.identity, 'agent')
+      return await runTurn(child, session, title, deps)
+    },
+  }
+}
+
+async function runTurn(
+  child: SandboxProcess,
+  session: AgentSession,
+  title: string,
+  { clock, graceMs }: AcpDeps,
+): Promise<AgentOutcome> {
+  const { signal, sandbox } = session
+  let lastWords = ''
+  const listen = async () => {
+    for await (const chunk of child.stderr as AsyncIterable<Uint8Array>) {
+      lastWords = (lastWords + Buffer.from(chunk).toString()).slice(-MAX_LAST_WORDS)
+      await session.log(chunk)
+    }
+  }
+  child.stdin?.on('error', () => {})
+  const listening = listen().catch(() => {})
+  let cancelKill = () => {}
+  // The protocol's own cancel goes first (see converse); what does not heed it is ended.
+  const end = () => {
+    cancelKill = clock.after(graceMs, () => void sandbox.signal('SIGKILL'))
+  }
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  const quote = (detail: string) => (lastWords.trim() === '' ? detail : `${detail} Its last words: ${lastWords.trim()}`)
+  try {
+    // Loaded when first used: a server that runs no such agent starts without it.
+    const { converse } = await import('./conversation.ts')
+    const turn = converse(child, session, clock.after).then(
+      stopReason => ({ stopReason }),
+      (error: unknown) => ({ error }),
+    )
+    const gone = child.wait().then(exit => ({ exit }))
+    const first = await Promise.race([turn, gone])
+    // An agent may end itself with its last answer still on the way.
+    const outcome = 'exit' in first ? await Promise.race([turn, gone.then(() => clockTick()).then(() => first)]) : first
+    if ('stopReason' in outcome) return ending(outcome.stopReason, title)
+    if ('exit' in outcome) {
+      const failure = exitFailure(outcome.exit, title)
+      return {
+        ok: false,
+        code: failure?.code ?? 'agent_protocol',
+        detail: quote(failure?.detail ?? `${title} ended in the middle of its turn.`),
+        exitCode: failure?.exitCode ?? 0,
+      }
+    }
+    const reason = outcome.error instanceof Error ? outcome.error.message : JSON.stringify(outcome.error)
+    return {
+      ok: false,
+      code: 'agent_protocol',
+      detail: quote(`${title} did not keep to the Agent Client Protocol: ${reason}.`),
+      exitCode: null,
+    }
+  } finally {
+    signal.removeEventListener('abort', end)
+    cancelKill()
+    child.signal('SIGTERM')
+    await sandbox.signal('SIGKILL')
+    await listening
+  }
+}
+
+/** One turn of the event loop, in which bytes that were read already are handled. */
+const clockTick = () => new Promise<void>(resolve => setImmediate(resolve))
+
+/** What the agent says of its own end; https://agentclientprotocol.com/protocol/prompt-turn#stop-reasons. */
+function ending(
+  stopReason: 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled',
+  title: string,
+): AgentOutcome {
+  switch (stopReason) {
+    case 'end_turn':
+      return { ok: true, exitCode: null, stopReason }
+    case 'cancelled':
+      return { ok: false, code: 'agent_failed', detail: `${title} was cancelled.`, exitCode: null }
+    case 'max_tokens':
+    case 'max_turn_requests':
+      return { ok: false, code: 'agent_failed', detail: `${title} stopped before it was done: ${stopReason}.`, exitCode: null }
+    case 'refusal':
+      return { ok: false, code: 'agent_failed', detail: `${title} refused the task.`, exitCode: null }
+  }
+}
