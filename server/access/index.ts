@@ -1,4 +1,4 @@
 /** Who may call, and which values must never leave this node. */
 export type { LocalToken, Secrets } from './port.ts'
 export { createSecrets } from './secrets.ts'
-export { loadToken, localToken } from './token.ts'
+export { loadToken } from './token.ts'

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import type { Clock } from '#server/lib/clock.ts'
 import type { Operation } from '#shared/contract/index.ts'
 import type { JobEvent } from '#shared/model/index.ts'
 import { type Exchange, reply, replyJson } from './exchange.ts'
@@ -24,6 +25,7 @@ export interface AnswerDeps {
   readonly stopping: AbortSignal
   /** Whether documents are held against their schema before they leave: in tests and development. */
   readonly checkAnswers: boolean
+  readonly clock: Pick<Clock, 'after'>
   /** Told of a stream that failed after its status was sent; the caller sees the connection break. */
   readonly broken: (cause: unknown) => void
 }
@@ -41,7 +43,9 @@ export async function answer(c: Exchange, operation: Operation, given: unknown, 
       if (!accepts(c.req.header('accept'), 'text/event-stream')) return document(c, 200, await page(), kind.schema, deps)
       const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }
       if (c.req.raw.method === 'HEAD') return reply(c, 200, null, headers)
-      return reply(c, 200, sseBytes(until([deps.stopping, c.req.raw.signal], follow())), headers)
+      const events = until([deps.stopping, c.req.raw.signal], follow())
+      const stream = sseBytes(events, { clock: deps.clock, broken: cause => cut(c, cause, deps) })
+      return reply(c, 200, stream, headers)
     }
     case 'bytes': {
       const { headers, body } = given as BytesAnswer

@@ -47,6 +47,7 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
   const answerDeps: AnswerDeps = {
     stopping,
     checkAnswers: deps.checkAnswers ?? false,
+    clock: deps.clock,
     broken: cause => log.warn({ err: cause }, 'an answer broke off'),
   }
   const handlers = { ...deps.handlers, openapi: openApiHandler(version) } as unknown as Record<string, AnyHandler>
