@@ -68,7 +68,7 @@ export async function watch(
           break
       }
     }
-    if (stop.signal.aborted) return EXIT.detached
+    if (stop.signal.aborted || interruption.detaching()) return EXIT.detached
     await view.end()
     const ended = await client.getJob({ params: { id } })
     if (options.json) await json({ type: 'job', job: ended })

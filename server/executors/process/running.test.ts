@@ -1,0 +1,16 @@
+import { text } from 'node:stream/consumers'
+import { expect, it } from 'vitest'
+import type { Enclosure } from './enclosure.ts'
+import { run } from './running.ts'
+
+it('keeps the output of a program that is over before anybody reads', async () => {
+  const program = await run(
+    { argv: ['/bin/sh', '-c', 'echo out; echo err >&2'], env: {}, inputs: [] },
+    { mark: 'm', cwd: '/', stdin: 'none', enclosure: { sweep: () => {} } as unknown as Enclosure, verdict: exit => exit },
+  )
+  await program.ended
+  // Node drops unread output some ticks after the exit.
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+  expect([await text(program.stdout), await text(program.stderr)]).toEqual(['out\n', 'err\n'])
+  expect(await program.wait()).toEqual({ reason: 'exit', code: 0 })
+})
