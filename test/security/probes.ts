@@ -1,3 +1,5 @@
+import { networkInterfaces } from 'node:os'
+
 /** What stands on the host for a probe to reach for. */
 export interface Target {
   /** A directory outside the sandbox; holds `secret`, which says TARGET_SECRET, and `precious`, a file to overwrite. */
@@ -22,6 +24,8 @@ export interface Probe {
   readonly argv: (target: Target) => readonly string[]
   /** Whether even without a sandbox it takes root to do this. */
   readonly root?: true
+  /** Whether this machine has what the attempt is about; without it only the sandbox is tried. */
+  readonly possible?: () => boolean
 }
 
 const shell = (script: string) => ['sh', '-c', script]
@@ -39,6 +43,7 @@ const call = (numbers: { x64: number; arm64: number }, ...parameters: (string | 
 
 const FILES = 'mount namespace: not there'
 const FILTER = 'seccomp filter'
+const BOTH = 'no capabilities; seccomp filter'
 
 export const PROBES: readonly Probe[] = [
   { attempt: 'Read /etc/shadow', wall: FILES, root: true, argv: () => shell('grep -q root /etc/shadow && echo ESCAPED') },
@@ -84,6 +89,7 @@ export const PROBES: readonly Probe[] = [
   {
     attempt: "List the kernel's keys",
     wall: 'masked in /proc',
+    root: true,
     argv: () => shell('test -s /proc/keys || grep -q . /proc/keys && echo ESCAPED'),
   },
   {
@@ -121,6 +127,7 @@ export const PROBES: readonly Probe[] = [
   },
   {
     attempt: 'Find a route to the cloud metadata address',
+    possible: () => Object.values(networkInterfaces()).some(addresses => addresses?.some(({ internal }) => !internal)),
     wall: 'network namespace',
     argv: () =>
       node(
@@ -129,7 +136,7 @@ export const PROBES: readonly Probe[] = [
   },
   {
     attempt: 'Mount a file system',
-    wall: FILTER,
+    wall: BOTH,
     root: true,
     argv: () => shell('mkdir m; mount -t tmpfs none m && umount m && echo ESCAPED'),
   },
@@ -156,13 +163,13 @@ export const PROBES: readonly Probe[] = [
   },
   {
     attempt: 'Load a BPF program',
-    wall: FILTER,
+    wall: BOTH,
     root: true,
     argv: () => call({ x64: 321, arm64: 280 }, 0, 'pack("LLLLx64", 2, 4, 4, 1)', 72),
   },
   { attempt: 'Set up io_uring', wall: FILTER, argv: () => call({ x64: 425, arm64: 425 }, 1, '("\\0" x 256)') },
   { attempt: 'Handle page faults (userfaultfd)', wall: FILTER, argv: () => call({ x64: 323, arm64: 282 }, 1) },
-  { attempt: 'Read the kernel log', wall: FILTER, root: true, argv: () => call({ x64: 103, arm64: 116 }, 10, 0, 0) },
+  { attempt: 'Read the kernel log', wall: BOTH, root: true, argv: () => call({ x64: 103, arm64: 116 }, 10, 0, 0) },
   { attempt: 'Make all memory executable (personality)', wall: FILTER, argv: () => call({ x64: 135, arm64: 92 }, '0x0400000') },
   { attempt: 'Listen to device events (netlink)', wall: FILTER, argv: () => call({ x64: 41, arm64: 198 }, 16, 3, 15) },
   {
