@@ -4,7 +4,7 @@ import { SandboxError, type SandboxSpec } from '../index.ts'
 import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
 import type { Enclosure } from './enclosure.ts'
 import { environment, proxyEnvironment } from './environment.ts'
-import { childrenOf, descendants, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from './process-table.ts'
+import { childrenOf, descendants, killMarked, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from './process-table.ts'
 import { programExists } from './program-path.ts'
 import { send } from './running.ts'
 import { assemble } from './seccomp/bpf.ts'
@@ -91,7 +91,10 @@ export function bubblewrapEnclosure(deps: {
     },
     // Rather the init than bubblewrap: once the init is gone so is all it held, and only then does bubblewrap end.
     end: started => send(childrenOf(started)[0] ?? started, 'SIGKILL'),
-    sweep: () => {},
+    // Killed before it had tied the init to its own life, bubblewrap leaves the init behind; both carry the mark.
+    sweep: (_, mark, wasKilled) => {
+      if (wasKilled) killMarked({ [PROCESS_MARK]: mark })
+    },
     close: async () => {},
   }
 }

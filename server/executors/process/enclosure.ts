@@ -23,7 +23,7 @@ export interface Enclosure {
   members(started: number, mark: string): number[]
   /** Ends everything of one start at once. */
   end(started: number, mark: string): void
-  /** After a program is over: ends what it left behind. */
-  sweep(started: number, mark: string): void
+  /** After a program is over: ends what it left behind. @param wasKilled whether a signal ended what was started. */
+  sweep(started: number, mark: string, wasKilled: boolean): void
   close(): Promise<void>
 }

@@ -27,7 +27,7 @@ export async function run(
   const pid = child.pid ?? 0
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const over = new Promise<Exit>(resolve => {
-    child.once('exit', () => enclosure.sweep(pid, mark))
+    child.once('exit', (_, signal) => enclosure.sweep(pid, mark, signal !== null))
     child.once('close', (code, signal) => resolve(options.verdict(exitOf(code, signal))))
   })
   return {
@@ -40,8 +40,10 @@ export async function run(
     wait: () => over,
     signal(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return
-      if (signal === 'SIGKILL') enclosure.end(pid, mark)
-      else send(enclosure.program(pid) ?? pid, signal)
+      const program = enclosure.program(pid)
+      // Before there is a program nobody can end politely, least of all the sandbox that is still being built.
+      if (signal === 'SIGKILL' || program === null) enclosure.end(pid, mark)
+      else send(program, signal)
     },
   }
 }
