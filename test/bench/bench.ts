@@ -2,6 +2,8 @@
 export interface SideContext {
   /** An empty directory of its own, on the disk that is measured; removed afterwards. */
   readonly directory: string
+  /** What `prepare` made for all runs of this bench; not to be changed. */
+  readonly fixture: string
   /** Undone in reverse order when the side has answered. */
   defer(undo: () => void | Promise<void>): void
 }
@@ -17,6 +19,8 @@ export interface Bench {
   readonly b: { readonly what: string; readonly run: Side }
   /** Side `a` with a slowdown put round the product from outside. The harness must see the ratio move, or it measures nothing. */
   readonly planted: { readonly what: string; readonly run: Side }
+  /** Makes, once a bench and before the first pair, what its sides only read: into the directory `fixture`. */
+  readonly prepare?: (fixture: string) => Promise<void>
   readonly unit: string
   /** What the ratio a/b must hold, and so whether higher or lower figures are better. */
   readonly bar: { readonly atLeast: number } | { readonly atMost: number }

@@ -7,8 +7,8 @@ export type SideName = 'a' | 'b' | 'planted'
 const program = fileURLToPath(new URL('side.ts', import.meta.url))
 
 /** Runs one side of a bench in a fresh process. @throws {Error} when it fails, with what it said. */
-export async function runSide(file: string, bench: string, side: SideName): Promise<number> {
-  const child = fork(program, [file, bench, side], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+export async function runSide(file: string, bench: string, side: SideName, fixture: string): Promise<number> {
+  const child = fork(program, [file, bench, side, fixture], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   let words = ''
   let value: number | null = null
   child.stderr?.setEncoding('utf8').on('data', chunk => {

@@ -1,6 +1,8 @@
 // npm run bench [-- --plant] [name…]: measures benches (all, or the named ones) and writes docs/benchmarks.md.
 // BENCH_PAIRS sets the number of pairs (default 10); with fewer than 10, for a quick look, nothing is written.
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
@@ -30,11 +32,12 @@ async function load(): Promise<{ file: string; bench: Bench }[]> {
 async function estimate(
   { file, bench }: { file: string; bench: Bench },
   side: SideName,
+  fixture: string,
 ): Promise<{ ratio: Estimate; a: number; b: number }> {
   const measured = await measurePairs(
     pairs,
-    () => runSide(file, bench.name, side),
-    () => runSide(file, bench.name, 'b'),
+    () => runSide(file, bench.name, side, fixture),
+    () => runSide(file, bench.name, 'b', fixture),
     ({ a, b }) => say(` ${(a / b).toPrecision(3)}`),
   )
   say('\n')
@@ -45,14 +48,16 @@ async function estimate(
   }
 }
 
-async function measure(one: { file: string; bench: Bench }): Promise<BenchResult> {
+async function measure(one: { file: string; bench: Bench }, fixture: string): Promise<BenchResult> {
   const { name, a, b, unit, bar, note, planted } = one.bench
-  say(`${name}: ${a.what} / ${b.what}\n  ratios`)
-  const { ratio, ...figures } = await estimate(one, 'a')
+  say(`${name}: ${a.what} / ${b.what}\n`)
+  await one.bench.prepare?.(fixture)
+  say('  ratios')
+  const { ratio, ...figures } = await estimate(one, 'a', fixture)
   let noticed: BenchResult['planted'] = null
   if (values.plant) {
     say(`  with ${planted.what}:`)
-    const slowed = await estimate(one, 'planted')
+    const slowed = await estimate(one, 'planted', fixture)
     noticed = { what: planted.what, without: ratio, ratio: slowed.ratio, noticed: isNoticed(bar, ratio, slowed.ratio) }
     say(`  planted slowdown ${noticed.noticed ? 'noticed' : 'NOT noticed'}: ${slowed.ratio.median.toPrecision(3)}\n`)
   }
@@ -69,7 +74,9 @@ async function measure(one: { file: string; bench: Bench }): Promise<BenchResult
     machine: describeMachine(),
     at: new Date().toISOString(),
   }
-  say(`  ${ratio.median.toPrecision(3)} (${ratio.low.toPrecision(3)} to ${ratio.high.toPrecision(3)}): ${verdict(result)}\n`)
+  say(
+    `  ${ratio.median.toPrecision(3)} (${ratio.low.toPrecision(3)} to ${ratio.high.toPrecision(3)}): ${verdict(result)}; A ${Math.round(figures.a)}, B ${Math.round(figures.b)} ${unit}\n`,
+  )
   return result
 }
 
@@ -81,8 +88,13 @@ if (unknown.length > 0) {
 }
 for (const one of known) {
   if (positionals.length > 0 && !positionals.includes(one.bench.name)) continue
-  const result = await measure(one)
-  // After each, so that an interrupted run keeps what it has.
-  if (pairs >= ENOUGH_PAIRS) record([result])
+  const fixture = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'skein-bench-fixture-'))
+  try {
+    const result = await measure(one, fixture)
+    // After each, so that an interrupted run keeps what it has.
+    if (pairs >= ENOUGH_PAIRS) record([result])
+  } finally {
+    rmSync(fixture, { recursive: true, force: true })
+  }
 }
 if (pairs < ENOUGH_PAIRS) say(`Fewer than ${ENOUGH_PAIRS} pairs: docs/benchmarks.md was left as it is.\n`)

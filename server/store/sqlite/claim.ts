@@ -3,12 +3,11 @@ import { type Batch, recordEvents } from './batch.ts'
 import { type JobRecord, selectJob, toJob } from './rows.ts'
 import type { Statements } from './statements.ts'
 
+const NEXT = `${selectJob('job_to_claim')} WHERE j.state = 'queued' ORDER BY j.priority DESC, j.seq LIMIT ?`
+
 /** Moves the next queued jobs to `placing`: one look into the index of claimable jobs, as long as `limit` and no longer. */
 export function claim(statements: Statements, batch: Batch, limit: number, at: number): JobRow[] {
-  const records = statements.all<JobRecord>(
-    `${selectJob('job_to_claim')} WHERE j.state = 'queued' ORDER BY j.priority DESC, j.seq LIMIT ?`,
-    limit,
-  )
+  const records = statements.all<JobRecord>(NEXT, limit)
   return records.map(record => {
     const epoch = record.epoch + 1
     const startedAt = record.started_at ?? at

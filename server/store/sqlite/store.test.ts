@@ -151,17 +151,16 @@ test('no question and no write walks a table of jobs or events, or sorts more th
   vi.restoreAllMocks()
 
   const db = new DatabaseSync(join(directory, 'skein.db'))
+  // A scan of a partial index sees only rows that the question is about, that of `process` is the question, and the others
+  // read a list that was given.
+  const isBounded = (detail: string) => /^SCAN (p$|wanted|json_each|\(subquery)|INDEX job_(to_\w+|ended)/.test(detail)
   const walks: string[] = []
   for (const sql of [...asked].filter(text => !text.startsWith('PRAGMA'))) {
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
-    // A scan of a partial index sees only rows that the question is about.
-    const partial = /USING (COVERING )?INDEX job_(to_\w+|ended)/
-    const walk = plan
-      .map(({ detail }) => String(detail))
-      .filter(detail => /^SCAN (?!wanted|json_each|p$)/.test(detail) && !partial.test(detail))
-    const pages = /^SELECT j\.seq/.test(sql) && /LIMIT \?2$/.test(sql)
-    const sorts = plan.filter(({ detail }) => /TEMP B-TREE/.test(String(detail)) && !pages && !sql.includes("IN ('placing'"))
-    if (walk.length > 0 || sorts.length > 0) walks.push(`${sql}\n${plan.map(({ detail }) => detail).join('\n')}`)
+    const details = plan.map(({ detail }) => String(detail))
+    // What is in flight is sorted: as many as the node runs at once.
+    const sorts = details.some(detail => detail.includes('TEMP B-TREE')) && !sql.includes("IN ('placing'")
+    if (sorts || details.some(detail => detail.startsWith('SCAN') && !isBounded(detail))) walks.push([sql, ...details].join('\n'))
   }
   db.close()
   expect(asked.size).toBeGreaterThan(30)
