@@ -29,6 +29,7 @@ export function chooseOption(options: Request['options'], typed: string): Reques
 
 export function createPrompt({ world, say, answer }: PromptDeps): Prompt {
   const waiting = new Map<string, Request>()
+  let asked: Request | undefined
   let lines: Interface | null = null
 
   const question = (request: Request): string => {
@@ -41,25 +42,31 @@ export function createPrompt({ world, say, answer }: PromptDeps): Prompt {
   }
   const told = (text: string) => void say(text).catch(() => {})
 
-  const onLine = (typed: string) => {
+  /** One question at a time, in the order they came. */
+  const askFirst = () => {
     const [request] = waiting.values()
-    if (!request || typed.trim() === '') return
-    const option = chooseOption(request.options, typed)
+    if (request && request !== asked) told(question(request))
+    asked = request
+  }
+
+  const onLine = (typed: string) => {
+    if (!asked || typed.trim() === '') return
+    const { requestId, options } = asked
+    const option = chooseOption(options, typed)
     if (!option) return told(`  "${sanitizeLine(typed)}" is none of the answers.`)
-    waiting.delete(request.requestId)
-    answer(request.requestId, option.id).catch((error: unknown) =>
-      told(`  ${error instanceof Error ? error.message : String(error)}`),
-    )
+    waiting.delete(requestId)
+    answer(requestId, option.id).catch((error: unknown) => told(`  ${error instanceof Error ? error.message : String(error)}`))
+    askFirst()
   }
 
   return {
     see(body) {
-      if (body.type === 'permission.answered') waiting.delete(body.requestId)
-      if (body.type !== 'permission.requested' || !world.keyboard) return
-      waiting.set(body.requestId, body)
-      // Not a terminal for readline: the keyboard stays in line mode, so that Ctrl-C is still a signal.
-      lines ??= createInterface({ input: world.keyboard, terminal: false }).on('line', onLine)
-      told(question(body))
+      if (body.type === 'permission.requested' && world.keyboard) {
+        waiting.set(body.requestId, body)
+        // Not a terminal for readline: the keyboard stays in line mode, so that Ctrl-C is still a signal.
+        lines ??= createInterface({ input: world.keyboard, terminal: false }).on('line', onLine)
+      } else if (body.type === 'permission.answered') waiting.delete(body.requestId)
+      askFirst()
     },
     close: () => lines?.close(),
   }

@@ -52,7 +52,8 @@ export function createTerminal(stream: OutputStream, env: Environment): Terminal
     isTerminal,
     colour,
     get columns() {
-      return isTerminal ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY
+      // A terminal of no size, as some recorders have, says 0.
+      return isTerminal ? stream.columns || 80 : Number.POSITIVE_INFINITY
     },
     paint: (style, text) => (colour ? `\u001B[${SGR[style][0]}m${text}\u001B[${SGR[style][1]}m` : text),
     write,

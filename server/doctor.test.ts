@@ -79,7 +79,7 @@ describe('diagnose', () => {
       { agents: [agent({ id: 'command', kind: 'command' }), agent({ id: 'opencode', usable: false })] },
       /No coding agent/,
     ],
-    ['a silent provider', { models: models([], [{ provider: 'ollama', reason: 'refused' }]) }, /ollama does not answer: refused/],
+    ['a silent provider', { models: models([], [{ provider: 'ollama', reason: 'refused' }]) }, /ollama offers nothing: refused/],
     ['no model', { models: models([]) }, /No provider offers a model/],
     ['an open address', { resolved: resolve({ SKEIN_HOST: '0.0.0.0' }) }, /listens on 0\.0\.0\.0/],
     ['a wrong clock', { clock: { now: () => 0 } }, /1970-01-01/],

@@ -140,7 +140,7 @@ function modelProblems({ models, unreachable }: Findings, config: Config, env: E
   const silent = unreachable.map(
     ({ provider, reason }): Problem => ({
       severity: 'warning',
-      what: `Model provider ${provider} does not answer: ${reason}`,
+      what: `Model provider ${provider} offers nothing: ${reason}`,
       fix: `Start it, or change models.providers in skein.yaml.`,
     }),
   )

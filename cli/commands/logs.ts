@@ -1,10 +1,12 @@
-import type { JobId } from '#shared/model/index.ts'
+import type { Job, JobEvent, JobId } from '#shared/model/index.ts'
 import { type Connection, type ConnectionOptions, connect } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
 import { createLogView } from '../log-view.ts'
 import { renderEvent } from '../render/event.ts'
+import { sanitizeLine } from '../sanitize.ts'
 import { followJob } from '../stream.ts'
+import { truncate } from '../width.ts'
 import type { World } from '../world.ts'
 
 export interface LogsOptions extends ConnectionOptions {
@@ -91,12 +93,7 @@ export async function events(world: World, given: string, options: EventsOptions
       if (options.json && !options.follow) all.push(event)
       else if (options.json) await world.out.line(JSON.stringify(event))
       else {
-        const text = renderEvent(event.body, spec.checks, world.out.paint)
-        const time = world.out.paint(
-          'dim',
-          `${event.at.slice(11, 23)} ${String(event.n).padStart(4)} ${event.body.type.padEnd(20)}`,
-        )
-        await world.out.line(`${time} ${(text ?? '').trim().replaceAll(/\s*\n\s*/g, ' ')}`.trimEnd())
+        await world.out.line(renderLine(event, spec.checks, world.out))
       }
     }
   } finally {
@@ -104,6 +101,16 @@ export async function events(world: World, given: string, options: EventsOptions
   }
   if (options.json && !options.follow) await world.out.line(JSON.stringify({ items: all }))
   return stop.signal.aborted ? EXIT.cancelled : EXIT.ok
+}
+
+/** One event as one line: what a follower would be told, or else its fields. */
+function renderLine({ at, n, body }: JobEvent, checks: Job['spec']['checks'], { columns, paint }: World['out']): string {
+  const { type, ...fields } = body
+  const text = renderEvent(body, checks, paint)
+    ?.trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+  const start = `${at.slice(11, 23)} ${String(n).padStart(4)} ${type.padEnd(20)} `
+  return paint('dim', start) + (text ?? truncate(sanitizeLine(JSON.stringify(fields)), columns - start.length))
 }
 
 async function* readEvents({ client }: Connection, id: JobId) {

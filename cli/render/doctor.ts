@@ -1,5 +1,5 @@
 import type { DoctorReport } from '#server/doctor.ts'
-import { formatBytes } from '#server/lib/units.ts'
+import { formatBytes, formatDuration } from '#server/lib/units.ts'
 import { sanitizeLine } from '../sanitize.ts'
 import { table } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
@@ -18,13 +18,7 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
     paint('bold', 'Found'),
     line(true, 'node', report.node),
     line(report.git !== null, 'git', report.git ?? 'not found'),
-    ...report.sandboxes.map(sandbox =>
-      line(
-        sandbox.available,
-        'sandbox',
-        `${sandbox.kind}: ${[sandbox.detail, sandbox.version].filter(Boolean).join(', ')} (isolation: ${sandbox.isolation})`,
-      ),
-    ),
+    ...report.sandboxes.map(sandbox => line(sandbox.available, 'sandbox', `${sandbox.kind}: ${sandbox.detail}`)),
     ...usable.map(agent => optional(true, 'agent', [agent.id, agent.version, agent.command].filter(Boolean).join('  '))),
     ...(missing.length > 0 ? [optional(false, 'agents', `not here: ${missing.map(({ id }) => id).join(', ')}`)] : []),
     ...modelLines(report).map(([good, text]) => optional(good, 'models', text)),
@@ -42,7 +36,7 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
         { title: 'SETTING', value: ({ path }) => path },
         {
           title: 'VALUE',
-          value: ({ value }) => sanitizeLine(typeof value === 'string' ? value : JSON.stringify(value)),
+          value: ({ path, value }) => renderValue(path, value),
           elastic: true,
         },
         {
@@ -55,6 +49,13 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
     ),
     ...problemLines(report, paint),
   ]
+}
+
+/** A value as it would be written, with amounts also as people read them. */
+function renderValue(path: string, value: unknown): string {
+  if (typeof value === 'number' && path.endsWith('Bytes')) return `${value} (${formatBytes(value)})`
+  if (typeof value === 'number' && path.endsWith('Ms')) return `${value} (${formatDuration(value)})`
+  return sanitizeLine(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 function modelLines({ models, unreachable }: DoctorReport): [good: boolean, text: string][] {
