@@ -39,7 +39,6 @@ test('a name with spaces and parentheses does not shift the fields', () => {
       expect(parseStat(`42 (${name}) S ${numbers.join(' ')}\n`)).toEqual({
         state: 'S',
         parent: 4,
-        session: 6,
         cpuTicks: 14 + 15 + 16 + 17,
         startTicks: 22,
         residentPages: 24,

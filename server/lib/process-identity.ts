@@ -12,7 +12,6 @@ interface Identity {
 export interface ProcessStat {
   readonly state: string
   readonly parent: number
-  readonly session: number
   /** User and system time, of this process and of the children it has waited for; clock ticks of 10 ms. */
   readonly cpuTicks: number
   /** Clock ticks since boot. */
@@ -31,7 +30,6 @@ export function parseStat(text: string): ProcessStat | null {
   const stat = {
     state: fields[0] ?? '',
     parent: number(1),
-    session: number(3),
     cpuTicks: number(11) + number(12) + number(13) + number(14),
     startTicks: number(19),
     residentPages: number(21),

@@ -13,7 +13,7 @@ export interface TableEntry extends ProcessStat {
 }
 
 /** All processes this one can see. */
-export function processTable(): TableEntry[] {
+function processTable(): TableEntry[] {
   return pids().flatMap(pid => {
     const stat = readStat(pid)
     return stat ? [{ pid, ...stat }] : []

@@ -9,7 +9,7 @@ export const HOSTNAME = 'sandbox'
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** A host path shown inside, read-only, at the same place; or a link made anew, because its target is shown. */
-export type Shown = { readonly path: string } | { readonly path: string; readonly linkTo: string }
+type Shown = { readonly path: string } | { readonly path: string; readonly linkTo: string }
 
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/nix/store', '/gnu/store']
 /**

@@ -37,10 +37,8 @@ describe('version 2', () => {
     await write('cpu.stat', 'usage_usec 1500000\nuser_usec 1\n')
     await write('memory.current', '4096\n')
     await write('pids.current', '3\n')
-    await write('cgroup.procs', '12\n34\n')
     expect(group?.oomKills()).toBe(7)
     expect(group?.usage()).toEqual({ cpuMs: 1500, memoryBytes: 4096, processes: 3 })
-    expect(group?.members()).toEqual([12, 34])
   })
 
   test('is left alone where others are in the group or it is not ours', async () => {

@@ -15,7 +15,6 @@ export interface ControlGroup {
   /** Processes the kernel ended for want of memory, so far. */
   oomKills(): number
   usage(): { cpuMs: number; memoryBytes: number; processes: number }
-  members(): number[]
   /** Once it is empty. Gives up, for `removeLeftovers` to try again, when it does not become so within a second. */
   remove(): Promise<void>
 }
@@ -154,7 +153,6 @@ function groupsIn(kind: {
         joinFiles: groups.map(group => join(group, kind.joinFile)),
         oomKills: () => kind.oomKills(first),
         usage: () => kind.usage(groups),
-        members: () => (readText(join(first, 'cgroup.procs')) ?? '').split('\n').filter(Boolean).map(Number),
         async remove() {
           living.delete(name)
           await removeAll(groups)

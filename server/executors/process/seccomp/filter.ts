@@ -29,7 +29,7 @@ const X32_BIT = 0x40000000
 export const CLONE_NEW = 0x7e020000
 /** Type into, and talk to, a terminal that is not one's own: the classic ways out of a sandbox that shares a terminal. */
 export const TIOCSTI = 0x5412
-export const TIOCLINUX = 0x541c
+const TIOCLINUX = 0x541c
 const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16]
 const NETLINK_ROUTE = 0
 /** PER_LINUX, PER_LINUX32, UNAME26, both, and the query. What Docker's default profile lets through. */
