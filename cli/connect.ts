@@ -102,7 +102,7 @@ function connection(given: string, token: string | null): Connection {
   return { url, token, client: createClient(carrier, token) }
 }
 
-export function unreachable(url: string, cause: unknown): CliError {
+function unreachable(url: string, cause: unknown): CliError {
   const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
   return new CliError(EXIT.unavailable, `The Skein server at ${url} cannot be reached: ${reason || 'connection refused'}.`, {
     remedy: 'Is it running? `skein doctor` tells; `skein serve` starts one.',

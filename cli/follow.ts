@@ -11,7 +11,7 @@ import type { World } from './world.ts'
 const CANCEL_WINDOW_MS = 3_000
 
 /** Exit code of a job that has ended. */
-export function exitCodeOf(state: Job['state']): ExitCode {
+function exitCodeOf(state: Job['state']): ExitCode {
   return state === 'succeeded' ? EXIT.ok : state === 'cancelled' ? EXIT.cancelled : EXIT.failed
 }
 

@@ -21,7 +21,7 @@ import { createModels, type ModelProvider, type Models } from '#server/models/in
 import { ollamaProvider } from '#server/models/ollama/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
-import type { Log } from '#server/telemetry/index.ts'
+import { createLog, type Log } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
@@ -36,7 +36,12 @@ export interface Probes {
 }
 
 /** The composition root: the only place that names kinds. */
-export function createProbes(config: Config, env: Environment, log: Log, clock: Clock = systemClock): Probes {
+export function createProbes(
+  config: Config,
+  env: Environment,
+  log: Log = createLog('silent'),
+  clock: Clock = systemClock,
+): Probes {
   const providers = config.models.providers.map(provider => createProvider(provider, env, clock))
   const { graceMs } = config.jobs
   const executors = [

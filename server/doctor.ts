@@ -7,7 +7,7 @@ import type { Models } from '#server/models/index.ts'
 import { type AgentInfo, type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type ModelInfo } from '#shared/model/index.ts'
 import { apiKey, type Environment, lookup, type ResolvedConfig, SETTING_PATHS, type Source, secretValues } from './config.ts'
 
-export interface Problem {
+interface Problem {
   /** `error`: no job can run before it is mended. */
   readonly severity: 'error' | 'warning'
   readonly what: string

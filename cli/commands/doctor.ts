@@ -6,7 +6,6 @@ import { createProbes } from '#server/compose.ts'
 import { resolveConfig } from '#server/config.ts'
 import { type DoctorReport, diagnose } from '#server/doctor.ts'
 import { systemClock } from '#server/lib/clock.ts'
-import { createLog } from '#server/telemetry/index.ts'
 import { runningServer } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { renderDoctor } from '../render/doctor.ts'
@@ -22,7 +21,7 @@ export async function doctor(world: World, options: { config?: string; dataDir?:
   const report: DoctorReport = await diagnose({
     resolved,
     env,
-    ...createProbes(resolved.config, env, createLog('silent')),
+    ...createProbes(resolved.config, env),
     nodeVersion: process.version,
     git: () =>
       execute('git', ['--version']).then(
