@@ -1,4 +1,4 @@
-import type { Job, JobEvent, JobId } from '#shared/model/index.ts'
+import type { EventType, Job, JobEvent, JobId } from '#shared/model/index.ts'
 import type { Connection } from './connect.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { createLogView } from './log-view.ts'
@@ -9,6 +9,8 @@ import { followJob } from './stream.ts'
 import type { World } from './world.ts'
 
 const CANCEL_WINDOW_MS = 3_000
+/** Events whose text agents also write into the log, which is shown beside them. */
+const SAID_IN_LOG: ReadonlySet<EventType> = new Set(['agent.message', 'agent.tool'])
 
 /** Exit code of a job that has ended. */
 function exitCodeOf(state: Job['state']): ExitCode {
@@ -45,7 +47,7 @@ export async function watch(
 
   const showEvent = async (event: JobEvent) => {
     if (options.json) return json({ type: 'event', event })
-    const text = renderEvent(event.body, job.spec.checks, world.err.paint)
+    const text = SAID_IN_LOG.has(event.body.type) ? null : renderEvent(event.body, job.spec.checks, world.err.paint)
     if (text !== null) await say(text)
     prompt.see(event.body)
   }
