@@ -1,7 +1,7 @@
 import type { EventBody, Failure, JobEvent, JobId, JobSpec, JobState, Result, Snapshot } from '#shared/model/index.ts'
 
-export { StoreError, type StoreErrorCode } from './error.ts'
-export { type DataDirectoryLock, lockDataDirectory } from './lock.ts'
+export { StoreError } from './error.ts'
+export { lockDataDirectory } from './lock.ts'
 
 /** A job as it is stored. Times are ms since 1970. */
 export interface JobRow {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { lockDataDirectory } from './index.ts'
+import { lockDataDirectory, StoreError } from './index.ts'
 
 let directory: string
 let holders: ChildProcess[] = []
@@ -63,6 +63,7 @@ test('kill -9 leaves no lock behind', async () => {
 test('a directory that cannot be made is named, with what to do', async () => {
   const file = join(directory, 'file')
   writeFileSync(file, '')
-  const refused = expect(lockDataDirectory(join(file, 'data'))).rejects
-  await refused.toMatchObject({ name: 'StoreError', code: 'read_only', remedy: expect.stringContaining('SKEIN_DATA_DIR') })
+  const refused = await lockDataDirectory(join(file, 'data')).catch(error => error)
+  expect(refused).toBeInstanceOf(StoreError)
+  expect(refused).toMatchObject({ code: 'read_only', remedy: expect.stringContaining('SKEIN_DATA_DIR') })
 })

@@ -4,9 +4,10 @@ import { StoreError } from '../error.ts'
 /** Primary result codes of SQLite (sqlite.org/rescode.html); the extended code holds them in its low byte. */
 const CODES = { busy: 5, readOnly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const
 
-function primaryCode(error: unknown): number | null {
+/** @returns -1 for what is no failure of SQLite. */
+function primaryCode(error: unknown): number {
   const code = (error as { errcode?: unknown } | null)?.errcode
-  return typeof code === 'number' ? code & 0xff : null
+  return typeof code === 'number' ? code & 0xff : -1
 }
 
 /** What a failure of SQLite means for whoever opened the database. */

@@ -173,3 +173,15 @@ test('removing jobs gives their space back to the disk', async () => {
   await store.remove(many(2000).map(({ job }) => job.id))
   expect(await store.size()).toBeLessThan(full / 10)
 })
+
+test('numbers of events that were removed are not given again after a restart', async () => {
+  const [job, other] = many(2)
+  if (!job || !other) throw new Error('no jobs')
+  await store.admit(job)
+  await store.remove([job.job.id])
+  await store.close()
+  store = await sqliteStore({ file: join(directory, 'skein.db'), clock })
+  expect(await store.lastSeq()).toBe(1)
+  await store.admit(other)
+  expect((await store.allEvents(0, 9)).map(({ seq }) => seq)).toEqual([2])
+})
