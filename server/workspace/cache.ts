@@ -11,7 +11,7 @@ import { writeGitDirectory } from './scratch.ts'
 /**
  * One bare repository for each repository that jobs came from. Refs in it:
  * `refs/skein/base` the last HEAD seen, so that the next snapshot ships little even when no job is kept;
- * `refs/skein/jobs/<job>/snapshot` and `refs/skein/jobs/<job>/result-<epoch>`.
+ * `refs/skein/jobs/<job>/snapshot`, `refs/skein/jobs/<job>/result-<epoch>`, and for submodules `refs/skein/jobs/<job>/modules/<commit>`.
  */
 export interface Cache {
   readonly gitDir: string
@@ -37,6 +37,8 @@ export const JOBS_PREFIX = 'refs/skein/jobs/'
 export const snapshotRef = (jobId: JobId) => `${JOBS_PREFIX}${jobId}/snapshot`
 export const resultRef = (jobId: JobId, epoch: number) => `${JOBS_PREFIX}${jobId}/result-${epoch}`
 
+/** Written last, so that a cache that a kill left half made is made again. */
+const COMPLETE = 'complete'
 const REPOSITORY_ID = /^[a-z0-9][a-z0-9-]{0,63}$/
 
 /** Stable while the repository stays where it is; linked work trees share one. Readable for people, safe as a file name. */
@@ -77,20 +79,20 @@ export function createCaches(root: string): Caches {
     }
   }
   return {
-    open(repositoryId, objectFormat) {
+    async open(repositoryId, objectFormat) {
       const cache = cacheAt(repositoryId)
-      return cache.gate.alone(async () => {
-        // HEAD is written last of what git looks for, so a half-made cache is completed.
-        if (!(await exists(join(cache.gitDir, 'complete')))) {
-          await writeGitDirectory(cache.gitDir, { objectFormat })
-          await writeFile(join(cache.gitDir, 'complete'), '')
-        }
-        return cache
+      const isComplete = () => exists(join(cache.gitDir, COMPLETE))
+      if (await isComplete()) return cache
+      await cache.gate.alone(async () => {
+        if (await isComplete()) return
+        await writeGitDirectory(cache.gitDir, { objectFormat })
+        await writeFile(join(cache.gitDir, COMPLETE), '')
       })
+      return cache
     },
     async existing(repositoryId) {
       const cache = cacheAt(repositoryId)
-      if (await exists(join(cache.gitDir, 'complete'))) return cache
+      if (await exists(join(cache.gitDir, COMPLETE))) return cache
       throw new WorkspaceError('snapshot_missing', `The cache of repository ${repositoryId} is gone.`, {
         remedy: 'Submit the job again: its snapshot has to be taken anew.',
       })
@@ -114,7 +116,7 @@ export async function listRefs(git: Git, cache: Cache, prefix: string): Promise<
     })
 }
 
-/** All changes or none. An empty commit deletes. */
+/** All changes or none. A null commit deletes. */
 export async function updateRefs(
   git: Git,
   cache: Cache,

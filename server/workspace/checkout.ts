@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Snapshot } from '#shared/model/index.ts'
-import type { Caches } from './cache.ts'
+import type { Cache, Caches } from './cache.ts'
 import type { Git } from './git.ts'
 import { copyIndex } from './index-file.ts'
 import { writeGitDirectory } from './scratch.ts'
 import { requireCommit } from './ship.ts'
+import { submodulesOf } from './submodules.ts'
 
 /** Index files of check-outs, on the host and out of a sandbox's reach: a result is compared with them and never with `dir/.git`. */
 export interface Indexes {
@@ -37,7 +38,7 @@ export function createIndexes(root: string): Indexes {
   }
 }
 
-export const BRANCH = 'skein'
+const BRANCH = 'skein'
 
 /** An identity, so that an agent can commit; nothing that leads out of the directory. */
 const CONFIG = [
@@ -54,28 +55,43 @@ const CONFIG = [
   '',
 ].join('\n')
 
+export interface CheckOut {
+  /** Host directories the work tree needs, at the same path. */
+  readonly mounts: readonly string[]
+  /** Paths of submodules that are empty, because this node does not have their commits. */
+  readonly emptySubmodules: readonly string[]
+}
+
 /** Makes `dir`, which is empty, a work tree of the commit. Filters are not run: a Git LFS file stays its pointer. */
 export async function checkOut(
   deps: { git: Git; caches: Caches; indexes: Indexes },
   snapshot: Snapshot,
   commit: string,
   dir: string,
-): Promise<{ mounts: readonly string[] }> {
+): Promise<CheckOut> {
   const { git, indexes } = deps
   const cache = await deps.caches.existing(snapshot.repositoryId)
-  await cache.gate.shared(async () => {
+  return cache.gate.shared(async () => {
     await requireCommit(git, cache, commit)
-    const gitDir = join(dir, '.git')
-    await writeGitDirectory(gitDir, {
-      objectFormat: await cache.objectFormat(),
-      alternates: [cache.objectsDir],
-      shallow: await cache.shallow(),
-      head: `ref: refs/heads/${BRANCH}`,
-      refs: { [`refs/heads/${BRANCH}`]: commit },
-      config: CONFIG,
-    })
-    await git.run(['read-tree', '--reset', '-u', commit], { trust: 'none', gitDir, workTree: dir })
-    await indexes.keep(dir, commit, join(gitDir, 'index'))
+    await populate(git, indexes, cache, commit, dir)
+    const submodules = await submodulesOf(git, cache, commit)
+    for (const { path, commit: pinned, isPresent } of submodules)
+      if (isPresent) await populate(git, indexes, cache, pinned, join(dir, path))
+    const emptySubmodules = submodules.filter(({ isPresent }) => !isPresent).map(({ path }) => path)
+    return { mounts: [cache.objectsDir], emptySubmodules }
   })
-  return { mounts: [cache.objectsDir] }
+}
+
+async function populate(git: Git, indexes: Indexes, cache: Cache, commit: string, dir: string): Promise<void> {
+  const gitDir = join(dir, '.git')
+  await writeGitDirectory(gitDir, {
+    objectFormat: await cache.objectFormat(),
+    alternates: [cache.objectsDir],
+    shallow: await cache.shallow(),
+    head: `ref: refs/heads/${BRANCH}`,
+    refs: { [`refs/heads/${BRANCH}`]: commit },
+    config: CONFIG,
+  })
+  await git.run(['read-tree', '--reset', '-u', commit], { trust: 'none', gitDir, workTree: dir })
+  await indexes.keep(dir, commit, join(gitDir, 'index'))
 }

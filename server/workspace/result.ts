@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { type Cache, type Caches, resultRef, updateRefs } from './cache.ts'
@@ -6,10 +6,12 @@ import type { Indexes } from './checkout.ts'
 import { diffStat, NO_CHANGES } from './diff.ts'
 import { type Git, GitFailure } from './git.ts'
 import { refuseLeavingLinks } from './links.ts'
+import { list } from './message.ts'
 import { type ResultCommit, type Workspace, WorkspaceError } from './port.ts'
-import { type Changes, type HostileTree, scan, terminated, type Warning } from './scan.ts'
+import { type Changes, type HostileTree, isChanged, reallyChanged, scan, terminated, type Warning } from './scan.ts'
 import { createScratch, type Scratch } from './scratch.ts'
 import { requireCommit } from './ship.ts'
+import { isDirectoryAt, type Submodule, submodulesOf } from './submodules.ts'
 
 export interface ResultDeps {
   readonly git: Git
@@ -32,24 +34,13 @@ export async function commitResult(deps: ResultDeps, input: ResultInput): Promis
   const cache = await deps.caches.existing(snapshot.repositoryId)
   return cache.gate.shared(async () => {
     await requireCommit(git, cache, snapshot.commit)
-    await using scratch = await createScratch(deps.scratchRoot, {
-      objectFormat: await cache.objectFormat(),
-      head: snapshot.commit,
-      alternates: [cache.objectsDir],
-    })
-    const tree: HostileTree = {
-      trust: 'none',
-      gitDir: scratch.gitDir,
-      workTree: input.dir,
-      cwd: input.dir,
-      indexFile: scratch.file('index'),
-      objectsDir: cache.objectsDir,
-    }
-    await openIndex(deps, input, scratch, tree)
-    const changes = await scan(git, tree)
+    const submodules = await submodulesOf(git, cache, snapshot.commit)
+    await using scratch = await scratchAt(deps, cache, snapshot.commit)
+    const tree = await openTree(deps, cache, scratch, input.dir, snapshot.commit)
+    const changes = await scan(git, tree, new Set(submodules.map(({ path }) => path)))
     if (changes.newBytes > input.maxBytes) throw tooLarge(changes, input.maxBytes)
     const encoding = await stage(git, tree, scratch, changes)
-    const warnings = [...changes.warnings, ...encoding]
+    const warnings = [...changes.warnings, ...encoding, ...(await submoduleWarnings(deps, cache, input.dir, submodules))]
     const written = await git.text(['write-tree'], tree)
     if (changes.links) await refuseLeavingLinks(git, cache.git, snapshot.commit, written)
     const commit = await commitTree(deps, cache, written, input)
@@ -59,19 +50,54 @@ export async function commitResult(deps: ResultDeps, input: ResultInput): Promis
   })
 }
 
-/** The index of the check-out spares reading what was not touched; without it (after a crash) everything is read. */
-async function openIndex(deps: ResultDeps, input: ResultInput, scratch: Scratch, tree: HostileTree): Promise<void> {
-  if (await deps.indexes.take(input.dir, input.snapshot.commit, scratch.file('index'))) return
-  await deps.git.run(['read-tree', input.snapshot.commit], tree)
+async function scratchAt(deps: ResultDeps, cache: Cache, head: string): Promise<Scratch> {
+  return createScratch(deps.scratchRoot, { objectFormat: await cache.objectFormat(), head, alternates: [cache.objectsDir] })
+}
+
+/** The directory as our own git directory sees it. The index of the check-out spares reading what was not touched; a crash may have taken it. */
+async function openTree(deps: ResultDeps, cache: Cache, scratch: Scratch, dir: string, commit: string): Promise<HostileTree> {
+  const indexFile = scratch.file('index')
+  const tree: HostileTree = {
+    trust: 'none',
+    gitDir: scratch.gitDir,
+    workTree: dir,
+    cwd: dir,
+    indexFile,
+    objectsDir: cache.objectsDir,
+  }
+  if (!(await deps.indexes.take(dir, commit, indexFile))) await deps.git.run(['read-tree', commit], tree)
+  return tree
+}
+
+/** What an agent changed inside submodules cannot be part of one commit; it is not lost without a word. */
+async function submoduleWarnings(
+  deps: ResultDeps,
+  cache: Cache,
+  dir: string,
+  submodules: readonly (Submodule & { isPresent: boolean })[],
+): Promise<Warning[]> {
+  const changed: string[] = []
+  for (const { path, commit, isPresent } of submodules) {
+    const directory = join(dir, path)
+    if (!(await isDirectoryAt(dir, path))) changed.push(path)
+    else if (!isPresent) changed.push(...((await readdir(directory)).length > 0 ? [path] : []))
+    else {
+      await using scratch = await scratchAt(deps, cache, commit)
+      if (await isChanged(deps.git, await openTree(deps, cache, scratch, directory, commit))) changed.push(path)
+    }
+    await deps.indexes.forget(directory)
+  }
+  if (changed.length === 0) return []
+  return [{ code: 'submodule_changed', detail: `Changes to submodules are not part of the result: ${list(changed)}.` }]
 }
 
 /** Attributes of the tree convert line ends and encodings, by git itself; where the content does not fit them, it is taken as it is. */
 async function stage(git: Git, tree: HostileTree, scratch: Scratch, changes: Changes): Promise<Warning[]> {
   if (changes.remove.length > 0)
     await git.run(['update-index', '--force-remove', '-z', '--stdin'], { ...tree, stdin: terminated(changes.remove) })
-  if (changes.write.length === 0) return []
-  const add = () =>
-    git.run(['update-index', '--add', '--replace', '-z', '--stdin'], { ...tree, stdin: terminated(changes.write) })
+  const write = await reallyChanged(git, tree, changes)
+  if (write.length === 0) return []
+  const add = () => git.run(['update-index', '--add', '--replace', '-z', '--stdin'], { ...tree, stdin: terminated(write) })
   try {
     await add()
     return []

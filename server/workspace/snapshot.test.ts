@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Snapshot } from '#shared/model/index.ts'
@@ -27,7 +38,7 @@ async function snapshotOf(repo: Repo, bench: Bench = newWorkspace(), include: 'h
 /** The tree `git add -A` makes, by another index. */
 function treeOfAddAll(repo: Repo): string {
   const other = join(temporary(), 'index')
-  if (existsSync(repo.file('.git/index'))) writeFileSync(other, readFileSync(repo.file('.git/index')))
+  if (existsSync(repo.file('.git/index'))) cpSync(repo.file('.git/index'), other, { preserveTimestamps: true })
   const run = repo.withEnv({ GIT_INDEX_FILE: other })
   run.git('add', '-A')
   return run.git('write-tree')
@@ -349,12 +360,12 @@ describe('what travels', () => {
     await snapshotOf(repo, log.bench, 'head')
     log.takeCalls()
     await snapshotOf(repo, log.bench, 'head')
-    expect(log.takeCalls()).toHaveLength(5)
+    expect(log.takeCalls()).toHaveLength(6)
     repo.write('a', '2\n')
     log.takeCalls()
     await snapshotOf(repo, log.bench)
     const calls = log.takeCalls()
-    expect(calls.length, calls.join('\n')).toBeLessThanOrEqual(13)
+    expect(calls.length, calls.join('\n')).toBeLessThanOrEqual(14)
   })
 })
 
@@ -372,4 +383,62 @@ test('files that keep changing are refused, files that change once are read agai
   })
   const snapshot = await once.bench.workspace.snapshot({ path: repo.path, include: 'changes' }, newJobId())
   expect(cacheOf(once.bench, snapshot).git('show', `${snapshot.commit}:a`)).toBe('late')
+})
+
+describe('submodules', () => {
+  /** A repository with a submodule that has one of its own. */
+  const withSubmodules = () => {
+    const leaf = newRepo({ leaf: '1\n' })
+    const middle = newRepo({ middle: '1\n' })
+    middle.git('submodule', '--quiet', 'add', leaf.path, 'libs/leaf')
+    middle.commit()
+    const repo = newRepo({ a: '1\n' })
+    repo.git('submodule', '--quiet', 'add', middle.path, 'vendor/middle lib')
+    repo.git('submodule', '--quiet', 'update', '--init', '--recursive')
+    repo.commit()
+    return repo
+  }
+
+  test('come with their own, and what changes in them is named', async () => {
+    const repo = withSubmodules()
+    const bench = newWorkspace()
+    const jobId = newJobId()
+    const snapshot = await snapshotOf(repo, bench)
+    const dir = repoAt(await checkedOut(bench, snapshot))
+    expect(dir.read('vendor/middle lib/libs/leaf/leaf')).toBe('1\n')
+    expect(dir.git('status', '--porcelain')).toBe('')
+    const commit = () =>
+      bench.workspace.commitResult({ snapshot, dir: dir.path, jobId, epoch: 1, message: 'x', trailers: {}, maxBytes: 1e6 })
+    expect(await commit()).toMatchObject({ commit: null, warnings: [] })
+    dir.write('a', '2\n')
+    dir.write('vendor/middle lib/libs/leaf/new', 'lost otherwise\n')
+    const { diffStat, warnings } = await commit()
+    expect(diffStat.changes.map(({ path }) => path)).toEqual(['a'])
+    expect(warnings).toEqual([{ code: 'submodule_changed', detail: expect.stringContaining('"vendor/middle lib/libs/leaf"') }])
+    dir.remove('vendor/middle lib')
+    symlinkSync('/', dir.file('vendor/middle lib'))
+    expect((await commit()).warnings).toEqual([
+      { code: 'submodule_changed', detail: expect.stringContaining('"vendor/middle lib"') },
+    ])
+  })
+
+  test('are kept for the job that shares the snapshot', async () => {
+    const repo = withSubmodules()
+    const { workspace, ...bench } = newWorkspace()
+    const [first, second] = [newJobId(), newJobId()]
+    const snapshot = await workspace.snapshot({ path: repo.path, include: 'head' }, first)
+    await workspace.share(snapshot, second)
+    await workspace.release([first])
+    await workspace.collect()
+    const dir = await checkedOut({ workspace, ...bench }, snapshot)
+    expect(readFileSync(join(dir, 'vendor/middle lib/libs/leaf/leaf'), 'utf8')).toBe('1\n')
+  })
+
+  test('are empty where they are not checked out', async () => {
+    const repo = withSubmodules()
+    repo.git('submodule', '--quiet', 'deinit', '--all', '--force')
+    const bench = newWorkspace()
+    const dir = await checkedOut(bench, await snapshotOf(repo, bench))
+    expect(readdirSync(join(dir, 'vendor/middle lib'))).toEqual([])
+  })
 })

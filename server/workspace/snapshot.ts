@@ -5,8 +5,9 @@ import { type Cache, type Caches, repositoryIdOf, snapshotRef } from './cache.ts
 import { captureWorkTree } from './capture.ts'
 import type { Git, GitOptions } from './git.ts'
 import { findRepository, type SourceRepository } from './repository.ts'
-import { createScratch, type Scratch } from './scratch.ts'
+import { createScratch, type GitDirectoryContent, type Scratch } from './scratch.ts'
 import { commitsOf, receive, type Shipment, writeBundle } from './ship.ts'
+import { moduleRef, shipSubmodules } from './submodules.ts'
 
 export interface SnapshotDeps {
   readonly git: Git
@@ -24,15 +25,16 @@ export async function takeSnapshot(deps: SnapshotDeps, repository: RepositoryRef
   const source = await findRepository(deps.git, repository.path)
   const repositoryId = repositoryIdOf(source)
   const cache = await deps.caches.open(repositoryId, source.objectFormat)
-  await using scratch = await createScratch(deps.scratchRoot, {
-    objectFormat: source.objectFormat,
-    // The cache's objects too: what an earlier snapshot brought need not travel again.
-    alternates: [source.objectsDir, cache.objectsDir],
-    shallow: source.shallow,
+  const commit = await cache.gate.shared(async () => {
+    await using scratch = await createScratch(deps.scratchRoot, scratchOf(source, cache))
+    const captured = await commitOf(deps, source, scratch, repository.include)
+    await ship(deps, cache, { source, scratch, commit: captured, ref: snapshotRef(jobId), base: source.head?.commit ?? null })
+    await shipSubmodules(deps.git, cache, source, captured, async (submodule, pinned) => {
+      await using aside = await createScratch(deps.scratchRoot, scratchOf(submodule, cache))
+      await ship(deps, cache, { source: submodule, scratch: aside, commit: pinned, ref: moduleRef(jobId, pinned), base: null })
+    })
+    return captured
   })
-  const commit = await commitOf(deps, source, scratch, repository.include)
-  const ship = (has: readonly string[]) => pack(deps.git, source, scratch, commit, has)
-  await cache.gate.shared(() => deliverTo(deps, cache, snapshotRef(jobId), source, ship))
   return {
     commit,
     base: source.head?.commit ?? null,
@@ -40,6 +42,11 @@ export async function takeSnapshot(deps: SnapshotDeps, repository: RepositoryRef
     repositoryId,
     branch: source.branch,
   }
+}
+
+/** Reads the cache's objects too: what an earlier snapshot brought need not travel again. */
+function scratchOf(source: SourceRepository, cache: Cache): GitDirectoryContent {
+  return { objectFormat: source.objectFormat, alternates: [source.objectsDir, cache.objectsDir], shallow: source.shallow }
 }
 
 /** HEAD itself where nothing differs from it, else one commit on top of it. */
@@ -64,13 +71,34 @@ async function commitOf(
   })
 }
 
-async function pack(
-  git: Git,
-  source: SourceRepository,
-  scratch: Scratch,
-  commit: string,
-  has: readonly string[],
-): Promise<Shipment> {
+interface Parcel {
+  readonly source: SourceRepository
+  /** Has the commit, and reads the source's objects. */
+  readonly scratch: Scratch
+  readonly commit: string
+  /** Where the cache keeps it. */
+  readonly ref: string
+  /** The person's HEAD, for the cache to build on; null where it is not to be kept. */
+  readonly base: string | null
+}
+
+/**
+ * Ships thin first. Where the cache turns out not to have what its refs promise (a cut history of a once shallow clone), everything
+ * is sent.
+ */
+async function ship(deps: SnapshotDeps, cache: Cache, parcel: Parcel): Promise<void> {
+  const { git } = deps
+  const has = await commitsOf(git, cache)
+  try {
+    await receive(git, cache, await pack(git, parcel, has), parcel.ref, parcel.base)
+  } catch (cause) {
+    if (has.length === 0) throw cause
+    deps.log?.warn({ cause }, 'A thin bundle was refused; sending the whole history')
+    await receive(git, cache, await pack(git, parcel, []), parcel.ref, parcel.base)
+  }
+}
+
+async function pack(git: Git, { source, scratch, commit }: Parcel, has: readonly string[]): Promise<Shipment> {
   const shipment = { commit, ref: SHIPPED_REF, shallow: source.shallow }
   if (has.includes(commit)) return { ...shipment, file: null }
   const own: GitOptions = { trust: 'none', gitDir: scratch.gitDir }
@@ -78,26 +106,4 @@ async function pack(
   const file = scratch.file('snapshot.bundle')
   await writeBundle(git, own, SHIPPED_REF, has, file)
   return { ...shipment, file }
-}
-
-/**
- * Ships thin first. Where the cache turns out not to have what its refs promise (a cut history of a once shallow clone), everything
- * is sent.
- */
-async function deliverTo(
-  deps: SnapshotDeps,
-  cache: Cache,
-  ref: string,
-  source: SourceRepository,
-  ship: (has: readonly string[]) => Promise<Shipment>,
-): Promise<void> {
-  const base = source.head?.commit ?? null
-  const has = await commitsOf(deps.git, cache)
-  try {
-    await receive(deps.git, cache, await ship(has), ref, base)
-  } catch (cause) {
-    if (has.length === 0) throw cause
-    deps.log?.warn({ cause }, 'A thin bundle was refused; sending the whole history')
-    await receive(deps.git, cache, await ship([]), ref, base)
-  }
 }

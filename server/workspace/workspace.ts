@@ -14,6 +14,7 @@ import { commitResult } from './result.ts'
 import { createScratch } from './scratch.ts'
 import { requireCommit } from './ship.ts'
 import { takeSnapshot } from './snapshot.ts'
+import { keepSubmodules, submodulesOf } from './submodules.ts'
 
 export interface WorkspaceDeps {
   /** Belongs to this workspace alone, one process at a time. */
@@ -59,11 +60,26 @@ export function createWorkspace(deps: WorkspaceDeps): Workspace {
     },
     async share(snapshot, jobId) {
       const cache = await cacheWith(snapshot.repositoryId, snapshot.commit)
-      await cache.gate.shared(() => updateRefs(git, cache, [{ ref: snapshotRef(jobId), commit: snapshot.commit }]))
+      await cache.gate.shared(async () => {
+        await updateRefs(git, cache, [{ ref: snapshotRef(jobId), commit: snapshot.commit }])
+        const submodules = await submodulesOf(git, cache, snapshot.commit)
+        await keepSubmodules(
+          git,
+          cache,
+          jobId,
+          submodules.filter(({ isPresent }) => isPresent),
+        )
+      })
     },
     async checkout(snapshot, commit, dir) {
       await ready
-      return checkOut(shared, snapshot, commit, dir)
+      const { mounts, emptySubmodules } = await checkOut(shared, snapshot, commit, dir)
+      if (emptySubmodules.length > 0)
+        deps.log?.warn(
+          { emptySubmodules },
+          'Submodules are empty in the check-out: they were not checked out where the job came from',
+        )
+      return { mounts }
     },
     async commitResult(input) {
       await ready
