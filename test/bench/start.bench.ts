@@ -10,7 +10,7 @@ import { defineBench, type SideContext } from './bench.ts'
 import { openStore, spin } from './workload.ts'
 
 const server = fileURLToPath(new URL('../../bin/skein.js', import.meta.url))
-const bare = fileURLToPath(new URL('programs/bare.ts', import.meta.url))
+const bare = fileURLToPath(new URL('programs/bare.mjs', import.meta.url))
 const STORED = 1_000_000
 const IDLE_MS = 2_000
 

@@ -1,4 +1,5 @@
-// The least a server of this kind can be: Node with node:sqlite and ws, one table, one socket. Argument: its directory.
+// The least a server of this kind can be: Node with node:sqlite and ws, one table, one socket. Plain JavaScript, because removing
+// types would cost it more than all the rest. Argument: its directory.
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
