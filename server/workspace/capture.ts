@@ -1,7 +1,6 @@
-import type { Log } from '#server/telemetry/index.ts'
 import { type Git, GitFailure, type GitOptions } from './git.ts'
 import { copyIndex } from './index-file.ts'
-import { WorkspaceError } from './port.ts'
+import { WorkspaceError, type WorkspaceLog } from './port.ts'
 import type { SourceRepository } from './repository.ts'
 
 /** Where a capture writes: nothing of it is in the repository itself. */
@@ -29,7 +28,7 @@ const EMPTY_NESTED = /^error: '.*' does not have a commit checked out$/
  * @throws {WorkspaceError} git_failed
  */
 export async function captureWorkTree(
-  deps: { git: Git; log?: Log },
+  deps: { git: Git; log?: WorkspaceLog },
   source: SourceRepository,
   target: CaptureTarget,
 ): Promise<Captured> {
@@ -68,7 +67,7 @@ export async function unchangedSince(git: Git, options: GitOptions): Promise<boo
   return exit === 0
 }
 
-async function addAll(deps: { git: Git; log?: Log }, add: readonly string[], options: GitOptions): Promise<void> {
+async function addAll(deps: { git: Git; log?: WorkspaceLog }, add: readonly string[], options: GitOptions): Promise<void> {
   const { exit, stderr } = await deps.git.run(add, { ...options, exits: [0, 1] })
   if (exit === 0) return
   const errors = stderr.split('\n').filter(line => /^(error|fatal): /.test(line))

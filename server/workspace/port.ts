@@ -7,6 +7,11 @@ export interface ResultCommit {
   readonly warnings: readonly { code: string; detail: string }[]
 }
 
+/** What this folder needs of a log; the server's fits. */
+export interface WorkspaceLog {
+  warn(fields: object, message: string): void
+}
+
 /** Thrown for what a caller can do something about. */
 export class WorkspaceError extends Error {
   readonly code:

@@ -40,7 +40,7 @@ function perform(repo: Repo, changes: readonly Edit[]): void {
         chmodSync(file, executable ? 0o755 : 0o644)
       } else symlinkSync(path.includes('/') ? `${'../'.repeat(path.split('/').length - 1)}${to.link}` : to.link, file)
     } catch (error) {
-      if (!['ENOTDIR', 'EEXIST', 'ELOOP', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      if (!/ENOTDIR|EEXIST|ENOENT|ELOOP|symbolic links/.test(String(error))) throw error
     }
   }
 }
@@ -74,15 +74,20 @@ test('a snapshot is what `git add -A` takes, a result what the agent left, and a
         .commitResult({ snapshot, dir, jobId, epoch: 1, message: 'x', trailers: {}, maxBytes: 1e6 })
         .catch(error => error)
       // Links that point at each other in a circle lead nowhere, which is refused; the rest is about what is taken.
-      if (result instanceof Error) return expect(result).toMatchObject({ code: 'unsafe_path' })
+      if (result instanceof Error) {
+        expect(result).toMatchObject({ code: 'unsafe_path' })
+        return
+      }
       const after = result.commit === null ? before : cache.git('rev-parse', `${result.commit}^{tree}`)
       expect(after).toBe(treeOfAddAll(repoAt(dir)))
       if (result.commit === null) return
       await bench.workspace.deliver(snapshot, result.commit, jobId, repo.path)
       const outcome = await applyResult({ repositoryPath: repo.path, commit: result.commit, base: snapshot.commit })
       // A file that is ignored here may be in the way.
-      if ('conflicts' in outcome)
-        return expect(outcome.conflicts.some(each => each.startsWith('ignored') || each === 'd' || each === 'a')).toBe(true)
+      if ('conflicts' in outcome) {
+        expect(outcome.conflicts.some(each => each.startsWith('ignored') || each === 'd' || each === 'a')).toBe(true)
+        return
+      }
       const again = await bench.workspace.snapshot({ path: repo.path, include: 'changes' }, newJobId())
       const ignoresChanged = agents.some(each => each.path === '.gitignore')
       if (!ignoresChanged) expect(cache.git('rev-parse', `${again.commit}^{tree}`)).toBe(after)
@@ -91,7 +96,7 @@ test('a snapshot is what `git add -A` takes, a result what the agent left, and a
   )
 }, 180_000)
 
-test('without renames, both ways to merge agree', async () => {
+test('without renames, both ways to merge agree where both can', async () => {
   const git = createGit()
   await fc.assert(
     fc.asyncProperty(edits, edits, edits, async (base, ours, theirs) => {
@@ -111,8 +116,9 @@ test('without renames, both ways to merge agree', async () => {
       })
       const input = { base: start, ours: mine, theirs: other }
       const [newer, older] = [await mergeWithRenames(git, scratch, input), await mergeByIndex(git, scratch, input)]
-      expect('tree' in older).toBe('tree' in newer)
-      if ('tree' in newer) expect(older).toEqual(newer)
+      // The older way gives up on a directory that became a file.
+      if ('tree' in older) expect(newer).toEqual(older)
+      else if ('tree' in newer) expect(older.conflicts.some(path => path.startsWith('a') || path.startsWith('d'))).toBe(true)
     }),
     { numRuns: 25 },
   )

@@ -1,9 +1,9 @@
 import type { Clock } from '#server/lib/clock.ts'
-import type { Log } from '#server/telemetry/index.ts'
 import type { JobId, RepositoryRef, Snapshot } from '#shared/model/index.ts'
 import { type Cache, type Caches, repositoryIdOf, snapshotRef } from './cache.ts'
 import { captureWorkTree } from './capture.ts'
 import type { Git, GitOptions } from './git.ts'
+import type { WorkspaceLog } from './port.ts'
 import { findRepository, type SourceRepository } from './repository.ts'
 import { createScratch, type GitDirectoryContent, type Scratch } from './scratch.ts'
 import { commitsOf, receive, type Shipment, writeBundle } from './ship.ts'
@@ -14,7 +14,7 @@ export interface SnapshotDeps {
   readonly caches: Caches
   readonly clock: Clock
   readonly scratchRoot: string
-  readonly log?: Log
+  readonly log?: WorkspaceLog
 }
 
 /** Name of the snapshot inside its bundle. */

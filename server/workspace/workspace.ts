@@ -1,7 +1,6 @@
 import { access, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '#server/lib/clock.ts'
-import type { Log } from '#server/telemetry/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { blobsWith, readBlobs } from './blobs.ts'
 import { bytesBelow, createCaches, JOBS_PREFIX, listRefs, snapshotRef, updateRefs } from './cache.ts'
@@ -9,7 +8,7 @@ import { checkOut, createIndexes } from './checkout.ts'
 import { bringHome, bundleResult } from './deliver.ts'
 import { changesBetween, patch } from './diff.ts'
 import { createGit } from './git.ts'
-import type { Workspace } from './port.ts'
+import type { Workspace, WorkspaceLog } from './port.ts'
 import { commitResult } from './result.ts'
 import { createScratch } from './scratch.ts'
 import { requireCommit } from './ship.ts'
@@ -21,7 +20,7 @@ export interface WorkspaceDeps {
   readonly directory: string
   /** The git program. Default: `git` on PATH. */
   readonly git?: string
-  readonly log?: Log
+  readonly log?: WorkspaceLog
   readonly clock?: Clock
 }
 

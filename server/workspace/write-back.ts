@@ -41,11 +41,11 @@ async function willBeFree(top: string, path: string, leaving: ReadonlySet<string
   const found = await lstat(join(top, path)).catch(() => null)
   if (found === null) return true
   if (!found.isDirectory()) return false
-  const entries = await readdir(join(top, path))
-  const free = await Promise.all(
-    entries.map(name => leaving.has(`${path}/${name}`) || willBeFree(top, `${path}/${name}`, leaving)),
-  )
-  return free.every(Boolean)
+  for (const name of await readdir(join(top, path))) {
+    const inside = `${path}/${name}`
+    if (!leaving.has(inside) && !(await willBeFree(top, inside, leaving))) return false
+  }
+  return true
 }
 
 /** Writes new content to a directory aside, as a check-out would: line ends, encodings and filters by the person's configuration. */
