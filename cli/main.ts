@@ -14,9 +14,10 @@ export async function main(argv: string[], world: World = processWorld()): Promi
   let code: ExitCode = EXIT.ok
   const [own, program] = splitProgram(argv)
   try {
-    await createProgram(world, program, ended => {
+    const done = (ended: ExitCode) => {
       code = ended
-    }).parseAsync(own, { from: 'user' })
+    }
+    await createProgram(world, program, done, main).parseAsync(own, { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) return usageExit(error)

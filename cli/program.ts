@@ -32,8 +32,14 @@ function remote(command: Command): Command {
  * Every command with its options. The code behind a command is loaded when it runs, so that `--help` and `--version` are quick.
  * @param argv what stood after `--`, which is the program of `run`
  * @param done called with the exit code of the command
+ * @param again runs another command line, for the demo, which plays its user
  */
-export function createProgram(world: World, argv: readonly string[], done: (code: ExitCode) => void): Command {
+export function createProgram(
+  world: World,
+  argv: readonly string[],
+  done: (code: ExitCode) => void,
+  again: (argv: string[], world: World) => Promise<number>,
+): Command {
   const program = new Command('skein')
     .description('make -j for coding agents, over your own machines')
     .version(VERSION, '--version', 'print the version')
@@ -166,6 +172,10 @@ export function createProgram(world: World, argv: readonly string[], done: (code
     .option('--data-dir <directory>', 'as for serve')
     .option('--config <file>', 'as for serve')
     .action(async options => done(await (await import('./commands/doctor.ts')).doctor(world, options)))
+
+  command('demo', 'show the whole job on a throw-away repository: agent, sandbox, check, diff, branch').action(async () =>
+    done(await (await import('./commands/demo.ts')).demo(world, again)),
+  )
 
   command('completion', 'print a completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))

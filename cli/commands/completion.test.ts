@@ -4,7 +4,12 @@ import { createProgram } from '../program.ts'
 import { processWorld } from '../world.ts'
 import { completion } from './completion.ts'
 
-const program = createProgram(processWorld(), [], () => {})
+const program = createProgram(
+  processWorld(),
+  [],
+  () => {},
+  async () => 0,
+)
 
 describe.each(['bash', 'zsh', 'fish'] as const)('for %s', shell => {
   const script = completion(shell, program)

@@ -1,4 +1,4 @@
 /** The wires: REST and its OpenAPI document. Translates, authenticates, validates; decides nothing. */
 export { createApi } from './api.ts'
 export type { Api } from './server.ts'
-export { attachStream, type StreamDeps } from './stream.ts'
+export { attachStream } from './stream.ts'

@@ -1,3 +1,3 @@
 /** The only way out of a sandbox. */
 export { createGateway } from './gateway.ts'
-export type { Gateway, GatewaySpec, OpenGateway } from './port.ts'
+export type { Gateway } from './port.ts'

@@ -19,7 +19,7 @@ import { judge, runChecksOn, verdict } from './verification.ts'
 const NO_CHANGE: DiffStat = { files: 0, insertions: 0, deletions: 0, changes: [] }
 
 /** The directory of one attempt; recovery finds it by the job's id at its start. */
-export function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epoch'>): string {
+function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epoch'>): string {
   return join(attempts, `${job.id}.${job.epoch}`)
 }
 
@@ -122,7 +122,8 @@ async function work(
   const after = commit === null ? base : await runChecksOn(attempt, 'result', commit)
   const checks = judge(claimed.spec.checks, base, after)
   const logBytes = await record.writer.flush()
-  if (record.writer.dropped > 0) record.warn('log_limit', `The log reached its limit (limits.logBytes); ${record.writer.dropped} bytes were dropped.`)
+  if (record.writer.dropped > 0)
+    record.warn('log_limit', `The log reached its limit (limits.logBytes); ${record.writer.dropped} bytes were dropped.`)
   await record.settle()
   const result: Result = {
     epoch: claimed.epoch,

@@ -95,7 +95,7 @@ async function runCheck(argv: CommandLine, index: number, phase: 'base' | 'resul
 }
 
 /** How a command ended, as the end of a sentence. */
-export function describeExit(exit: Exit | null): string {
+function describeExit(exit: Exit | null): string {
   if (exit === null) return 'took longer than it may'
   switch (exit.reason) {
     case 'exit':

@@ -39,10 +39,7 @@ export function createEnding(deps: JobDeps): Ending {
 
   async function seal(id: JobId): Promise<void> {
     const { bytes, sha256 } = await logs.seal(id)
-    await store.sealLog(
-      { jobId: id, bytes, sha256, sealedAt: clock.now() },
-      { type: 'log.sealed', bytes, sha256 },
-    )
+    await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256 })
   }
 
   return {

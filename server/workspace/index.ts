@@ -1,5 +1,5 @@
 /** Everything that is git: snapshot, bundle, check-out, result, and bringing it home. */
-export { type ApplyInput, type ApplyOutcome, applyResult } from './apply.ts'
+export { applyResult } from './apply.ts'
 export { createBranch } from './branch.ts'
 export * from './port.ts'
 export { createWorkspace } from './workspace.ts'

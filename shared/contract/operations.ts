@@ -28,8 +28,7 @@ const idempotency = z.object({
 })
 const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() })
 
-export const JobAccepted = z.strictObject({ jobId: JobId, status: JobState }).meta({ id: 'JobAccepted' })
-export type JobAccepted = z.infer<typeof JobAccepted>
+const JobAccepted = z.strictObject({ jobId: JobId, status: JobState }).meta({ id: 'JobAccepted' })
 
 /** OpenAI's request bodies: the fields this node reads; everything else goes on to the provider as it came. */
 export const ChatRequest = z

@@ -103,7 +103,7 @@ export type JobSpec = z.infer<typeof JobSpec>
 export type JobRequest = z.input<typeof JobSpec>
 
 /** Why a job or an attempt did not succeed. */
-export const FAILURE_CODES = [
+const FAILURE_CODES = [
   'agent_failed',
   'agent_missing',
   'agent_protocol',

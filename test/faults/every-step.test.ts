@@ -28,6 +28,9 @@ const jobIn = (repository: string): JobRequest => ({
   checks: [['grep', '-q', 'three', 'a.txt']],
 })
 
+/** SKEIN_FIRST_STEP goes straight to a step that failed; SKEIN_TRACE names each step as it is survived. */
+const FIRST = Number(process.env.SKEIN_FIRST_STEP ?? 1)
+
 /** Everything that must hold once a job has ended, whatever happened on the way. */
 function expectWhole(input: { dataDir: string; repository: string; id: string; where: string }): void {
   const { dataDir, repository, id, where } = input
@@ -80,7 +83,7 @@ async function dieAndRecover(dieAt: number): Promise<string | null> {
 describe.skipIf(!hasBubblewrap)('kill -9 at every step of a job', () => {
   it('loses no job, accepts one result, and leaves nothing behind', { timeout: 900_000 }, async () => {
     const survived: string[] = []
-    let next = 1
+    let next = FIRST
     let finished = false
     const lane = async () => {
       while (!finished) {
@@ -89,11 +92,12 @@ describe.skipIf(!hasBubblewrap)('kill -9 at every step of a job', () => {
         const where = await dieAndRecover(dieAt)
         if (where === null) finished = true
         else survived.push(where)
+        if (process.env.SKEIN_TRACE) console.error(where)
       }
     }
     await Promise.all([lane(), lane()])
     console.log(`${survived.length} steps, each survived`)
     // A job has many more steps than this; fewer would mean that the wrapping saw nothing.
-    expect(survived.length).toBeGreaterThan(40)
+    if (FIRST === 1) expect(survived.length).toBeGreaterThan(40)
   })
 })

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JobEvent, JobRequest } from '#shared/model/index.ts'
 import type { Report, Request } from './node-process.ts'
@@ -26,7 +26,11 @@ export interface FaultyNode {
 const program = fileURLToPath(new URL('node-process.ts', import.meta.url))
 
 export function startNode(dataDir: string, dieAt: number): FaultyNode {
-  const child: ChildProcess = fork(program, [dataDir, String(dieAt)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  const child: ChildProcess = fork(program, [dataDir, String(dieAt)], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // Sockets and the like beside the data, so that nothing of a killed node outlives its test.
+    env: { ...process.env, TMPDIR: dirname(dataDir) },
+  })
   const reports: Report[] = []
   const listeners = new Set<() => void>()
   let words = ''
