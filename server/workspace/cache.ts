@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { JobId } from '#shared/model/index.ts'
 import { createGate, type Gate } from './gate.ts'
@@ -136,10 +136,6 @@ export async function bytesBelow(directory: string): Promise<number> {
     total += (await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))).size
   }
   return total
-}
-
-export async function removeQuietly(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true })
 }
 
 async function readLines(file: string): Promise<readonly string[]> {

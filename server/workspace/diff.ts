@@ -62,7 +62,7 @@ export function patch(git: Git, repository: GitOptions, from: string, to: string
 }
 
 /** Reads what `git diff-tree -z --raw --numstat` prints: all raw records, then one count for each in the same order. */
-export function parseDiffStat(output: Buffer): DiffStat {
+function parseDiffStat(output: Buffer): DiffStat {
   const { changes, rest } = parseRaw(records(output))
   const stat = { files: changes.length, insertions: 0, deletions: 0, changes: [] as FileChange[] }
   const counts = rest[Symbol.iterator]()

@@ -217,3 +217,18 @@ export async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
     process.seteuid?.(0)
   }
 }
+
+/** A program that leaves a trace if it is ever run. */
+export function trap(): { command: string; sprung(): boolean } {
+  const trace = join(temporary(), 'sprung')
+  const command = join(temporary(), 'trap.sh')
+  writeFileSync(command, `#!/bin/sh\ntouch '${trace}'\ncat\n`, { mode: 0o755 })
+  return { command: `'${command}'`, sprung: () => existsSync(trace) }
+}
+
+/** Everything git may be told to run, in one configuration file. */
+export const poison = (command: string) =>
+  `[core]\n\tfsmonitor = ${command}\n\thooksPath = hooks\n\tpager = ${command}\n\teditor = ${command}\n\tsshCommand = ${command}\n\tattributesFile = /dev/null\n` +
+  `[filter "evil"]\n\tclean = ${command}\n\tsmudge = ${command}\n\tprocess = ${command}\n\trequired = true\n` +
+  `[diff "evil"]\n\ttextconv = ${command}\n\tcommand = ${command}\n[diff]\n\texternal = ${command}\n[merge "evil"]\n\tdriver = ${command}\n` +
+  `[gpg]\n\tprogram = ${command}\n[commit]\n\tgpgSign = true\n[credential]\n\thelper = ${command}\n`

@@ -6,7 +6,7 @@ import { WorkspaceError } from './port.ts'
  * `user`: the repository is the person's own and reads as it does for them (attributes, ignores, filters, safe.directory).
  * `none`: the repository or the tree in it is ours or hostile; nothing but the command line counts.
  */
-export type Trust = 'user' | 'none'
+type Trust = 'user' | 'none'
 
 export interface GitOptions {
   readonly trust: Trust
@@ -27,7 +27,7 @@ export interface GitOptions {
   readonly timeoutMs?: number
 }
 
-export interface GitOutput {
+interface GitOutput {
   readonly stdout: Buffer
   readonly stderr: string
   readonly exit: number
@@ -157,7 +157,7 @@ export function createGit(deps: { command?: string; env?: Readonly<Record<string
 }
 
 /** "git version 2.39.5 (Apple Git-154)" is 239. */
-export function parseVersion(line: string): number {
+function parseVersion(line: string): number {
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(line) ?? []
   return Number(major) * 100 + Number(minor)
 }

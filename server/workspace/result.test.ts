@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Snapshot } from '#shared/model/index.ts'
 import {
   asOrdinaryUser,
@@ -11,9 +11,11 @@ import {
   newJobId,
   newRepo,
   newWorkspace,
+  poison,
   type Repo,
   repoAt,
   temporary,
+  trap,
 } from './fixture.ts'
 import type { ResultCommit } from './index.ts'
 
@@ -58,21 +60,6 @@ async function placeOf(
     },
   }
 }
-
-/** A program that leaves a trace if it is ever run. */
-function trap(): { command: string; sprung(): boolean } {
-  const trace = join(temporary(), 'sprung')
-  const command = join(temporary(), 'trap.sh')
-  writeFileSync(command, `#!/bin/sh\ntouch '${trace}'\ncat\n`, { mode: 0o755 })
-  return { command: `'${command}'`, sprung: () => existsSync(trace) }
-}
-
-/** Everything git may be told to run, in one configuration file. */
-const poison = (command: string) =>
-  `[core]\n\tfsmonitor = ${command}\n\thooksPath = hooks\n\tpager = ${command}\n\teditor = ${command}\n\tsshCommand = ${command}\n\tattributesFile = /dev/null\n` +
-  `[filter "evil"]\n\tclean = ${command}\n\tsmudge = ${command}\n\tprocess = ${command}\n\trequired = true\n` +
-  `[diff "evil"]\n\ttextconv = ${command}\n\tcommand = ${command}\n[diff]\n\texternal = ${command}\n[merge "evil"]\n\tdriver = ${command}\n` +
-  `[gpg]\n\tprogram = ${command}\n[commit]\n\tgpgSign = true\n[credential]\n\thelper = ${command}\n`
 
 describe('what is committed', () => {
   test('nothing when nothing changed, touched or not', async () => {
@@ -259,6 +246,23 @@ describe('what an agent did to .git has no effect', () => {
     expect(Object.keys(place.tree()).filter(path => path.startsWith('.git/'))).toEqual([])
   })
 
+  test('nor have filters that the person of this machine has for all repositories', async () => {
+    const place = await placeOf({ '.gitattributes': '* filter=evil\n', a: '1\n' })
+    const { command, sprung } = trap()
+    const home = temporary()
+    writeFileSync(join(home, '.gitconfig'), poison(command))
+    const before = process.env.HOME
+    process.env.HOME = home
+    onTestFinished(() => {
+      process.env.HOME = before
+    })
+    place.agent.write('a', '2\n')
+    const { commit } = await place.commit()
+    await checkedOut(place.bench, place.snapshot, commit ?? '')
+    for await (const _ of place.bench.workspace.diff(place.snapshot, commit ?? '', new AbortController().signal)) void _
+    expect(sprung()).toBe(false)
+  })
+
   test('a repository inside becomes plain files, and nothing of it runs', async () => {
     const place = await placeOf({ a: '1\n', '.gitignore': '*.log\n' })
     const { command, sprung } = trap()
@@ -430,6 +434,8 @@ describe('odd files', () => {
       repo.git('commit', '-qm', 'attributes')
     })
     place.agent.write('b', '2\n')
+    // So that git looks into it.
+    utimesSync(place.agent.file('a.txt'), 1, 1)
     expect((await place.commit()).diffStat.changes.map(({ path }) => path)).toEqual(['b'])
   })
 })

@@ -127,7 +127,7 @@ async function commitTree(deps: ResultDeps, cache: Cache, tree: string, input: R
 }
 
 /** Subject, and trailers that no value can break out of. */
-export function commitMessage(message: string, trailers: Readonly<Record<string, string>>): string {
+function commitMessage(message: string, trailers: Readonly<Record<string, string>>): string {
   const text = message.replaceAll('\0', '').trim() || 'Result without a title'
   const lines = Object.entries(trailers).map(([name, value]) => `${name}: ${value.replace(/[\0\r\n]+/g, ' ').trim()}`)
   return `${text}\n${lines.length > 0 ? `\n${lines.join('\n')}\n` : ''}`

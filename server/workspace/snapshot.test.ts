@@ -22,10 +22,13 @@ import {
   newRecording,
   newRepo,
   newWorkspace,
+  poison,
   type Repo,
   repoAt,
   temporary,
+  trap,
 } from './fixture.ts'
+import { isDirectoryAt } from './submodules.ts'
 
 /** Takes a snapshot and sees that the repository is as it was. */
 async function snapshotOf(repo: Repo, bench: Bench = newWorkspace(), include: 'head' | 'changes' = 'changes'): Promise<Snapshot> {
@@ -420,6 +423,37 @@ describe('submodules', () => {
     expect((await commit()).warnings).toEqual([
       { code: 'submodule_changed', detail: expect.stringContaining('"vendor/middle lib"') },
     ])
+  })
+
+  test('run nothing, whatever an agent wrote into their configuration', async () => {
+    const repo = withSubmodules()
+    const bench = newWorkspace()
+    const snapshot = await snapshotOf(repo, bench)
+    const dir = repoAt(await checkedOut(bench, snapshot))
+    const { command, sprung } = trap()
+    const inner = 'vendor/middle lib'
+    dir.write(`${inner}/.git/config`, `[core]\n\trepositoryformatversion = 0\n${poison(command)}`)
+    dir.write(`${inner}/.gitattributes`, '* filter=evil\n')
+    dir.write(`${inner}/middle`, 'changed\n')
+    const { warnings } = await bench.workspace.commitResult({
+      snapshot,
+      dir: dir.path,
+      jobId: newJobId(),
+      epoch: 1,
+      message: 'x',
+      trailers: {},
+      maxBytes: 1e6,
+    })
+    expect(warnings.map(({ code }) => code)).toEqual(['submodule_changed'])
+    expect(sprung()).toBe(false)
+  })
+
+  test('are not looked for behind a link', async () => {
+    const [top, elsewhere] = [temporary(), temporary()]
+    for (const place of [top, elsewhere]) mkdirSync(join(place, 'real/sub'), { recursive: true })
+    symlinkSync(join(elsewhere, 'real'), join(top, 'link'))
+    expect(await isDirectoryAt(top, 'real/sub')).toBe(true)
+    for (const path of ['link/sub', 'link', 'absent']) expect(await isDirectoryAt(top, path), path).toBe(false)
   })
 
   test('are kept for the job that shares the snapshot', async () => {
