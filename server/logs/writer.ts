@@ -91,7 +91,7 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
       if (failure !== null) throw failure
       // Streams reuse their buffers, and a redactor may hand back the very bytes it was given.
       const clean = redact(bytes, false)
-      accept(clean.buffer === bytes.buffer ? clean.slice() : clean)
+      accept(clean.buffer === bytes.buffer ? new Uint8Array(clean) : clean)
       if (accepted - written > MAX_PENDING_BYTES) await settled()
     },
     async flush() {
