@@ -14,6 +14,8 @@ export interface TestNode extends AsyncDisposable {
   readonly token: string
   readonly dataDir: string
   readonly client: Client
+  /** Stops the server and starts another on the same data. */
+  restart(): Promise<void>
   /** Submits a job and waits until its last event. */
   run(request: JobRequest): Promise<Finished>
   /** Waits until the last event of a job. */
@@ -43,7 +45,8 @@ export async function startNode(
     cwd: dataDir,
     home: dataDir,
   })
-  const server = life.use(await serve({ config, env: environment }))
+  let server = await serve({ config, env: environment })
+  life.defer(() => server.close())
   const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
   const client = createClient((path, init) => fetch(server.url + path, init as RequestInit), token)
 
@@ -63,10 +66,16 @@ export async function startNode(
   }
 
   const node: TestNode = {
-    url: server.url,
+    get url() {
+      return server.url
+    },
     token,
     dataDir,
     client,
+    async restart() {
+      await server.close()
+      server = await serve({ config, env: environment })
+    },
     async run(request) {
       const { jobId } = await client.createJob({ body: request })
       return node.finish(jobId)

@@ -23,24 +23,33 @@ type Queries = Pick<
 const ACTIVE_STATES = JOB_STATES.filter(state => !isEnd(state))
 const IN_FLIGHT = ATTEMPT_STATES.map(state => `'${state}'`).join(', ')
 
+interface Page {
+  readonly sql: string
+  /** In the order of the question marks; Node.js 22 takes numbered ones for names. */
+  readonly values: readonly number[]
+}
+
 /** Newest first in each of some states: every branch walks the index of its state no further than the page is long. */
-function pageSql(states: readonly JobState[]): string {
+function pageOf(states: readonly JobState[], before: number, limit: number): Page {
   const branches = states.map(
-    state => `SELECT * FROM (SELECT seq FROM job WHERE state = '${state}' AND seq < ?1 ORDER BY seq DESC LIMIT ?2)`,
+    state => `SELECT * FROM (SELECT seq FROM job WHERE state = '${state}' AND seq < ? ORDER BY seq DESC LIMIT ?)`,
   )
-  return `${selectJob()} WHERE j.seq IN (${branches.join(' UNION ALL ')}) ORDER BY j.seq DESC LIMIT ?2`
+  return {
+    sql: `${selectJob()} WHERE j.seq IN (${branches.join(' UNION ALL ')}) ORDER BY j.seq DESC LIMIT ?`,
+    values: [...states.flatMap(() => [before, limit]), limit],
+  }
 }
 
 /** Every question the store answers. Each is served by an index, whatever the number of jobs that have ended. */
 export function createQueries(statements: Statements): Queries {
   const { get, all } = statements
-  const listed = (filter: { state?: JobState; active?: boolean }): string => {
+  const listed = (filter: { state?: JobState; active?: boolean }, before: number, limit: number): Page => {
     const { state, active } = filter
-    if (state !== undefined && active !== undefined && active === isEnd(state)) return pageSql([])
-    if (state !== undefined) return pageSql([state])
-    if (active === true) return pageSql(ACTIVE_STATES)
-    if (active === false) return pageSql(JOB_STATES.filter(isEnd))
-    return `${selectJob()} WHERE j.seq < ?1 ORDER BY j.seq DESC LIMIT ?2`
+    if (state !== undefined && active !== undefined && active === isEnd(state)) return pageOf([], before, limit)
+    if (state !== undefined) return pageOf([state], before, limit)
+    if (active === true) return pageOf(ACTIVE_STATES, before, limit)
+    if (active === false) return pageOf(JOB_STATES.filter(isEnd), before, limit)
+    return { sql: `${selectJob()} WHERE j.seq < ? ORDER BY j.seq DESC LIMIT ?`, values: [before, limit] }
   }
 
   return {
@@ -50,7 +59,8 @@ export function createQueries(statements: Statements): Queries {
     },
     repeated: async key => findRepeated(statements, key),
     async jobs({ before, limit, ...filter }) {
-      const records = all<JobRecord>(listed(filter), before ?? Number.MAX_SAFE_INTEGER, limit + 1)
+      const { sql, values } = listed(filter, before ?? Number.MAX_SAFE_INTEGER, limit + 1)
+      const records = all<JobRecord>(sql, ...values)
       const rows = records.slice(0, limit).map(record => ({ ...toJob(record), seq: record.seq }))
       return { rows, next: records.length > limit ? (rows.at(-1)?.seq ?? null) : null }
     },
