@@ -1,6 +1,6 @@
+import type * as z from 'zod'
 import type { Input, Operation, Operations } from '#shared/contract/index.ts'
 import type { JobEvent } from '#shared/model/index.ts'
-import type * as z from 'zod'
 
 /** What every handler is told besides its input. */
 export interface Call {
@@ -8,7 +8,9 @@ export interface Call {
   readonly signal: AbortSignal
 }
 
-type Json<O extends Operation> = O['answer'] extends { kind: 'json'; schema: infer S extends z.ZodType } ? { status: O['status'][number]; body: z.input<S> } : never
+type Json<O extends Operation> = O['answer'] extends { kind: 'json'; schema: infer S extends z.ZodType }
+  ? { status: O['status'][number]; body: z.input<S> }
+  : never
 type Events<O extends Operation> = O['answer'] extends { kind: 'events'; schema: infer S extends z.ZodType }
   ? { page: () => Promise<z.input<S>>; follow: () => AsyncIterable<JobEvent> }
   : never
