@@ -4,7 +4,7 @@ import type { Events } from './port.ts'
 
 const PAGE = 500
 /** Live events that may wait for a slow reader; past this they are dropped and read from the store again. */
-const MAX_WAITING = 1_000
+const MAX_WAITING = 256
 
 type EventStore = Pick<Store, 'onEvents' | 'events' | 'allEvents' | 'job' | 'log'>
 
@@ -83,10 +83,11 @@ async function* follow(store: EventStore, source: Source, after: number, signal:
         const events = waiting
         waiting = []
         for (const event of events) {
+          // Also where the last page had it already: it came after `isOver` was asked, so it has to be asked again.
+          ended ||= event.body.type === 'log.sealed'
           if (source.cursor(event) <= cursor) continue
           cursor = source.cursor(event)
           yield event
-          ended ||= event.body.type === 'log.sealed'
         }
         if (waiting.length > 0 || overflowed || ended || signal.aborted) continue
         await new Promise<void>(resolve => {
