@@ -34,11 +34,12 @@ interface Place {
 async function placeOf(
   files: Readonly<Record<string, string | Uint8Array>> = { a: '1\n' },
   prepare: (repo: Repo) => void = () => {},
+  include: 'head' | 'changes' = 'changes',
 ): Promise<Place> {
   const bench = newWorkspace()
   const repo = newRepo(files)
   prepare(repo)
-  const snapshot = await bench.workspace.snapshot({ path: repo.path, include: 'changes' }, newJobId())
+  const snapshot = await bench.workspace.snapshot({ path: repo.path, include }, newJobId())
   const dir = await checkedOut(bench, snapshot)
   let last: ResultCommit | undefined
   const cache = cacheOf(bench, snapshot)
@@ -428,11 +429,15 @@ describe('odd files', () => {
   })
 
   test('files with unnormalised line ends that nobody touched stay as they are', async () => {
-    const place = await placeOf({ 'a.txt': 'a\r\nb\r\n', b: '1\n' }, repo => {
-      repo.write('.gitattributes', '* text\n')
-      repo.git('add', '.gitattributes')
-      repo.git('commit', '-qm', 'attributes')
-    })
+    const place = await placeOf(
+      { 'a.txt': 'a\r\nb\r\n', b: '1\n' },
+      repo => {
+        repo.write('.gitattributes', '* text\n')
+        repo.git('add', '.gitattributes')
+        repo.git('commit', '-qm', 'attributes')
+      },
+      'head',
+    )
     place.agent.write('b', '2\n')
     // So that git looks into it.
     utimesSync(place.agent.file('a.txt'), 1, 1)
