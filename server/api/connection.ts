@@ -9,46 +9,65 @@ export type Outgoing = Part<ServerMessage>
 export interface Connection {
   send(message: Outgoing): void
   sendBytes(bytes: Uint8Array): void
-  /** Fulfils when less than 1 MiB is on its way. @returns whether it had to wait for the reader. */
-  room(): Promise<boolean>
+  /**
+   * Runs `work`, which may send one piece, once less than 1 MiB is on its way; one at a time, in the order asked for, so that
+   * many subscriptions of one client do not all fill the same room. `waited` tells whether the reader was behind meanwhile.
+   */
+  inTurn(work: (waited: boolean) => void | Promise<void>): Promise<void>
+  /** Whether 1 MiB or more is on its way. */
+  readonly isBehind: boolean
+  /** Whether a reader that is behind took something since this was asked last: then it is slow, not gone. */
+  tookSomething(): boolean
   close(code: number, reason: string): void
-  readonly isOpen: boolean
 }
 
 export function createConnection(socket: WebSocket, now: () => number): Connection {
   let onItsWay = 0
-  const waiting = new Set<() => void>()
-  const release = () => {
-    for (const wake of waiting) wake()
-    waiting.clear()
-  }
-  socket.once('close', release)
+  let took = false
+  /** How often a turn had to wait for the reader. */
+  let stalls = 0
+  let release = () => {}
+  let lastTurn: Promise<void> = Promise.resolve()
+  const isBehind = () => onItsWay >= MAX_BEHIND_BYTES && socket.readyState === socket.OPEN
+  socket.once('close', () => release())
 
   const push = (data: string | Uint8Array, bytes: number) => {
     if (socket.readyState !== socket.OPEN) return
     onItsWay += bytes
     socket.send(data, { binary: typeof data !== 'string' }, () => {
+      took ||= isBehind()
       onItsWay -= bytes
-      if (onItsWay < MAX_BEHIND_BYTES) release()
+      if (!isBehind()) release()
     })
   }
 
   return {
-    get isOpen() {
-      return socket.readyState === socket.OPEN
-    },
     send(message) {
       const text = JSON.stringify({ ...message, ts: new Date(now()).toISOString() })
-      push(text, text.length)
+      push(text, Buffer.byteLength(text))
     },
     sendBytes: bytes => push(bytes, bytes.byteLength),
-    async room() {
-      let waited = false
-      while (onItsWay >= MAX_BEHIND_BYTES && socket.readyState === socket.OPEN) {
-        waited = true
-        await new Promise<void>(resolve => waiting.add(resolve))
-      }
-      return waited
+    inTurn(work) {
+      const wasBehind = isBehind()
+      const before = stalls
+      const mine = lastTurn.then(async () => {
+        if (isBehind()) stalls += 1
+        while (isBehind())
+          await new Promise<void>(resolve => {
+            release = resolve
+          })
+        await work(wasBehind || stalls !== before)
+      })
+      lastTurn = mine.catch(() => {})
+      return mine
+    },
+    get isBehind() {
+      return isBehind()
+    },
+    tookSomething() {
+      const answer = took
+      took = false
+      return answer
     },
     close: (code, reason) => socket.close(code, reason),
   }

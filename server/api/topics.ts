@@ -14,7 +14,7 @@ export interface TopicSources {
   isSealed(id: JobId): Promise<boolean>
 }
 
-interface Subscription {
+export interface Subscription {
   readonly id: number
   readonly connection: Connection
   readonly signal: AbortSignal
@@ -28,12 +28,14 @@ export async function pumpEvents(
 ): Promise<void> {
   let last: number | null = null
   for await (const event of events) {
-    // A reader this far behind is told; what comes next is read from the store, so nothing is lost.
-    if ((await connection.room()) && !signal.aborted)
-      connection.send({ type: 'lagged', cursor: last, payload: { subscription: id } })
+    await connection.inTurn(waited => {
+      if (signal.aborted) return
+      // A reader this far behind is told; what comes next is read from the store, so nothing is lost.
+      if (waited) connection.send({ type: 'lagged', cursor: last, payload: { subscription: id } })
+      last = cursorOf(event)
+      connection.send({ type: 'event', cursor: last, payload: { subscription: id, event } })
+    })
     if (signal.aborted) return
-    last = cursorOf(event)
-    connection.send({ type: 'event', cursor: last, payload: { subscription: id, event } })
   }
   if (!signal.aborted) connection.send({ type: 'end', cursor: last, payload: { subscription: id } })
 }
@@ -46,51 +48,49 @@ export async function pumpLog(
   { logs, isSealed }: TopicSources,
 ): Promise<void> {
   let offset = from
+  let end = 0
   let sealed = false
   let isLive = false
   let wake = () => {}
-  let changed = true
-  const poke = () => {
-    changed = true
-    wake()
-  }
-  const unfollow = logs.follow(jobId, (_, final) => {
+  const unfollow = logs.follow(jobId, (size, final) => {
+    end = Math.max(end, size)
     sealed ||= final
-    poke()
+    wake()
   })
-  signal.addEventListener('abort', poke)
+  const onAbort = () => wake()
+  signal.addEventListener('abort', onAbort)
   try {
-    sealed ||= await isSealed(jobId)
+    // Followed first and asked second, so that nothing falls between. A sealed log is as long as its file.
+    const wasSealed = await isSealed(jobId)
+    end = Math.max(end, await logs.size(jobId))
+    sealed ||= wasSealed
     while (!signal.aborted) {
-      changed = false
-      const finalBefore = sealed
-      offset = await sendTo(await logs.size(jobId))
-      if (finalBefore && !signal.aborted) {
-        connection.send({ type: 'end', cursor: offset, payload: { subscription: id } })
-        return
-      }
+      const isFinal = sealed
+      const known = end
+      while (offset < known && !signal.aborted) offset += await sendPiece(known)
       isLive = true
-      if (changed) continue
+      if (signal.aborted || end > offset || sealed !== isFinal) continue
+      if (isFinal) return connection.send({ type: 'end', cursor: offset, payload: { subscription: id } })
       await new Promise<void>(resolve => {
         wake = resolve
       })
     }
   } finally {
     unfollow()
-    signal.removeEventListener('abort', poke)
+    signal.removeEventListener('abort', onAbort)
   }
 
-  async function sendTo(end: number): Promise<number> {
-    let position = offset
-    while (position < end && !signal.aborted) {
-      const waited = await connection.room()
-      if (signal.aborted) break
-      if (waited && isLive) connection.send({ type: 'lagged', cursor: position, payload: { subscription: id } })
-      const bytes = await logs.read(jobId, position, Math.min(PIECE_BYTES, end - position))
-      if (bytes.byteLength === 0) break
-      connection.sendBytes(Buffer.concat([logFrameHeader(id, position), bytes]))
-      position += bytes.byteLength
-    }
-    return position
+  /** @returns the bytes sent; when the file is shorter than it was, what is missing counts as sent. */
+  async function sendPiece(until: number): Promise<number> {
+    let sent = 0
+    await connection.inTurn(async waited => {
+      if (signal.aborted) return
+      if (waited && isLive) connection.send({ type: 'lagged', cursor: offset, payload: { subscription: id } })
+      const bytes = await logs.read(jobId, offset, Math.min(PIECE_BYTES, until - offset))
+      if (signal.aborted) return
+      if (bytes.byteLength > 0) connection.sendBytes(Buffer.concat([logFrameHeader(id, offset), bytes]))
+      sent = bytes.byteLength > 0 ? bytes.byteLength : until - offset
+    })
+    return sent
   }
 }
