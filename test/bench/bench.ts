@@ -11,7 +11,7 @@ export interface SideContext {
 /** Measures one thing once, in a process of its own, and answers with one figure in the bench's unit. */
 export type Side = (context: SideContext) => Promise<number>
 
-/** A ratio of two things measured in turns: `a` is the product, `b` what it is held against. */
+/** Two things measured in turns: `a` is the product, `b` what it is held against. */
 export interface Bench {
   /** What `npm run bench <name>` calls it. */
   readonly name: string
@@ -22,7 +22,9 @@ export interface Bench {
   /** Makes, once a bench and before the first pair, what its sides only read: into the directory `fixture`. */
   readonly prepare?: (fixture: string) => Promise<void>
   readonly unit: string
-  /** What the ratio a/b must hold, and so whether higher or lower figures are better. */
+  /** What is looked at: a/b (the default), or a - b in the unit. */
+  readonly compare?: 'ratio' | 'difference'
+  /** What the ratio (or difference) must hold, and so whether higher or lower figures are better. */
   readonly bar: { readonly atLeast: number } | { readonly atMost: number }
   /** What else a reader should know to trust or repeat the figure. */
   readonly note?: string

@@ -12,6 +12,8 @@ export interface BenchResult {
   readonly b: string
   readonly unit: string
   readonly bar: Bench['bar']
+  /** What `ratio` is, if not a ratio. */
+  readonly compare?: Bench['compare']
   readonly note: string | null
   readonly ratio: Estimate
   /** Medians of the two sides, in the unit. */
@@ -72,13 +74,14 @@ export function record(results: readonly BenchResult[]): void {
 const figure = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString('en-US') : value >= 10 ? value.toFixed(1) : value.toPrecision(3)
 const interval = ({ median, low, high }: Estimate): string => `**${figure(median)}** (${figure(low)} to ${figure(high)})`
-const barText = (bar: Bench['bar']): string => ('atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`)
+const barText = ({ bar, compare, unit }: Pick<BenchResult, 'bar' | 'compare' | 'unit'>): string =>
+  `${'atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`}${compare === 'difference' ? ` ${unit} more` : ''}`
 
 function page(results: readonly BenchResult[]): string {
   const rows = results.map(
     result =>
       `| ${result.name} | ${result.a} | ${result.b} | ${figure(result.figures.a)} : ${figure(result.figures.b)} ${result.unit} | ` +
-      `${interval(result.ratio)} | ${barText(result.bar)} | ${verdict(result)} |`,
+      `${interval(result.ratio)} | ${barText(result)} | ${verdict(result)} |`,
   )
   const planted = results.flatMap(({ name, planted }) =>
     planted
@@ -93,8 +96,8 @@ function page(results: readonly BenchResult[]): string {
   ]
   return `# Benchmarks
 
-Written by \`npm run bench\`; do not edit. Each line is a ratio A / B of two fresh processes, measured in turns (A B B A), with the
-median of the pairs and its 95 % interval from order statistics. "Met" means that the whole interval is on the good side of the
+Written by \`npm run bench\`; do not edit. Each line is a ratio A / B (or, where the bar says "more", a difference A - B) of two fresh
+processes, measured in turns (A B B A), with the median of the pairs and its 95 % interval from order statistics. "Met" means that the whole interval is on the good side of the
 bar; the figures beside are medians and hold for the machine below only. How to add one: test/bench/README.md.
 
 | bench | A | B | A : B | ratio | bar | |

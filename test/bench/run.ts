@@ -34,25 +34,26 @@ async function estimate(
   side: SideName,
   fixture: string,
 ): Promise<{ ratio: Estimate; a: number; b: number }> {
+  const compare = ({ a, b }: { a: number; b: number }) => (bench.compare === 'difference' ? a - b : a / b)
   const measured = await measurePairs(
     pairs,
     () => runSide(file, bench.name, side, fixture),
     () => runSide(file, bench.name, 'b', fixture),
-    ({ a, b }) => say(` ${(a / b).toPrecision(3)}`),
+    pair => say(` ${compare(pair).toPrecision(3)}`),
   )
   say('\n')
   return {
-    ratio: estimateMedian(measured.map(({ a, b }) => a / b)),
+    ratio: estimateMedian(measured.map(compare)),
     a: estimateMedian(measured.map(({ a }) => a)).median,
     b: estimateMedian(measured.map(({ b }) => b)).median,
   }
 }
 
 async function measure(one: { file: string; bench: Bench }, fixture: string): Promise<BenchResult> {
-  const { name, a, b, unit, bar, note, planted } = one.bench
+  const { name, a, b, unit, bar, note, planted, compare = 'ratio' } = one.bench
   say(`${name}: ${a.what} / ${b.what}\n`)
   await one.bench.prepare?.(fixture)
-  say('  ratios')
+  say(`  ${compare}s`)
   const { ratio, ...figures } = await estimate(one, 'a', fixture)
   let noticed: BenchResult['planted'] = null
   if (values.plant) {
@@ -67,6 +68,7 @@ async function measure(one: { file: string; bench: Bench }, fixture: string): Pr
     b: b.what,
     unit,
     bar,
+    compare,
     note: note ?? null,
     ratio,
     figures,
