@@ -44,7 +44,7 @@ export async function runAttempt(
     })
     life.defer(() => writer.close())
     const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, ...deps })
-    life.defer(() => record.settle())
+    life.defer(() => record.finish())
     try {
       return await work(claimed, deps, permissions, record, signal, track, life)
     } catch (error) {
@@ -124,7 +124,7 @@ async function work(
   const logBytes = await record.writer.flush()
   if (record.writer.dropped > 0)
     record.warn('log_limit', `The log reached its limit (limits.logBytes); ${record.writer.dropped} bytes were dropped.`)
-  await record.settle()
+  record.finish()
   const result: Result = {
     epoch: claimed.epoch,
     snapshot: claimed.snapshot?.commit ?? null,
@@ -169,9 +169,8 @@ async function move(
   track: (job: JobRow) => void,
   events: readonly EventBody[],
 ): Promise<void> {
-  const { job, deps, record } = attempt
+  const { job, deps } = attempt
   attempt.signal.throwIfAborted()
-  await record.settle()
   const moved = await deps.store.change({
     id: job.id,
     guard: { state: job.state, epoch: job.epoch },

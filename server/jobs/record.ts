@@ -18,17 +18,15 @@ export interface Record_ {
   /** Monotonic time of the last sign of life, ms. */
   heard(): number
   touch(): void
-  /** Stores an event soon; order is kept. */
+  /** Stores an event soon: with the next write of this node, in the order they were asked for. */
   emit(event: EventBody): void
-  /** Stores an event; fulfils when it is on disk. */
-  emitDurably(event: EventBody): Promise<void>
   warn(code: string, detail: string): void
   readonly warnings: readonly { code: string; detail: string }[]
   log(bytes: Uint8Array | string): Promise<void>
   /** A line of ours in the job's log. */
   note(line: string): Promise<void>
-  /** Waits until all events are stored. */
-  settle(): Promise<void>
+  /** The attempt has nothing more to say: tells of what had to be dropped. */
+  finish(): void
 }
 
 /** Strikes secrets out of any JSON value. Most values have none, so they are looked for before anything is rebuilt. */
@@ -56,10 +54,8 @@ export function createRecord(input: {
   let heard = clock.monotonic()
   let waiting = 0
   let dropped = 0
-  let tail: Promise<unknown> = Promise.resolve()
 
-  const append = (event: EventBody, durable: boolean) =>
-    store.append(jobId, [redactJson(shorten(event), secrets)], clock.now(), { durable })
+  const append = (event: EventBody) => store.append(jobId, [redactJson(shorten(event), secrets)], clock.now(), { durable: false })
   const record: Record_ = {
     jobId,
     epoch,
@@ -76,16 +72,11 @@ export function createRecord(input: {
         return
       }
       waiting += 1
-      const stored = append(event, false)
+      void append(event)
         .catch(error => log.error({ err: error, jobId, epoch, type: event.type }, 'Failed to store an event'))
         .finally(() => {
           waiting -= 1
         })
-      tail = Promise.all([tail, stored])
-    },
-    async emitDurably(event) {
-      record.touch()
-      await append(event, true)
     },
     warn(code, detail) {
       const warning = { code, detail: secrets.redact(detail) }
@@ -99,14 +90,12 @@ export function createRecord(input: {
     async note(line) {
       await record.log(`── ${line}\n`)
     },
-    async settle() {
-      await tail
+    finish() {
       if (dropped === 0) return
-      await append(
-        { type: 'warning', code: 'events_dropped', detail: `${dropped} reports came faster than they could be stored.` },
-        true,
-      )
+      const detail = `${dropped} reports came faster than they could be stored.`
       dropped = 0
+      waiting = 0
+      record.warn('events_dropped', detail)
     },
   }
   return record
