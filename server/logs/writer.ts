@@ -6,6 +6,9 @@ import type { LogWriter } from './port.ts'
 /** Bytes that may wait for the disk before `write` makes its caller wait. */
 const MAX_PENDING_BYTES = 1024 * 1024
 const READ_BYTES = 256 * 1024
+/** Small writes are gathered to this size before secrets are sought in them: a search a line would cost more than the disk. */
+const GATHER_BYTES = 64 * 1024
+const ACCEPTED = Promise.resolve()
 
 export interface WriterOptions {
   readonly handle: FileHandle
@@ -27,6 +30,8 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
   let accepted = size
   let dropped = 0
   let full = false
+  const gathered = Buffer.allocUnsafeSlow(GATHER_BYTES)
+  let gatheredBytes = 0
   let queue: Uint8Array[] = []
   let writing: Promise<void> | null = null
   let failure: unknown = null
@@ -49,11 +54,24 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
     writing ??= drain()
   }
 
+  /** Strikes out secrets and takes what is left. Copies: streams use their buffers again, and a redactor may hand back what it got. */
+  function take(bytes: Uint8Array): void {
+    const clean = redact(bytes, false)
+    accept(clean.buffer === bytes.buffer ? new Uint8Array(clean) : clean)
+  }
+
+  function takeGathered(): void {
+    if (gatheredBytes === 0) return
+    const bytes = gathered.subarray(0, gatheredBytes)
+    gatheredBytes = 0
+    take(bytes)
+  }
+
   async function drain(): Promise<void> {
     // The rest of this turn's writes join the first.
     await new Promise(resolve => setImmediate(resolve))
     try {
-      while (queue.length > 0 && failure === null) {
+      for (takeGathered(); queue.length > 0 && failure === null; takeGathered()) {
         const batch = Buffer.concat(queue)
         queue = []
         await writeWhole(batch, written)
@@ -82,19 +100,27 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
 
   const writer: LogWriter = {
     get offset() {
+      takeGathered()
       return accepted
     },
     get dropped() {
+      takeGathered()
       return dropped
     },
-    async write(bytes) {
-      if (failure !== null) throw failure
-      // Streams reuse their buffers, and a redactor may hand back the very bytes it was given.
-      const clean = redact(bytes, false)
-      accept(clean.buffer === bytes.buffer ? new Uint8Array(clean) : clean)
-      if (accepted - written > MAX_PENDING_BYTES) await settled()
+    // Not async: a promise a line would cost more than the line.
+    write(bytes) {
+      if (failure !== null) return settled()
+      if (gatheredBytes + bytes.byteLength > GATHER_BYTES) takeGathered()
+      if (bytes.byteLength > GATHER_BYTES) take(bytes)
+      else {
+        gathered.set(bytes, gatheredBytes)
+        gatheredBytes += bytes.byteLength
+        writing ??= drain()
+      }
+      return accepted + gatheredBytes - written > MAX_PENDING_BYTES ? settled() : ACCEPTED
     },
     async flush() {
+      takeGathered()
       const rest = redact(new Uint8Array(), true)
       if (rest.byteLength > 0) accept(rest)
       await settled()
