@@ -72,7 +72,7 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
     await new Promise(resolve => setImmediate(resolve))
     try {
       for (takeGathered(); queue.length > 0 && failure === null; takeGathered()) {
-        const batch = Buffer.concat(queue)
+        const batch = queue.length === 1 && queue[0] ? queue[0] : Buffer.concat(queue)
         queue = []
         await writeWhole(batch, written)
         written += batch.byteLength
