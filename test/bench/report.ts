@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -67,7 +66,6 @@ export function record(results: readonly BenchResult[]): void {
     kept.set(result.name, { ...result, planted: result.planted ?? kept.get(result.name)?.planted ?? null })
   const all = [...kept.values()].sort((x, y) => x.name.localeCompare(y.name))
   writeFileSync(dataFile, `${JSON.stringify(all, null, 2)}\n`)
-  execFileSync('biome', ['format', '--write', dataFile], { stdio: 'ignore' })
   writeFileSync(pageFile, page(all))
 }
 
