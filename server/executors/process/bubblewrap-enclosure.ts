@@ -39,6 +39,8 @@ export function bubblewrapEnclosure(deps: {
   const base = { ...environment({ path, home: HOME, tmp: '/tmp' }), ...spec.env, [SANDBOX_MARK]: spec.id }
   const filter = writeFilter(spec.scratch)
   const places = [
+    // First, because they are mounted over the others: the node of a checkout below /tmp is no file of the sandbox's own /tmp.
+    ...readOnly.map(path => ({ inside: path, host: path })),
     { inside: workDir, host: spec.workTree },
     { inside: HOME, host: join(spec.scratch, 'home') },
     { inside: '/tmp', host: join(spec.scratch, 'tmp') },

@@ -16,7 +16,7 @@ export function programExists(name: string, search: { path: string; workDir: str
   const candidates = name.includes('/') ? [name] : search.path.split(':').map(directory => join(directory || '.', name))
   return candidates.some(candidate => {
     const inside = resolve(search.workDir, candidate)
-    const place = search.places.find(({ inside: root }) => inside.startsWith(`${root}/`))
+    const place = search.places.find(({ inside: root }) => inside === root || inside.startsWith(`${root}/`))
     const host = place ? join(place.host, inside.slice(place.inside.length)) : inside
     return exists(host)
   })
