@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 import type { JobEvent, JobRequest } from '#shared/model/index.ts'
 import type { Report, Request } from './node-process.ts'
 
@@ -31,6 +32,7 @@ export function startNode(dataDir: string, dieAt: number): FaultyNode {
     // Sockets and the like beside the data, so that nothing of a killed node outlives its test.
     env: { ...process.env, TMPDIR: dirname(dataDir) },
   })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const reports: Report[] = []
   const listeners = new Set<() => void>()
   let words = ''

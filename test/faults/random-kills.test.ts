@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Client, createClient } from '#shared/contract/index.ts'
 import type { JobRequest } from '#shared/model/index.ts'
 import { hasSandbox } from '../e2e/node.ts'
@@ -29,8 +29,10 @@ interface Life {
 async function start(dataDir: string): Promise<Life> {
   const child = spawn(process.execPath, [bin, 'serve', '--json', '--port', '0', '--data-dir', dataDir, '--log-level', 'fatal'], {
     env: { PATH: process.env.PATH, HOME: dataDir, OLLAMA_HOST: 'http://127.0.0.1:9' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
+  // A test that fails half way must not leave a server behind.
+  onTestFinished(() => void child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })
   const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => ['{}'])])) as [string]
   const { url } = JSON.parse(line) as { url?: string }
