@@ -70,9 +70,9 @@ function createProvider(provider: ProviderConfig, env: Environment, clock: Clock
   }
 }
 
-function createNodeSecrets(env: Environment): Secrets {
+function createNodeSecrets(config: Config, env: Environment): Secrets {
   const secrets = createSecrets()
-  for (const { name, value } of secretValues(env)) secrets.add(value, name)
+  for (const { name, value } of secretValues(env, config.models.providers)) secrets.add(value, name)
   return secrets
 }
 
@@ -87,7 +87,7 @@ export async function compose(input: {
   const { config, env, directory, log, life } = input
   const clock = systemClock
   const name = config.node.name ?? hostname()
-  const secrets = createNodeSecrets(env)
+  const secrets = createNodeSecrets(config, env)
   const token = await loadToken(join(directory.data, 'token'))
   secrets.add(token.value, 'node token')
 
