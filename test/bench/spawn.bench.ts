@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Sandbox } from '#server/executors/index.ts'
 import { processExecutor } from '#server/executors/process/index.ts'
 import { systemClock } from '#server/lib/clock.ts'
+import { bareSandbox } from './bare-sandbox.ts'
 import { defineBench, type SideContext } from './bench.ts'
 
 const WARM_UP = 5
@@ -70,49 +71,7 @@ async function wholeSandbox(context: SideContext, delayMs = 0): Promise<number> 
 
 /** The isolation flags of the product over the fewest mounts a program can run with; no limits, no filter, no clean /etc. */
 async function bare({ directory }: SideContext): Promise<number> {
-  const argv = [
-    ...[
-      '--unshare-all',
-      '--unshare-user',
-      '--die-with-parent',
-      '--new-session',
-      '--cap-drop',
-      'ALL',
-      '--uid',
-      '1000',
-      '--gid',
-      '1000',
-    ],
-    ...[
-      '--ro-bind',
-      '/usr',
-      '/usr',
-      '--symlink',
-      'usr/bin',
-      '/bin',
-      '--symlink',
-      'usr/lib',
-      '/lib',
-      '--symlink',
-      'usr/lib64',
-      '/lib64',
-    ],
-    ...[
-      '--proc',
-      '/proc',
-      '--dev',
-      '/dev',
-      '--tmpfs',
-      '/tmp',
-      '--bind',
-      directory,
-      '/work',
-      '--chdir',
-      '/work',
-      '--',
-      '/usr/bin/true',
-    ],
-  ]
+  const argv = bareSandbox(directory)
   return median(async () => {
     const child = spawn('bwrap', argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
     child.stdout.resume()

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '#shared/contract/index.ts'
+import { bareSandbox } from './bare-sandbox.ts'
 import { defineBench, type SideContext } from './bench.ts'
 
 const server = fileURLToPath(new URL('../../bin/skein.js', import.meta.url))
@@ -45,45 +46,7 @@ async function product({ directory, defer }: SideContext, delayMs = 0): Promise<
 
 /** The same program in the same isolation, started one after another and nothing else. */
 async function onlySpawns({ directory }: SideContext): Promise<number> {
-  const mounts = [
-    '--ro-bind',
-    '/usr',
-    '/usr',
-    '--symlink',
-    'usr/bin',
-    '/bin',
-    '--symlink',
-    'usr/lib',
-    '/lib',
-    '--symlink',
-    'usr/lib64',
-    '/lib64',
-  ]
-  const isolation = [
-    '--unshare-all',
-    '--unshare-user',
-    '--die-with-parent',
-    '--new-session',
-    '--cap-drop',
-    'ALL',
-    '--proc',
-    '/proc',
-    '--dev',
-    '/dev',
-  ]
-  const argv = [
-    ...isolation,
-    ...mounts,
-    '--tmpfs',
-    '/tmp',
-    '--bind',
-    directory,
-    '/work',
-    '--chdir',
-    '/work',
-    '--',
-    '/usr/bin/true',
-  ]
+  const argv = bareSandbox(directory)
   async function run(count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
       const child = spawn('bwrap', argv, { stdio: 'ignore' })

@@ -1,24 +1,10 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createSecrets } from '#server/access/index.ts'
-import { commandAgent } from '#server/agents/command/index.ts'
-import { clearRuntimeDirectory, nodeMarker, openDataDirectory } from '#server/data-directory.ts'
-import { createEvents } from '#server/events/index.ts'
-import { processExecutor } from '#server/executors/process/index.ts'
-import { createGateway } from '#server/gateway/index.ts'
-import { createJobs } from '#server/jobs/index.ts'
 import { type Clock, systemClock } from '#server/lib/clock.ts'
-import { createJobIds, newToken } from '#server/lib/ids.ts'
-import { insideProgram } from '#server/lib/inside.ts'
-import { createLogs } from '#server/logs/index.ts'
-import { createModels } from '#server/models/index.ts'
-import { sqliteStore } from '#server/store/sqlite/index.ts'
-import { createLog } from '#server/telemetry/index.ts'
-import { createWorkspace } from '#server/workspace/index.ts'
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, JobSpec } from '#shared/model/index.ts'
+import { JobSpec } from '#shared/model/index.ts'
 import { hasSandbox } from '../e2e/node.ts'
 import { makeRepository } from './node.ts'
+import { composeJobs } from './parts.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -34,40 +20,7 @@ describe.skipIf(!hasSandbox)('a wall clock that steps back', () => {
         return systemClock.now() - stepped
       },
     }
-    const directories = await openDataDirectory(dataDir)
-    await clearRuntimeDirectory(directories)
-    const log = createLog('silent')
-    const store = await sqliteStore({ file: join(directories.data, 'skein.db'), clock, log })
-    const events = createEvents({ store })
-    const models = createModels({ providers: [], clock })
-    const jobs = createJobs({
-      store,
-      logs: createLogs({ directory: join(directories.data, 'logs') }),
-      events,
-      workspace: createWorkspace({ directory: directories.data, log }),
-      executors: [
-        processExecutor({ nodeId: nodeMarker(directories.data), relayFile: insideProgram('relay'), graceMs: 500, clock, log }),
-      ],
-      agents: [commandAgent({ clock, graceMs: 500 })],
-      models,
-      gateway: createGateway({ models, log }),
-      secrets: createSecrets(),
-      clock,
-      newJobId: createJobIds(clock),
-      newToken,
-      freeBytes: async () => 2 ** 40,
-      directories,
-      settings: {
-        concurrency: 1,
-        allowNoSandbox: true,
-        timeouts: DEFAULT_TIMEOUTS,
-        limits: DEFAULT_LIMITS,
-        graceMs: 500,
-        networkAllow: [],
-        storage: { budgetBytes: 2 ** 40, reserveBytes: 0, keepEndedMs: 2 ** 40, idempotencyMs: 2 ** 40 },
-      },
-      log,
-    })
+    const { jobs, events, close } = await composeJobs({ dataDir, clock })
     await jobs.start()
     const body = JobSpec.parse({
       agent: 'command',
@@ -84,9 +37,7 @@ describe.skipIf(!hasSandbox)('a wall clock that steps back', () => {
     const { body: job } = await jobs.handlers.getJob({ params: { id } }, call)
     expect(job).toMatchObject({ state: 'succeeded', result: { checks: [{ verdict: 'fixed' }] } })
     for (const duration of Object.values(job.result?.durations ?? {})) expect(duration).toBeGreaterThanOrEqual(0)
-    await jobs.stop()
-    await store.close()
-    rmSync(directories.runtime, { recursive: true, force: true })
+    await close()
     rmSync(root, { recursive: true, force: true })
   })
 })

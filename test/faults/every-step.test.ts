@@ -3,22 +3,13 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { JobEvent, type JobRequest } from '#shared/model/index.ts'
+import { hasSandbox } from '../e2e/node.ts'
 import { makeRepository, processesNaming, startNode } from './node.ts'
 
 const roots: string[] = []
 afterAll(() => {
   for (const root of roots) rmSync(root, { recursive: true, force: true })
 })
-
-const hasBubblewrap = (() => {
-  try {
-    execFileSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true'], { stdio: 'ignore' })
-    return true
-  } catch {
-    console.warn('skipped: bubblewrap is not usable here (apt install bubblewrap)')
-    return false
-  }
-})()
 
 const jobIn = (repository: string): JobRequest => ({
   task: 'add a line',
@@ -80,7 +71,7 @@ async function dieAndRecover(dieAt: number): Promise<string | null> {
   return where
 }
 
-describe.skipIf(!hasBubblewrap)('kill -9 at every step of a job', () => {
+describe.skipIf(!hasSandbox)('kill -9 at every step of a job', () => {
   it('loses no job, accepts one result, and leaves nothing behind', { timeout: 900_000 }, async () => {
     const survived: string[] = []
     let next = FIRST
