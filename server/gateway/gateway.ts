@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ApiError } from '#shared/contract/index.ts'
+import { createBudget } from './budget.ts'
 import { createEgress } from './egress.ts'
 import { fail } from './failure.ts'
 import { answerModels } from './model-api.ts'
@@ -13,13 +14,14 @@ const MAX_CONNECTIONS = 256
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
+/** Opens gateways: one HTTP server on a unix socket for each sandbox. */
 export function createGateway(deps: GatewayDeps): Gateway {
   return {
     async open(spec) {
       const expected = digest(`Bearer ${spec.token}`)
       const isKnown = (request: IncomingMessage) => timingSafeEqual(digest(request.headers.authorization ?? ''), expected)
       const egress = createEgress(spec, deps)
-      const stopping = new AbortController()
+      const budget = createBudget()
       const sockets = new Set<Socket>()
       const server = createServer({ headersTimeout: 15_000, requestTimeout: 0 }, (request, response) => {
         void answer(request, response)
@@ -36,7 +38,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
           // Absolute form (RFC 9112, 3.2.2) is what a client sends to a proxy.
           if (!request.url?.startsWith('/')) return await egress.forward(request, response)
           if (!isKnown(request)) throw new ApiError('unauthorized', 'The gateway of a job takes the token of that job only.')
-          await answerModels(request, response, { models: deps.models, spec, stopping: stopping.signal })
+          await answerModels(request, response, { models: deps.models, spec, budget })
         } catch (error) {
           fail(response, error, deps.log)
         }
@@ -46,8 +48,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await listen(server, spec.socket)
       return {
         async close() {
-          stopping.abort()
-          egress.close()
           const closed = new Promise<void>(resolve => server.close(() => resolve()))
           for (const socket of sockets) socket.destroy()
           await closed

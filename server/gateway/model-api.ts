@@ -3,36 +3,45 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Models } from '#server/models/index.ts'
 import { ApiError, operations } from '#shared/contract/index.ts'
+import type { Budget, BudgetedCall } from './budget.ts'
 import type { GatewaySpec } from './port.ts'
 
 /** Conversations carry whole files and images. */
 const MAX_BODY_BYTES = 20 * 1000 * 1000
+/** Headers of a model's answer that a client needs; all others stay here. */
+const PASSED = ['content-type', 'retry-after']
 
 interface Context {
   readonly models: Models
   readonly spec: GatewaySpec
-  readonly stopping: AbortSignal
+  readonly budget: Budget
 }
 
 /** Answers the operations that a job may call: those of the table with access `job`. @throws {ApiError} */
 export async function answerModels(
   request: IncomingMessage,
   response: ServerResponse,
-  { models, spec, stopping }: Context,
+  { models, spec, budget }: Context,
 ): Promise<void> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
-  const signal = AbortSignal.any([gone.signal, stopping])
-  const call = { signal, used: spec.used }
+  const call = { signal: gone.signal, used: spec.used }
   const path = request.url?.split('?', 1)[0]
   const asks = ({ method, path: own }: { method: string; path: string }) => request.method === method && path === own
 
+  using held = budget.begin()
   if (asks(operations.listModels)) {
-    const { models: data } = await models.list(signal)
+    const { models: data } = await models.list(call.signal)
     return send(response, Response.json({ object: 'list', data }))
   }
-  if (asks(operations.chat)) return send(response, await models.chat(await readBody(request, operations.chat.body), call))
-  if (asks(operations.embed)) return send(response, await models.embed(await readBody(request, operations.embed.body), call))
+  if (asks(operations.chat)) {
+    const body = await readBody(request, operations.chat.body, held)
+    return send(response, await models.chat(body, call))
+  }
+  if (asks(operations.embed)) {
+    const body = await readBody(request, operations.embed.body, held)
+    return send(response, await models.embed(body, call))
+  }
   throw new ApiError(
     'not_found',
     `A job may not call ${request.method} ${path}; it has ${operations.listModels.path}, ${operations.chat.path} and ${operations.embed.path}.`,
@@ -45,12 +54,16 @@ interface Schema<T> {
   ): { success: true; data: T } | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } }
 }
 
-async function readBody<T>(request: IncomingMessage, schema: Schema<T>): Promise<T> {
+async function readBody<T>(request: IncomingMessage, schema: Schema<T>, held: BudgetedCall): Promise<T> {
+  const tooLarge = () => new ApiError('body_too_large', `A request may have ${MAX_BODY_BYTES} bytes.`)
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge()
   const parts: Buffer[] = []
   let size = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
+  // Not destroyed when we stop reading early: the refusal goes out by the same connection.
+  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += part.byteLength
-    if (size > MAX_BODY_BYTES) throw new ApiError('body_too_large', `A request may have ${MAX_BODY_BYTES} bytes.`)
+    if (size > MAX_BODY_BYTES) throw tooLarge()
+    held.take(part.byteLength)
     parts.push(part)
   }
   let value: unknown
@@ -66,10 +79,11 @@ async function readBody<T>(request: IncomingMessage, schema: Schema<T>): Promise
 }
 
 async function send(response: ServerResponse, answer: Response): Promise<void> {
-  response.writeHead(answer.status, {
-    'content-type': answer.headers.get('content-type') ?? 'application/json',
-    'cache-control': 'no-store',
+  const headers = PASSED.flatMap(name => {
+    const value = answer.headers.get(name)
+    return value === null ? [] : [[name, value] as const]
   })
+  response.writeHead(answer.status, { ...Object.fromEntries(headers), 'cache-control': 'no-store' })
   if (!answer.body) {
     response.end()
     return

@@ -39,11 +39,11 @@ export type PermissionPolicy = z.infer<typeof PermissionPolicy>
 /** A file name inside an environment: what POSIX shells accept as a variable. */
 const EnvironmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/)
 
-/** A host the sandbox may reach through the job's proxy: `name`, `*.name`, either with `:port`. */
+/** A host the sandbox may reach through the job's proxy: `name`, `*.name`, an address (IPv6 in brackets), each with or without `:port`. */
 export const AllowedHost = z
   .string()
   .max(260)
-  .regex(/^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/)
+  .regex(/^((\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/)
   .meta({ id: 'AllowedHost' })
 
 const jobFields = {
