@@ -8,6 +8,8 @@ import { ACP_AGENTS, type AcpEntry } from './table.ts'
 
 /** Last output of an agent that is quoted when it fails, characters. */
 const MAX_LAST_WORDS = 2_000
+/** From the end of an agent, or of its connection, until the other is taken as over too, ms. */
+const LAST_MOMENT_MS = 500
 
 export interface AcpDeps {
   /** How to start an agent where the table is not right; by id. */
@@ -112,19 +114,16 @@ async function runTurn(
     )
     const gone = child.wait().then(exit => ({ exit }))
     const first = await Promise.race([turn, gone])
-    // An agent may end itself with its last answer still on the way.
-    const outcome = 'exit' in first ? await Promise.race([turn, gone.then(() => clockTick()).then(() => first)]) : first
-    if ('stopReason' in outcome) return ending(outcome.stopReason, title)
-    if ('exit' in outcome) {
-      const failure = exitFailure(outcome.exit, title)
-      return {
-        ok: false,
-        code: failure?.code ?? 'agent_protocol',
-        detail: quote(failure?.detail ?? `${title} ended in the middle of its turn.`),
-        exitCode: failure?.exitCode ?? 0,
-      }
-    }
-    const reason = outcome.error instanceof Error ? outcome.error.message : JSON.stringify(outcome.error)
+    // An agent may end itself with its last answer still on the way, and one that dies first closes the connection.
+    const soon = new Promise<null>(resolve => clock.after(LAST_MOMENT_MS, () => resolve(null)))
+    const answer = 'stopReason' in first ? first : await Promise.race([turn, soon])
+    if (answer && 'stopReason' in answer) return ending(answer.stopReason, title)
+    const last = await Promise.race([gone, soon])
+    const failure = last && exitFailure(last.exit, title)
+    if (failure) return { ...failure, detail: quote(`${failure.detail} in the middle of its turn.`) }
+    if (!answer || last)
+      return { ok: false, code: 'agent_protocol', detail: quote(`${title} ended in the middle of its turn.`), exitCode: 0 }
+    const reason = answer.error instanceof Error ? answer.error.message : JSON.stringify(answer.error)
     return {
       ok: false,
       code: 'agent_protocol',
@@ -139,9 +138,6 @@ async function runTurn(
     await listening
   }
 }
-
-/** One turn of the event loop, in which bytes that were read already are handled. */
-const clockTick = () => new Promise<void>(resolve => setImmediate(resolve))
 
 /** What the agent says of its own end; https://agentclientprotocol.com/protocol/prompt-turn#stop-reasons. */
 function ending(

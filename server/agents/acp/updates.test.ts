@@ -1,0 +1,90 @@
+import type { SessionUpdate } from '@agentclientprotocol/sdk'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { AgentReport } from '../index.ts'
+import { createUpdates } from './updates.ts'
+
+function play(updates: readonly SessionUpdate[]): { reports: AgentReport[]; log: string } {
+  const reports: AgentReport[] = []
+  let log = ''
+  const sink = createUpdates({
+    report: event => reports.push(event),
+    log: text => {
+      log += text
+    },
+  })
+  for (const update of updates) sink.take(update)
+  sink.end()
+  return { reports, log }
+}
+
+const chunk = (kind: 'agent_message_chunk' | 'agent_thought_chunk', text: string): SessionUpdate => ({
+  sessionUpdate: kind,
+  content: { type: 'text', text },
+})
+
+describe('what an agent streams', () => {
+  it('loses no text and keeps its order, in far fewer events than tokens', () => {
+    const token = fc.record({
+      kind: fc.constantFrom('agent_message_chunk', 'agent_thought_chunk'),
+      text: fc.string({ maxLength: 2000 }),
+    })
+    fc.assert(
+      fc.property(fc.array(token, { maxLength: 60 }), tokens => {
+        const { reports } = play(tokens.map(({ kind, text }) => chunk(kind, text)))
+        const said = (type: string) =>
+          reports.flatMap(report => (report.type === type && 'text' in report ? [report.text] : [])).join('')
+        for (const [kind, type] of [
+          ['agent_message_chunk', 'agent.message'],
+          ['agent_thought_chunk', 'agent.thought'],
+        ] as const) {
+          expect(said(type)).toBe(tokens.flatMap(each => (each.kind === kind ? [each.text] : [])).join(''))
+        }
+        expect(reports.every(report => 'text' in report && report.text !== '')).toBe(true)
+      }),
+    )
+  })
+
+  it('makes one event of a passage of many tokens', () => {
+    const { reports, log } = play(['I ', 'look ', 'at ', 'it.'].map(text => chunk('agent_message_chunk', text)))
+    expect(reports).toEqual([{ type: 'agent.message', text: 'I look at it.' }])
+    expect(log).toBe('I look at it.\n')
+  })
+
+  it('completes a tool call from its updates and says each change once', () => {
+    const { reports, log } = play([
+      {
+        sessionUpdate: 'tool_call',
+        toolCallId: 't',
+        title: 'edit a.ts',
+        kind: 'edit',
+        status: 'pending',
+        rawInput: { path: 'a.ts' },
+      },
+      { sessionUpdate: 'tool_call_update', toolCallId: 't', status: 'in_progress' },
+      { sessionUpdate: 'tool_call_update', toolCallId: 't', status: 'in_progress' },
+      {
+        sessionUpdate: 'tool_call_update',
+        toolCallId: 't',
+        status: 'completed',
+        content: [
+          { type: 'content', content: { type: 'text', text: 'done' } },
+          { type: 'diff', path: 'a.ts', oldText: null, newText: 'x' },
+        ],
+      },
+    ])
+    expect(reports.map(report => ('status' in report ? report.status : report.type))).toEqual([
+      'pending',
+      'in_progress',
+      'completed',
+      'agent.diff',
+    ])
+    expect(reports[2]).toMatchObject({ title: 'edit a.ts', kind: 'edit', input: '{"path":"a.ts"}', output: 'done' })
+    expect(log).toBe('▸ edit a.ts\ndone\n')
+  })
+
+  it('cuts what is too long to keep', () => {
+    const { reports } = play([{ sessionUpdate: 'tool_call', toolCallId: 't', title: 'x', rawInput: 'y'.repeat(100_000) }])
+    expect(JSON.stringify(reports).length).toBeLessThan(20_000)
+  })
+})
