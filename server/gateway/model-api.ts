@@ -59,8 +59,7 @@ async function readBody<T>(request: IncomingMessage, schema: Schema<T>, held: Bu
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge()
   const parts: Buffer[] = []
   let size = 0
-  // Not destroyed when we stop reading early: the refusal goes out by the same connection.
-  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const part of request as AsyncIterable<Buffer>) {
     size += part.byteLength
     if (size > MAX_BODY_BYTES) throw tooLarge()
     held.take(part.byteLength)
