@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { systemClock as clock } from '#server/lib/clock.ts'
@@ -25,7 +25,8 @@ const parts = [
 
 async function ollama() {
   const asked: { path: string | undefined; body: unknown }[] = []
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => void answer(request, response))
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let body = ''
     for await (const piece of request.setEncoding('utf8')) body += piece
     const parsed = body === '' ? null : JSON.parse(body)
@@ -34,7 +35,7 @@ async function ollama() {
     else if (request.url === '/api/embed') response.end(JSON.stringify({ embeddings: [[1, 2]], prompt_eval_count: 4 }))
     else if (parsed.stream) response.end(parts.map(part => `${JSON.stringify(part)}\n`).join(''))
     else response.end(JSON.stringify({ ...parts[2], message: { role: 'assistant', content: 'done', tool_calls: calls } }))
-  })
+  }
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
   const provider = ollamaProvider({ id: 'ollama', baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, clock })
