@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { createProgram } from '../program.ts'
 import { processWorld } from '../world.ts'
 import { completion } from './completion.ts'
@@ -21,7 +24,12 @@ describe.each(['bash', 'zsh', 'fish'] as const)('for %s', shell => {
 
   const present = spawnSync(shell, ['-c', 'true']).status === 0
   test.skipIf(!present)(present ? 'is read by the shell' : `is read by the shell (skipped: ${shell} is not installed)`, () => {
-    expect(spawnSync(shell, ['-n'], { input: script, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+    // From a file: fish reads no script from the kind of pipe that Node makes.
+    const directory = mkdtempSync(join(tmpdir(), 'skein-completion-'))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const file = join(directory, 'script')
+    writeFileSync(file, script)
+    expect(spawnSync(shell, ['-n', file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
   })
 })
 
