@@ -417,8 +417,8 @@ describe('the way out', () => {
 
   it('survives what is no HTTP', async () => {
     await open()
-    for (const bytes of ['\0\0\0\r\n\r\n', 'GET\r\n\r\n', 'CONNECT  HTTP/1.1\r\n\r\n', 'GET http:// HTTP/1.1\r\nHost: a\r\n\r\n'])
-      expect(await raw(bytes)).toMatch(/^HTTP\/1\.1 4\d\d /)
+    const lines = ['\0\0\0', 'GET', 'CONNECT  HTTP/1.1', 'GET http:// HTTP/1.1', 'GET * HTTP/1.1', 'GET x HTTP/1.1']
+    for (const line of lines) expect(await raw(`${line}\r\nHost: a\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 4\d\d /)
     expect((await ask('/v1/models')).status).toBe(200)
   })
 })

@@ -7,50 +7,65 @@ import type { ModelProvider, Models } from './port.ts'
 const LIST_TIMEOUT_MS = 2_000
 const LIST_FRESH_MS = 5_000
 
-type Listed = { readonly provider: ModelProvider; readonly models: readonly ModelInfo[]; readonly reason: string | null }
+interface Listing {
+  readonly provider: ModelProvider
+  readonly models: readonly ModelInfo[]
+  /** Why there is no list. */
+  readonly reason: string | null
+}
+interface Target {
+  readonly provider: ModelProvider
+  readonly model: string
+}
 
 /** All providers behind one name space: a model by its own name (the first provider that has it wins) or as `provider/name`. */
 export function createModels({ providers, clock }: { providers: readonly ModelProvider[]; clock: Clock }): Models {
-  let cached: { at: number; lists: Promise<readonly Listed[]> } | null = null
+  let cached: { at: number; listings: Promise<readonly Listing[]> } | null = null
+  /** The last list of each provider that gave one: a provider that is busy for a moment has not lost its models. */
+  const known = new Map<ModelProvider, Listing>()
 
-  async function listOf(provider: ModelProvider): Promise<Listed> {
+  async function ask(provider: ModelProvider): Promise<Listing> {
+    const timeout = AbortSignal.timeout(LIST_TIMEOUT_MS)
     try {
-      return { provider, models: await provider.list(AbortSignal.timeout(LIST_TIMEOUT_MS)), reason: null }
+      const listing = { provider, models: await provider.list(timeout), reason: null }
+      known.set(provider, listing)
+      return listing
     } catch (error) {
+      if (timeout.aborted) return { provider, models: [], reason: `it did not answer within ${LIST_TIMEOUT_MS / 1000} s` }
       return { provider, models: [], reason: error instanceof Error ? error.message : String(error) }
     }
   }
 
-  function lists(): Promise<readonly Listed[]> {
+  function listAll(): Promise<readonly Listing[]> {
     const now = clock.monotonic()
-    if (!cached || now - cached.at > LIST_FRESH_MS) cached = { at: now, lists: Promise.all(providers.map(listOf)) }
-    return cached.lists
+    if (!cached || now - cached.at > LIST_FRESH_MS) cached = { at: now, listings: Promise.all(providers.map(ask)) }
+    return cached.listings
   }
 
-  /** @throws {ApiError} `unknown_model` */
-  async function resolve(name: string): Promise<{ provider: ModelProvider; model: string }> {
-    const all = await lists()
-    for (const { provider, models } of all) if (models.some(({ id }) => id === name)) return { provider, model: name }
-    for (const { provider, models } of all) {
-      const model = name.startsWith(`${provider.id}/`) ? name.slice(provider.id.length + 1) : null
-      if (model !== null && models.some(({ id }) => id === model)) return { provider, model }
-    }
-    const silent = all.flatMap(({ provider, reason }) => (reason === null ? [] : [`${provider.id} (${reason})`]))
-    throw new ApiError(
-      'unknown_model',
-      `No provider offers a model "${name}".${silent.length > 0 ? ` Not reached: ${silent.join(', ')}.` : ''}`,
-      {
-        remedy: '`skein models` lists what there is.',
-      },
+  /** A name that is known is answered at once, while the lists are brought up to date behind it. @throws {ApiError} `unknown_model` */
+  async function resolve(name: string): Promise<Target> {
+    const lists = listAll()
+    const target = find(
+      name,
+      providers.flatMap(provider => known.get(provider) ?? []),
     )
+    if (target) return target
+    const listings = await lists
+    const found = find(name, listings)
+    if (found) return found
+    const silent = listings.flatMap(({ provider, reason }) => (reason === null ? [] : [`${provider.id} (${reason})`]))
+    const notReached = silent.length > 0 ? ` Not reached: ${silent.join('; ')}.` : ''
+    throw new ApiError('unknown_model', `No provider offers a model "${name}".${notReached}`, {
+      remedy: '`skein models` lists what there is.',
+    })
   }
 
   return {
     async list() {
-      const all = await lists()
+      const listings = await listAll()
       return {
-        models: all.flatMap(({ models }) => models),
-        unreachable: all.flatMap(({ provider, reason }) => (reason === null ? [] : [{ provider: provider.id, reason }])),
+        models: listings.flatMap(({ models }) => models),
+        unreachable: listings.flatMap(({ provider, reason }) => (reason === null ? [] : [{ provider: provider.id, reason }])),
       }
     },
     async chat(request, call) {
@@ -62,4 +77,22 @@ export function createModels({ providers, clock }: { providers: readonly ModelPr
       return provider.embed({ ...request, model }, call)
     },
   }
+}
+
+function find(name: string, listings: readonly Listing[]): Target | null {
+  for (const { provider, models } of listings) {
+    const model = pick(name, models)
+    if (model !== null) return { provider, model }
+  }
+  for (const { provider, models } of listings) {
+    if (!name.startsWith(`${provider.id}/`)) continue
+    const model = pick(name.slice(provider.id.length + 1), models)
+    if (model !== null) return { provider, model }
+  }
+  return null
+}
+
+/** The id a name stands for. Ollama's people leave the tag out when it is `latest`. */
+function pick(name: string, models: readonly ModelInfo[]): string | null {
+  return models.find(({ id }) => id === name)?.id ?? models.find(({ id }) => id === `${name}:latest`)?.id ?? null
 }

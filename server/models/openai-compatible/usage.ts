@@ -1,44 +1,57 @@
 import { createParser } from 'eventsource-parser'
 import * as z from 'zod'
 
-const Chunk = z.looseObject({
-  choices: z.array(z.unknown()).optional(),
-  usage: z.looseObject({ prompt_tokens: z.int().default(0), completion_tokens: z.int().default(0) }).nullish(),
-})
+const count = z.int().min(0).catch(0)
+/** Tokens of one answer; what is missing or no count is 0. */
+export const Usage = z.looseObject({ prompt_tokens: count, completion_tokens: count })
+export type Usage = z.infer<typeof Usage>
+
+const Chunk = z.looseObject({ choices: z.array(z.unknown()).optional(), usage: Usage.nullish() })
+/** Longest event, characters; a chunk of a completion has a few hundred. */
+const MAX_EVENT = 16 * 1024 * 1024
 
 /**
- * Lets a stream of chat completion chunks through, and tells of the usage that comes in it. The chunk that carries nothing else is
- * let through only to a caller that asked for it: we ask for it always.
+ * Lets a stream of chat completion chunks through event by event, and tells of the usage that comes in it when it ends, however it
+ * ends. The chunk that carries nothing else is let through only to a caller that asked for it: we ask for it always.
  */
-export function watchUsage({
-  used,
-  passUsage,
-}: {
-  used: (inputTokens: number, outputTokens: number) => void
-  passUsage: boolean
-}): TransformStream<Uint8Array, Uint8Array> {
+export async function* watchUsage(
+  body: AsyncIterable<Uint8Array>,
+  { used, passUsage }: { used: (usage: Usage) => void; passUsage: boolean },
+): AsyncGenerator<Uint8Array> {
   const decoder = new TextDecoder()
   const encoder = new TextEncoder()
-  let counts = { input: 0, output: 0 }
-  let push: (text: string) => void = () => {}
+  let usage = Usage.parse({})
+  let ready = ''
   const parser = createParser({
+    maxBufferSize: MAX_EVENT,
     onEvent({ data }) {
-      const chunk = Chunk.safeParse(parse(data))
-      const usage = chunk.data?.usage
-      if (usage) counts = { input: usage.prompt_tokens, output: usage.completion_tokens }
-      const isOnlyUsage = usage && chunk.data?.choices?.length === 0
-      if (!isOnlyUsage || passUsage) push(`data: ${data}\n\n`)
+      // Most chunks carry no usage, and reading each would be most of the work.
+      const chunk = data.includes('"usage"') ? Chunk.safeParse(parse(data)).data : undefined
+      if (chunk?.usage) usage = chunk.usage
+      const isOnlyUsage = chunk?.usage && chunk.choices?.length === 0
+      if (!isOnlyUsage || passUsage) ready += `data: ${data.replaceAll('\n', '\ndata: ')}\n\n`
+    },
+    // Comments keep a connection alive while a model thinks.
+    onComment(comment) {
+      ready += `: ${comment}\n\n`
+    },
+    onError(error) {
+      if (error.type === 'max-buffer-size-exceeded') throw error
     },
   })
-  return new TransformStream({
-    transform(bytes, controller) {
-      push = text => controller.enqueue(encoder.encode(text))
+  try {
+    for await (const bytes of body) {
       parser.feed(decoder.decode(bytes, { stream: true }))
-    },
-    flush() {
-      used(counts.input, counts.output)
-    },
-  })
+      if (ready === '') continue
+      yield encoder.encode(ready)
+      ready = ''
+    }
+    // Some leave out the empty line after the last event.
+    parser.feed('\n\n')
+    if (ready !== '') yield encoder.encode(ready)
+  } finally {
+    used(usage)
+  }
 }
 
 function parse(data: string): unknown {

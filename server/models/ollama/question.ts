@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import type { ChatResponse, Message, ChatRequest as OllamaRequest, Tool } from 'ollama'
+import type { Message, ChatRequest as OllamaRequest, Tool } from 'ollama'
 import * as z from 'zod'
 import { ApiError, type ChatRequest } from '#shared/contract/index.ts'
 
@@ -26,19 +25,30 @@ const Options = z.looseObject({
   response_format: z
     .looseObject({ type: z.string(), json_schema: z.looseObject({ schema: z.looseObject({}) }).optional() })
     .nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+  tool_choice: z.unknown().optional(),
 })
 
-type Question = Omit<OllamaRequest, 'stream'>
+type Question = Omit<OllamaRequest, 'stream'> & { readonly truncate: false; readonly messages: Message[] }
 
-/** @throws {ApiError} `invalid_request` for a conversation that is not in OpenAI's form. */
+/** OpenAI's request in Ollama's words. @throws {ApiError} `invalid_request` for a conversation that is not in OpenAI's form. */
 export function toOllama(request: ChatRequest): Question {
   const parsed = Options.safeParse(request)
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => ({ path: `/${path.join('/')}`, message }))
     throw new ApiError('invalid_request', 'The conversation is not in the form of OpenAI’s chat completions.', { issues })
   }
-  const { messages, tools, temperature, top_p, seed, stop, max_tokens, max_completion_tokens, response_format } = parsed.data
+  const {
+    messages,
+    tool_choice: choice,
+    temperature,
+    top_p,
+    seed,
+    stop,
+    max_tokens,
+    max_completion_tokens,
+    response_format,
+  } = parsed.data
+  const tools = choice === 'none' ? undefined : parsed.data.tools
   const limit = max_completion_tokens ?? max_tokens
   /** Ollama names the tool in a tool's answer, OpenAI the call. */
   const toolOf = new Map(
@@ -47,6 +57,8 @@ export function toOllama(request: ChatRequest): Question {
   const format = response_format?.json_schema?.schema ?? (response_format?.type === 'json_object' ? 'json' : undefined)
   return {
     model: request.model,
+    // Too long is an error, as it is with OpenAI; Ollama would otherwise drop the oldest messages in silence.
+    truncate: false,
     messages: messages.map(message => toMessage(message, toolOf)),
     ...(tools === undefined ? {} : { tools: tools as Tool[] }),
     ...(format === undefined ? {} : { format }),
@@ -93,74 +105,4 @@ function parseArguments(text: string): Record<string, unknown> {
   } catch {
     return {}
   }
-}
-
-type Calls = NonNullable<Message['tool_calls']>
-const toolCalls = (calls: Calls, from = 0) =>
-  calls.map((call, index) => ({
-    index: from + index,
-    id: `call_${randomUUID()}`,
-    type: 'function',
-    function: { name: call.function.name, arguments: JSON.stringify(call.function.arguments) },
-  }))
-const finish = (reason: string | undefined, usedTools: boolean): string =>
-  usedTools ? 'tool_calls' : reason === 'length' ? 'length' : 'stop'
-const usageOf = ({ prompt_eval_count: input = 0, eval_count: output = 0 }: Partial<ChatResponse>) => ({
-  prompt_tokens: input,
-  completion_tokens: output,
-  total_tokens: input + output,
-})
-const seconds = (time: Date | string | undefined): number => Math.floor(new Date(time ?? 0).getTime() / 1000) || 0
-
-/** One answer as OpenAI's `chat.completion`. */
-export function completion(answer: ChatResponse): unknown {
-  const { message } = answer
-  const calls = toolCalls(message.tool_calls ?? []).map(({ index: _, ...call }) => call)
-  return {
-    id: `chatcmpl-${randomUUID()}`,
-    object: 'chat.completion',
-    created: seconds(answer.created_at),
-    model: answer.model,
-    choices: [
-      {
-        index: 0,
-        message: {
-          role: 'assistant',
-          content: message.content,
-          ...(message.thinking ? { reasoning_content: message.thinking } : {}),
-          ...(calls.length === 0 ? {} : { tool_calls: calls }),
-        },
-        finish_reason: finish(answer.done_reason, calls.length > 0),
-      },
-    ],
-    usage: usageOf(answer),
-  }
-}
-
-/** A streamed answer as server-sent `chat.completion.chunk`s, ended by `[DONE]`. */
-export async function* completionChunks(
-  parts: AsyncIterable<ChatResponse>,
-  request: ChatRequest,
-  used: (inputTokens: number, outputTokens: number) => void,
-): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder()
-  const head = { id: `chatcmpl-${randomUUID()}`, object: 'chat.completion.chunk', created: 0, model: request.model }
-  const frame = (body: object) => encoder.encode(`data: ${JSON.stringify({ ...head, ...body })}\n\n`)
-  const choice = (delta: object, reason: string | null = null) => frame({ choices: [{ index: 0, delta, finish_reason: reason }] })
-  const wantsUsage = Options.shape.stream_options.safeParse(request.stream_options).data?.include_usage === true
-  let callCount = 0
-  yield choice({ role: 'assistant', content: '' })
-  for await (const part of parts) {
-    head.created = seconds(part.created_at)
-    const { content, thinking, tool_calls: calls = [] } = part.message
-    if (thinking) yield choice({ reasoning_content: thinking })
-    if (content) yield choice({ content })
-    if (calls.length > 0) yield choice({ tool_calls: toolCalls(calls, callCount) })
-    callCount += calls.length
-    if (!part.done) continue
-    used(part.prompt_eval_count ?? 0, part.eval_count ?? 0)
-    yield choice({}, finish(part.done_reason, callCount > 0))
-    if (wantsUsage) yield frame({ choices: [], usage: usageOf(part) })
-  }
-  yield encoder.encode('data: [DONE]\n\n')
 }
