@@ -1,9 +1,7 @@
 import type { Readable } from 'node:stream'
+import { MAX_LINE } from './inside/protocol.ts'
 
-/** Longest line taken whole, characters; what is longer comes in pieces. */
-const MAX_LINE = 1024 * 1024
-
-/** Lines of a stream of UTF-8, with bounded memory whatever the other side sends. */
+/** Lines of a stream of UTF-8, with bounded memory whatever the other side sends: a line that is too long comes in pieces. */
 export async function* lines(stream: Readable): AsyncGenerator<string> {
   let rest = ''
   const decoder = new TextDecoder()

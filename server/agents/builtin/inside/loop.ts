@@ -1,11 +1,22 @@
 import * as z from 'zod'
-import { type Answer, ask, type Message } from './model.ts'
-import type { Assignment, Report } from './protocol.ts'
+import type { Answer, ToolCall } from './completion.ts'
+import { compact, type Message, sizeOf } from './conversation.ts'
+import { type Ask, TooLong } from './model.ts'
+import { cut, MAX_NAME, MAX_TEXT, MAX_TOOL_TEXT, type Report } from './protocol.ts'
+import { findSpokenCall } from './spoken-calls.ts'
 import { TOOLS, type ToolResult } from './tools.ts'
 
 const MAX_STEPS = 100
-/** Characters of conversation kept; beyond, the oldest answers of tools are emptied first. About 60,000 tokens. */
+/** Calls of one turn that are made; a model that asks for more is told so. */
+const MAX_CALLS = 20
+/** Characters of conversation kept, about 60,000 tokens. */
 const MAX_CONVERSATION = 240_000
+/** A conversation that is too long is cut to this part of its length: seldom, since a model reads all anew that comes after a change. */
+const COMPACT_TO = 0.6
+/** Conversations shorter than this are not cut for a model that finds them too long. */
+const MIN_CONVERSATION = 8_000
+/** Times a model that says nothing is asked to go on. */
+const MAX_NUDGES = 2
 
 const RULES = `You are a coding agent. You work in a git work tree, alone: nobody can answer questions.
 Look before you change: read the files concerned. Make the smallest change that does the task, then run the project's tests.
@@ -16,41 +27,98 @@ const DEFINITIONS = Object.entries(TOOLS).map(([name, { description, input }]) =
   function: { name, description, parameters: z.toJSONSchema(input, { target: 'draft-7' }) },
 }))
 
+/** What the agent works with. */
+export interface Workplace {
+  /** The work tree. */
+  readonly root: string
+  readonly ask: Ask
+  report(report: Report): void
+}
+
 /** Works until the model calls no more tools. @throws {Error} when the model cannot be asked, or does not come to an end. */
-export async function work(assignment: Assignment, root: string, report: (report: Report) => void): Promise<void> {
-  const { task, ...endpoint } = assignment
-  const messages: Message[] = [
+export async function work(task: string, place: Workplace): Promise<void> {
+  let messages: readonly Message[] = [
     { role: 'system', content: RULES },
     { role: 'user', content: task },
   ]
+  let nudges = 0
   for (let step = 0; step < MAX_STEPS; step++) {
-    const answer = await ask({ ...endpoint, messages: trim(messages), tools: DEFINITIONS })
-    tell(answer, report)
-    if (answer.calls.length === 0) return report({ type: 'done', reason: 'the model called no more tools' })
-    messages.push({
-      role: 'assistant',
-      content: answer.text,
-      tool_calls: answer.calls.map(({ id, name, arguments: text }) => ({
-        id,
-        type: 'function',
-        function: { name, arguments: text },
-      })),
-    })
-    for (const call of answer.calls)
-      messages.push({ role: 'tool', tool_call_id: call.id, content: await use(call, root, report) })
+    const turn = await nextTurn(messages, place)
+    const { answer } = turn
+    messages = turn.messages
+    tell(answer, place.report)
+    if (answer.calls.length > 0) {
+      messages = [...messages, asMessage(answer), ...(await useAll(answer.calls, place))]
+      continue
+    }
+    const isSilent = answer.text.trim() === ''
+    if (!answer.isCut && !(isSilent && nudges++ < MAX_NUDGES)) {
+      place.report({ type: 'done', reason: 'the model called no more tools' })
+      return
+    }
+    const nudge = answer.isCut
+      ? 'Your answer was cut off for its length. Go on.'
+      : 'You said nothing. Go on, or sum up what was done.'
+    messages = [...messages, asMessage(answer), { role: 'user', content: nudge }]
   }
   throw new Error(`The model did not come to an end within ${MAX_STEPS} steps.`)
 }
 
+/** Asks for the next turn, with a conversation made as short as the model wants it. */
+async function nextTurn(
+  conversation: readonly Message[],
+  { ask, report }: Workplace,
+): Promise<{ answer: Answer; messages: readonly Message[] }> {
+  const size = sizeOf(conversation)
+  let messages = size > MAX_CONVERSATION ? compact(conversation, MAX_CONVERSATION * COMPACT_TO) : conversation
+  for (;;) {
+    try {
+      const answer = await ask({
+        messages,
+        tools: DEFINITIONS,
+        onText: text => report({ type: 'log', text: cut(text, MAX_TEXT) }),
+      })
+      const spoken = answer.calls.length === 0 ? findSpokenCall(answer.text, Object.keys(TOOLS)) : null
+      return { answer: spoken ? { ...answer, calls: [spoken] } : answer, messages }
+    } catch (error) {
+      const shorter = error instanceof TooLong ? compact(messages, sizeOf(messages) * COMPACT_TO) : messages
+      if (sizeOf(shorter) >= sizeOf(messages) || sizeOf(messages) < MIN_CONVERSATION) throw error
+      report({ type: 'log', text: '── the conversation is too long for the model; leaving out its oldest parts\n' })
+      messages = shorter
+    }
+  }
+}
+
 function tell({ text, thought }: Answer, report: (report: Report) => void): void {
-  if (thought) report({ type: 'thought', text: thought })
+  if (thought) report({ type: 'thought', text: cut(thought, MAX_TEXT) })
   if (!text) return
-  report({ type: 'message', text })
-  report({ type: 'log', text: `${text}\n` })
+  report({ type: 'message', text: cut(text, MAX_TEXT) })
+  if (!text.endsWith('\n')) report({ type: 'log', text: '\n' })
+}
+
+function asMessage({ text, calls }: Answer): Message {
+  if (calls.length === 0) return { role: 'assistant', content: text }
+  const tool_calls = calls.map(({ id, name, arguments: text }) => ({
+    id,
+    type: 'function' as const,
+    function: { name, arguments: text },
+  }))
+  return { role: 'assistant', content: text, tool_calls }
+}
+
+/** Uses the tools in the order the model named them: later calls may build on earlier ones. */
+async function useAll(calls: readonly ToolCall[], place: Workplace): Promise<readonly Message[]> {
+  const answers: Message[] = []
+  for (const [index, call] of calls.entries()) {
+    const content =
+      index < MAX_CALLS ? await use(call, place) : `Not done: at most ${MAX_CALLS} calls at once. Ask again for this one.`
+    answers.push({ role: 'tool', tool_call_id: call.id, content })
+  }
+  return answers
 }
 
 /** Uses one tool. What goes wrong is told to the model, which can do better. */
-async function use(call: Answer['calls'][number], root: string, report: (report: Report) => void): Promise<string> {
+async function use(call: ToolCall, { root, report }: Workplace): Promise<string> {
   const tool = Object.hasOwn(TOOLS, call.name) ? TOOLS[call.name] : undefined
   if (!tool) return `There is no tool "${call.name}"; there are: ${Object.keys(TOOLS).join(', ')}.`
   const parsed = tool.input.safeParse(parse(call.arguments))
@@ -58,25 +126,31 @@ async function use(call: Answer['calls'][number], root: string, report: (report:
   const input = parsed.data as { path?: string }
   const head = {
     type: 'tool',
-    id: call.id,
-    title: tool.title(input),
+    id: cut(call.id, MAX_NAME),
+    title: cut(tool.title(input), MAX_NAME),
     kind: tool.kind,
-    input: call.arguments.slice(0, 16_384),
-    path: input.path ?? null,
+    input: cut(call.arguments, MAX_TOOL_TEXT),
+    path: input.path === undefined ? null : cut(input.path, MAX_NAME),
   } as const
   report({ ...head, status: 'in_progress', output: null })
   report({ type: 'log', text: `▸ ${head.title}\n` })
   try {
-    const result: ToolResult = await tool.run(input, { root, log: text => report({ type: 'log', text }) })
-    report({ ...head, status: 'completed', output: result.output })
-    if (result.diff) report({ type: 'diff', id: call.id, ...result.diff })
-    return result.output
+    const { output, diff } = await tool.run(input, { root, log: text => report({ type: 'log', text }) })
+    report({ ...head, status: 'completed', output: cut(output, MAX_TOOL_TEXT) })
+    if (diff) reportDiff(head.id, diff, report)
+    return output
   } catch (error) {
-    const output = error instanceof Error ? error.message : String(error)
+    const output = cut(error instanceof Error ? error.message : String(error), MAX_TOOL_TEXT)
     report({ ...head, status: 'failed', output })
     report({ type: 'log', text: `  ${output}\n` })
     return `Failed: ${output}`
   }
+}
+
+/** A diff of very long texts is left to the result, which has it anyway. */
+function reportDiff(id: string, { path, ...texts }: NonNullable<ToolResult['diff']>, report: (report: Report) => void): void {
+  if ((texts.oldText?.length ?? 0) > MAX_TEXT || texts.newText.length > MAX_TEXT) return
+  report({ type: 'diff', id, path: cut(path, MAX_NAME), ...texts })
 }
 
 function parse(text: string): unknown {
@@ -85,14 +159,4 @@ function parse(text: string): unknown {
   } catch {
     return null
   }
-}
-
-/** Empties the oldest tool answers until the conversation fits; the model can read a file again. */
-function trim(messages: readonly Message[]): readonly Message[] {
-  let size = messages.reduce((sum, { content }) => sum + content.length, 0)
-  return messages.map((message, index) => {
-    if (size <= MAX_CONVERSATION || message.role !== 'tool' || index > messages.length - 6) return message
-    size -= message.content.length
-    return { ...message, content: '[left out for length]' }
-  })
 }

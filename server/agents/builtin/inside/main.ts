@@ -1,16 +1,22 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { work } from './loop.ts'
-import { Assignment, type Report } from './protocol.ts'
+import { createModel } from './model.ts'
+import { Assignment, cut, MAX_LINE, MAX_TOOL_TEXT, type Report } from './protocol.ts'
 
 /** The agent that is always there: runs inside a sandbox, takes its assignment from stdin, reports on stdout. */
-const report = (line: Report) => {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
+const report = (part: Report) => {
+  const line = JSON.stringify(part)
+  // Only a diff of much that has to be escaped comes so long; the result shows it anyway.
+  if (line.length <= MAX_LINE) process.stdout.write(`${line}\n`)
 }
 
 try {
   let text = ''
   for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
-  await work(Assignment.parse(JSON.parse(text)), process.cwd(), report)
+  const { task, ...endpoint } = Assignment.parse(JSON.parse(text))
+  const note = (line: string) => report({ type: 'log', text: `── ${line}\n` })
+  await work(task, { root: process.cwd(), ask: createModel(endpoint, { pause: ms => pause(ms), note }), report })
 } catch (error) {
-  report({ type: 'failed', detail: error instanceof Error ? error.message : String(error) })
+  report({ type: 'failed', detail: cut(error instanceof Error ? error.message : String(error), MAX_TOOL_TEXT) })
   process.exitCode = 1
 }
