@@ -1,17 +1,20 @@
+import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as z from 'zod'
 
 const Arguments = z.record(z.string(), z.unknown())
+const match = z.string().optional().describe('What the last message to the model must contain, or the script has gone astray.')
 /**
  * One turn of a scripted model: a text, or a tool call. Agents name their tools differently, so a call lists one form for each
  * name it may have; the first that the request offers is used.
  */
-export const Step = z.union([
-  z.strictObject({ text: z.string() }),
+const Step = z.union([
+  z.strictObject({ text: z.string(), match }),
   z.strictObject({
     tools: z.record(z.string(), Arguments).describe('Arguments by the name of a tool.'),
     text: z.string().optional(),
+    match,
   }),
 ])
 export type Step = z.infer<typeof Step>
@@ -54,10 +57,14 @@ export interface ScriptedModel extends AsyncDisposable {
 
 /**
  * A model that plays a session from a script, over OpenAI's wire format, on loopback. Agents also ask for titles and summaries; a
- * request that offers no tools gets a fixed text and uses up no step.
+ * request that offers no tools gets a fixed text and uses up no step. A request that does not fit the script is answered with 400 and
+ * what would have fitted.
+ * @param source the steps, or the path of a JSON file with a list of them.
  */
-export async function startScriptedModel({ steps, port = 0 }: { steps: readonly Step[]; port?: number }): Promise<ScriptedModel> {
-  const script = z.array(Step).parse(steps)
+export async function startScriptedModel(
+  source: ({ steps: readonly Step[] } | { file: string }) & { port?: number },
+): Promise<ScriptedModel> {
+  const script = z.array(Step).parse('file' in source ? JSON.parse(await readFile(source.file, 'utf8')) : source.steps)
   const requests: Request[] = []
   let next = 0
 
@@ -80,13 +87,18 @@ export async function startScriptedModel({ steps, port = 0 }: { steps: readonly 
     const asked = Request.parse(JSON.parse(body))
     requests.push(asked)
     const offered = (asked.tools ?? []).map(tool => tool.function.name)
-    const step = offered.length === 0 ? { text: 'Fix the failing test' } : (script[next++] ?? { text: 'Nothing is left to do.' })
+    if (offered.length === 0) return reply(response, asked, { text: 'Fix the failing test' }, offered)
+    const step = script[next] ?? { text: 'Nothing is left to do.' }
+    const last = JSON.stringify(asked.messages.at(-1)?.content ?? '')
+    if (step.match !== undefined && !last.includes(JSON.stringify(step.match).slice(1, -1)))
+      throw new Error(`Step ${next + 1} of the script comes after "${step.match}", and this is ${last.slice(0, 500)}`)
     reply(response, asked, step, offered)
+    next += 1
   }
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
+    server.listen(source.port ?? 0, '127.0.0.1', resolve)
   })
   const close = async () => {
     server.closeAllConnections()
@@ -132,8 +144,22 @@ function reply(response: ServerResponse, asked: Request, step: Step, offered: re
     response.write(`data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', choices, ...extra })}\n\n`)
   send([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }])
   for (const word of (step.text ?? '').split(/(?<= )/)) send([{ index: 0, delta: { content: word }, finish_reason: null }])
-  if (toolCalls) send([{ index: 0, delta: { tool_calls: toolCalls }, finish_reason: null }])
+  for (const part of inPieces(toolCalls)) send([{ index: 0, delta: { tool_calls: [part] }, finish_reason: null }])
   send([{ index: 0, delta: {}, finish_reason: reason }])
   if (asked.stream_options?.include_usage) send([], { usage })
   response.end('data: [DONE]\n\n')
+}
+
+/** Tool calls as real models stream them: the name first, then the arguments bit by bit. */
+function inPieces(
+  calls: readonly { index: number; id: string; type: string; function: { name: string; arguments: string } }[] = [],
+) {
+  return calls.flatMap(({ index, id, type, function: { name, arguments: text } }) => {
+    const middle = text.length >> 1
+    return [
+      { index, id, type, function: { name, arguments: '' } },
+      { index, function: { arguments: text.slice(0, middle) } },
+      { index, function: { arguments: text.slice(middle) } },
+    ]
+  })
 }
