@@ -3,7 +3,7 @@ import type { Sandbox } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { ResultCommit } from '#server/workspace/index.ts'
 import { type IsolationLevel, NO_USAGE, overlay, type Usage } from '#shared/model/index.ts'
-import { type Attempt, allowedHosts, openGateway, recordProcess } from './attempt-context.ts'
+import { type Attempt, allowedHosts, openGateway } from './attempt-context.ts'
 import { runSetup } from './commands.ts'
 import { WorkFailure } from './failures.ts'
 import { Stop } from './stop.ts'
@@ -19,8 +19,8 @@ export interface AgentRun {
 }
 
 /** Runs the agent in a fresh sandbox and commits what it leaves there. @throws {WorkFailure} {Stop} */
-export async function runAgent(attempt: Attempt, running: () => Promise<void>): Promise<AgentRun> {
-  const { job, deps, agent, record, openPlace } = attempt
+export async function runAgent(attempt: Attempt): Promise<AgentRun> {
+  const { job, deps, agent, record, progress, openPlace, signal } = attempt
   await using life = new Lifetime()
   const needs = await agent.needs()
   const model = await chooseModel(attempt, needs)
@@ -56,7 +56,8 @@ export async function runAgent(attempt: Attempt, running: () => Promise<void>): 
     }),
   )
   await runSetup(job.spec.setup, commandContext(attempt, place.sandbox))
-  await running()
+  signal.throwIfAborted()
+  progress.move('running')
   const outcome = await watch(attempt, signal =>
     agent.run(session(attempt, place.sandbox, model === null ? null : { model, token }, signal)),
   )
@@ -94,7 +95,7 @@ function session(
   access: { model: string; token: string } | null,
   signal: AbortSignal,
 ): AgentSession {
-  const { job, deps, record, permissions } = attempt
+  const { job, deps, record, progress, permissions } = attempt
   const policy = job.spec.permissions
   const timeoutMs = job.spec.timeouts.permissionMs ?? deps.settings.timeouts.permissionMs
   return {
@@ -107,7 +108,7 @@ function session(
     signal,
     report: event => record.emit({ ...event, epoch: record.epoch }),
     log: bytes => record.log(bytes),
-    started: (process, purpose) => recordProcess(attempt, process, purpose),
+    started: progress.started,
     async permission(request) {
       const answer = await permissions.ask(request, {
         jobId: job.id,

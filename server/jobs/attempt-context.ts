@@ -6,12 +6,14 @@ import type { JobRow } from '#server/store/index.ts'
 import type { Permissions } from './permissions.ts'
 import type { OpenPlace } from './places.ts'
 import type { JobDeps } from './ports.ts'
+import type { Progress } from './progress.ts'
 import type { Record_ } from './record.ts'
 
 /** Everything one attempt works with. */
 export interface Attempt {
-  /** As it was last written; its state and epoch guard the next write. */
-  job: JobRow
+  /** As it was claimed: what is asked for, under which epoch. Where it stands is told by `progress`. */
+  readonly job: JobRow
+  readonly progress: Progress
   readonly deps: JobDeps
   readonly record: Record_
   readonly agent: Agent
@@ -38,21 +40,4 @@ export async function openGateway(
   const refused = (host: string, reason: string) => record.warn('network_refused', `${host}: ${reason}`)
   life.use(await deps.gateway.open({ socket, token, allow: allowedHosts(attempt), used, refused }))
   return socket
-}
-
-/** Remembers a process, so that a later server can end exactly that one. */
-export async function recordProcess(
-  { job, deps }: Attempt,
-  process: { pid: number; startTime: string },
-  purpose: string,
-): Promise<void> {
-  const { pid, startTime } = process
-  await deps.store.change({
-    id: job.id,
-    guard: { state: job.state, epoch: job.epoch },
-    patch: {},
-    events: [{ type: 'attempt.process', epoch: job.epoch, pid, startTime, purpose }],
-    at: deps.clock.now(),
-    process: { jobId: job.id, epoch: job.epoch, purpose, pid, startTime },
-  })
 }

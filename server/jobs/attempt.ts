@@ -4,7 +4,7 @@ import type { Executor } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
-import { type DiffStat, type EventBody, type IsolationLevel, type Limits, overlay, type Result } from '#shared/model/index.ts'
+import { type DiffStat, type IsolationLevel, type Limits, overlay, type Result } from '#shared/model/index.ts'
 import { runAgent } from './agent-run.ts'
 import type { Attempt } from './attempt-context.ts'
 import type { AttemptEnd } from './conclude.ts'
@@ -12,6 +12,7 @@ import { failureOf, WorkFailure } from './failures.ts'
 import type { Permissions } from './permissions.ts'
 import { createPlaces } from './places.ts'
 import type { JobDeps } from './ports.ts'
+import type { Progress } from './progress.ts'
 import { createRecord, type Record_ } from './record.ts'
 import { Stop, stopKind } from './stop.ts'
 import { judge, runChecksOn, verdict } from './verification.ts'
@@ -26,16 +27,14 @@ function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epoch'>): 
 /**
  * Runs one attempt of a job in state `placing` to its end: place, prepare, run the agent, check. Moves the job along as it
  * goes, but leaves the last step to the caller (`conclude`), who alone accepts results. Never throws; leaves nothing behind.
- *
- * @param track is given every new row of the job, so that the caller concludes from the state it is really in.
  */
 export async function runAttempt(
-  claimed: JobRow,
+  progress: Progress,
   deps: JobDeps,
   permissions: Permissions,
   signal: AbortSignal,
-  track: (job: JobRow) => void,
 ): Promise<AttemptEnd> {
+  const claimed = progress.job
   try {
     await using life = new Lifetime()
     const writer = await deps.logs.writer(claimed.id, {
@@ -46,7 +45,7 @@ export async function runAttempt(
     const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, ...deps })
     life.defer(() => record.finish())
     try {
-      return await work(claimed, deps, permissions, record, signal, track, life)
+      return await work(progress, deps, permissions, record, signal, life)
     } catch (error) {
       const end = endOf(error, signal)
       if (end.kind === 'failed') await record.note(`failed: ${end.failure.detail}`).catch(() => {})
@@ -71,14 +70,14 @@ function limitsOf(job: JobRow, { settings }: JobDeps): Limits {
 }
 
 async function work(
-  claimed: JobRow,
+  progress: Progress,
   deps: JobDeps,
   permissions: Permissions,
   record: Record_,
   signal: AbortSignal,
-  track: (job: JobRow) => void,
   life: Lifetime,
 ): Promise<AttemptEnd> {
+  const claimed = progress.job
   const { executor, isolation, why } = await choose(claimed, deps)
   const agent = deps.agents.find(({ id }) => id === claimed.spec.agent)
   if (!agent)
@@ -94,11 +93,12 @@ async function work(
   await mkdir(root, { recursive: true, mode: 0o700 })
   life.defer(() => rm(root, { recursive: true, force: true }))
   const openPlace = createPlaces({ job: claimed, root, executor, workspace: deps.workspace, limits: limitsOf(claimed, deps) })
-  const attempt: Attempt = { job: claimed, deps, record, agent, openPlace, permissions, signal }
+  const attempt: Attempt = { job: claimed, progress, deps, record, agent, openPlace, permissions, signal }
 
   const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }
   const model = claimed.spec.model ?? null
-  await move(attempt, 'preparing', track, [
+  signal.throwIfAborted()
+  progress.move('preparing', [
     {
       type: 'attempt.started',
       epoch: claimed.epoch,
@@ -114,11 +114,12 @@ async function work(
   const base = await runChecksOn(attempt, 'base', claimed.snapshot?.commit ?? null)
   times.prepared = deps.clock.monotonic()
 
-  const ran = await runAgent(attempt, () => move(attempt, 'running', track, []))
+  const ran = await runAgent(attempt)
   times.ran = deps.clock.monotonic()
   const { commit, diffStat } = ran.committed ?? { commit: null, diffStat: NO_CHANGE }
 
-  await move(attempt, 'checking', track, [{ type: 'result.committed', epoch: claimed.epoch, commit, diffStat }])
+  signal.throwIfAborted()
+  progress.move('checking', [{ type: 'result.committed', epoch: claimed.epoch, commit, diffStat }])
   const after = commit === null ? base : await runChecksOn(attempt, 'result', commit)
   const checks = judge(claimed.spec.checks, base, after)
   const logBytes = await record.writer.flush()
@@ -160,25 +161,4 @@ async function choose(
   if (!placement.ok) throw new WorkFailure('sandbox_unavailable', placement.why, placement.remedy ?? undefined)
   if (!executor) throw new Error(`Placement chose executor ${placement.executor}, which is not there`)
   return { executor, isolation: placement.isolation, why: placement.why }
-}
-
-/** Moves the job to the next state of its life. @throws {Stop} when it is no longer ours: cancelled, or under a newer epoch. */
-async function move(
-  attempt: Attempt,
-  state: 'preparing' | 'running' | 'checking',
-  track: (job: JobRow) => void,
-  events: readonly EventBody[],
-): Promise<void> {
-  const { job, deps } = attempt
-  attempt.signal.throwIfAborted()
-  const moved = await deps.store.change({
-    id: job.id,
-    guard: { state: job.state, epoch: job.epoch },
-    patch: { state },
-    events: [{ type: 'job.state', from: job.state, to: state, epoch: job.epoch, failure: null }, ...events],
-    at: deps.clock.now(),
-  })
-  if (!moved) throw new Stop('cancel')
-  attempt.job = { ...job, state }
-  track(attempt.job)
 }

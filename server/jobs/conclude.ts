@@ -1,5 +1,5 @@
 import type { Change, JobRow } from '#server/store/index.ts'
-import { type EventBody, type Failure, isEnd, type JobState, type Result } from '#shared/model/index.ts'
+import { ATTEMPT_STATES, type EventBody, type Failure, isEnd, type JobState, mayMove, type Result } from '#shared/model/index.ts'
 import type { StopKind } from './stop.ts'
 
 /** How an attempt went. */
@@ -10,6 +10,19 @@ export type AttemptEnd =
   | { readonly kind: 'stopped'; readonly stop: StopKind }
   /** The server that ran it is gone. */
   | { readonly kind: 'lost'; readonly reason: string }
+
+/** The moves to the end, by way of every state between where there is no arrow: an attempt's own moves may have failed to be written. */
+function steps(job: Pick<JobRow, 'state' | 'epoch'>, to: JobState, failure: Failure | null): EventBody[] {
+  const { epoch } = job
+  const events: EventBody[] = []
+  let from: JobState = job.state
+  for (const state of ATTEMPT_STATES.slice(ATTEMPT_STATES.findIndex(state => state === job.state) + 1)) {
+    if (mayMove(from, to)) break
+    events.push({ type: 'job.state', from, to: state, epoch, failure: null })
+    from = state
+  }
+  return [...events, { type: 'job.state', from, to, epoch, failure }]
+}
 
 type Timeout = Exclude<StopKind, 'cancel' | 'shutdown'>
 const TIMEOUTS: Readonly<Record<Timeout, string>> = {
@@ -32,7 +45,7 @@ export function conclude(
     id: job.id,
     guard: { state: job.state, epoch: job.epoch },
     patch: { ...patch, state: to, ...(isEnd(to) ? { endedAt: at, failure } : {}) },
-    events: [...before, { type: 'job.state', from: job.state, to, epoch: job.epoch, failure }],
+    events: [...before, ...steps(job, to, failure)],
     at,
     forgetProcesses: true,
   })

@@ -1,6 +1,6 @@
 import type { Change, JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
-import type { JobId } from '#shared/model/index.ts'
+import { isAttempt, type JobId } from '#shared/model/index.ts'
 import { type AttemptEnd, conclude } from './conclude.ts'
 import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
@@ -37,6 +37,21 @@ export function createEnding(deps: JobDeps): Ending {
     }
   }
 
+  const accept = (job: JobRow, end: AttemptEnd) => store.change(redactJson(conclude(job, end, clock.now()), secrets))
+
+  /** For an attempt whose moves could not all be written (a full disk): the job is still its own, but not where it left it. */
+  async function acceptFromStored(attempt: JobRow, end: AttemptEnd): Promise<boolean> {
+    const job = await store.job(attempt.id)
+    return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end)
+  }
+
+  async function refuse({ id, epoch }: JobRow, end: AttemptEnd): Promise<void> {
+    const job = await store.job(id)
+    const reason = `Attempt ${epoch} ended (${end.kind}), but the job is ${job?.state ?? 'gone'} under epoch ${job?.epoch ?? 0}.`
+    log.warn({ jobId: id, epoch }, reason)
+    if (job) await store.append(id, [{ type: 'result.refused', epoch, reason }], clock.now())
+  }
+
   async function seal(id: JobId): Promise<void> {
     const { bytes, sha256 } = await logs.seal(id)
     await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256 })
@@ -45,18 +60,13 @@ export function createEnding(deps: JobDeps): Ending {
   return {
     deliver,
     seal,
-    async settle(running, end) {
-      // A person may have asked to cancel since the attempt last wrote; that flag is part of the decision.
-      const job = (await store.job(running.id)) ?? running
-      const current = job.epoch === running.epoch && job.state === running.state
-      const change = redactJson(current ? conclude(job, end, clock.now()) : null, secrets)
-      if (change === null || !(await store.change(change))) {
-        const reason = `Attempt ${running.epoch} ended (${end.kind}), but the job is ${job.state} under epoch ${job.epoch}.`
-        log.warn({ jobId: running.id, epoch: running.epoch }, reason)
-        await store.append(running.id, [{ type: 'result.refused', epoch: running.epoch, reason }], clock.now())
-        return
-      }
-      const after = await store.job(running.id)
+    async settle(attempt, end) {
+      const stored = await store.job(attempt.id)
+      // The last moves of the attempt may still wait to be written, before this one. But a person may have asked to cancel
+      // since, and that flag is part of the decision.
+      const expected = { ...attempt, cancelRequested: stored?.cancelRequested ?? attempt.cancelRequested }
+      if (!(await accept(expected, end)) && !(await acceptFromStored(expected, end))) return refuse(attempt, end)
+      const after = await store.job(attempt.id)
       if (after?.undelivered) await deliver(after)
       if (after?.endedAt !== null && after) await seal(after.id)
     },

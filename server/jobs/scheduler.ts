@@ -4,6 +4,7 @@ import { runAttempt } from './attempt.ts'
 import type { Ending } from './ending.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
+import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
 
 /** Claims queued jobs while there is room and runs their attempts. Idle, it does nothing at all: the write of a job wakes it. */
@@ -23,7 +24,10 @@ interface Running {
 
 export function createScheduler(deps: JobDeps, ending: Ending, permissions: Permissions, ended: () => void): Scheduler {
   const { store, clock, settings, log } = deps
+  /** Attempts that are not settled yet, by job. */
   const running = new Map<JobId, Running>()
+  /** Places taken; an attempt gives its place back before its job is settled. */
+  let occupied = 0
   let open = false
   let pumping = false
   let again = false
@@ -38,7 +42,7 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
     try {
       while (again && open) {
         again = false
-        const free = settings.concurrency - running.size
+        const free = settings.concurrency - occupied
         if (free <= 0) continue
         for (const job of await store.claim(free, clock.now())) begin(job)
       }
@@ -52,23 +56,26 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
 
   function begin(job: JobRow): void {
     const controller = new AbortController()
+    occupied += 1
     const done = run(job, controller.signal)
       .catch(error => log.error({ err: error, jobId: job.id }, 'Failed to conclude an attempt; the next start will'))
       .finally(() => {
-        running.delete(job.id)
+        // A job that went back to the queue may run again already.
+        if (running.get(job.id)?.controller === controller) running.delete(job.id)
         ended()
-        void pump()
       })
     running.set(job.id, { controller, done })
     if (!open) controller.abort(new Stop('shutdown'))
   }
 
   async function run(claimed: JobRow, signal: AbortSignal): Promise<void> {
-    let job = claimed
-    const end = await runAttempt(claimed, deps, permissions, signal, moved => {
-      job = moved
-    })
-    await ending.settle(job, end)
+    const progress = createProgress({ job: claimed, ...deps })
+    const end = await runAttempt(progress, deps, permissions, signal)
+    occupied -= 1
+    // Before the next is claimed, so that the end of this job and that claim share a write.
+    const settled = ending.settle(progress.job, end)
+    void pump()
+    await settled
   }
 
   /** Jobs that waited too long fail, with one timer for the next deadline of all. */

@@ -1,12 +1,12 @@
 import type { Sandbox } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { type Check, type CheckRun, type CommandLine, checkVerdict, type Failure } from '#shared/model/index.ts'
-import { type Attempt, allowedHosts, openGateway, recordProcess } from './attempt-context.ts'
+import { type Attempt, allowedHosts, openGateway } from './attempt-context.ts'
 import { type CommandContext, runChecks, runSetup } from './commands.ts'
 
 /** What commands other than the agent need to run in a sandbox of this attempt. */
 export function commandContext(attempt: Attempt, sandbox: Sandbox): CommandContext {
-  const { job, deps, record, signal } = attempt
+  const { job, deps, record, progress, signal } = attempt
   return {
     sandbox,
     record,
@@ -14,7 +14,7 @@ export function commandContext(attempt: Attempt, sandbox: Sandbox): CommandConte
     signal,
     timeoutMs: job.spec.timeouts.checkMs ?? deps.settings.timeouts.checkMs,
     network: allowedHosts(attempt).length > 0,
-    started: (process, purpose) => recordProcess(attempt, process, purpose),
+    started: progress.started,
   }
 }
 

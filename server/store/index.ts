@@ -75,18 +75,23 @@ export interface LogRow {
   readonly sealedAt: number
 }
 
+/** A write without hurry (`durable: false`) joins the next one, or goes by itself within 50 ms. */
+export interface WriteOptions {
+  readonly durable?: boolean
+}
+
 /**
- * Jobs, events and what belongs to them. Writes are durable when their promise fulfils; writes that are asked for at the same
- * time share one transaction and one fsync. Reads see every fulfilled write.
+ * Jobs, events and what belongs to them. Writes are durable when their promise fulfils, and take effect in the order they were
+ * asked for; those that are asked for at the same time share one transaction and one fsync. Reads see every fulfilled write.
  */
 export interface Store {
   admit(job: NewJob): Promise<Admission>
   /** Moves up to `limit` queued jobs, highest priority and oldest first, to `placing` with epoch + 1, and says so in events. */
   claim(limit: number, at: number): Promise<JobRow[]>
   /** @returns false when the guard did not hold; then nothing was written. */
-  change(change: Change): Promise<boolean>
-  /** Appends events that change no state. `durable: false` may wait for the next write (50 ms at most). */
-  append(id: JobId, events: readonly EventBody[], at: number, options?: { durable?: boolean }): Promise<void>
+  change(change: Change, options?: WriteOptions): Promise<boolean>
+  /** Appends events that change no state. */
+  append(id: JobId, events: readonly EventBody[], at: number, options?: WriteOptions): Promise<void>
   sealLog(row: LogRow, event: EventBody): Promise<void>
   remove(ids: readonly JobId[]): Promise<void>
   forgetIdempotency(before: number): Promise<number>

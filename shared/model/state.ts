@@ -18,6 +18,10 @@ export type EndState = (typeof END_STATES)[number]
 /** States in which an attempt holds a sandbox or is about to. */
 export const ATTEMPT_STATES = ['placing', 'preparing', 'running', 'checking'] as const satisfies readonly JobState[]
 
+export function isAttempt(state: JobState): boolean {
+  return ATTEMPT_STATES.some(other => other === state)
+}
+
 /** Every allowed move; what is not here is a programming error. */
 export const ARROWS: Readonly<Record<JobState, readonly JobState[]>> = {
   queued: ['placing', 'failed', 'cancelled'],

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Clock } from '#server/lib/clock.ts'
 import type { JobEvent } from '#shared/model/index.ts'
-import type { Store } from '../index.ts'
+import type { Store, WriteOptions } from '../index.ts'
 import { admit } from './admit.ts'
 import { append, sealLog } from './append.ts'
 import { type Batch, highestNumber } from './batch.ts'
@@ -56,6 +56,8 @@ export async function sqliteStore({ file, clock, log }: { file: string; clock: C
     explain: writeFailure,
   })
 
+  const enqueue = ({ durable = true }: WriteOptions = {}) => (durable ? writes.write : writes.writeSoon)
+
   function subscribe<T>(listeners: Set<T>, listener: T): () => void {
     listeners.add(listener)
     return () => listeners.delete(listener)
@@ -65,12 +67,11 @@ export async function sqliteStore({ file, clock, log }: { file: string; clock: C
     ...createQueries(statements),
     admit: job => writes.write(batch => admit(statements, batch, job)),
     claim: (limit, at) => writes.write(batch => claim(statements, batch, limit, at)),
-    async change(wanted) {
+    async change(wanted, options) {
       checkMoves(wanted)
-      return writes.write(batch => change(statements, batch, wanted))
+      return enqueue(options)(batch => change(statements, batch, wanted))
     },
-    append: (id, events, at, { durable = true } = {}) =>
-      (durable ? writes.write : writes.writeSoon)(batch => append(statements, batch, id, events, at)),
+    append: (id, events, at, options) => enqueue(options)(batch => append(statements, batch, id, events, at)),
     sealLog: (row, event) => writes.write(batch => sealLog(statements, batch, row, event)),
     async remove(ids) {
       await writes.write(batch => remove(statements, batch, ids))
