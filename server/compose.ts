@@ -45,7 +45,14 @@ export function createProbes(
   const providers = config.models.providers.map(provider => createProvider(provider, env, clock))
   const { graceMs } = config.jobs
   const executors = [
-    processExecutor({ nodeId: nodeMarker(config.dataDir), relayFile: insideProgram('relay'), graceMs, clock, log }),
+    processExecutor({
+      nodeId: nodeMarker(config.dataDir),
+      directory: join(config.dataDir, 'executor'),
+      relayFile: insideProgram('relay'),
+      graceMs,
+      clock,
+      log,
+    }),
   ]
   const agents = [
     ...acpAgents({ overrides: config.agents, path: env.PATH ?? '', clock, graceMs }),

@@ -27,6 +27,7 @@ function product({ directory }: SideContext) {
   const log = { warn() {} }
   const executor = processExecutor({
     nodeId: `bench${process.pid}`,
+    directory: join(directory, 'executor'),
     relayFile: '/nowhere',
     graceMs: 1000,
     clock: systemClock,

@@ -76,7 +76,15 @@ export async function openProcessExecutor(
   await build({ entryPoints: [entry], outfile: relayFile, bundle: true, platform: 'node', format: 'esm', target: 'node22' })
   const log = { warn() {} }
   return {
-    executor: processExecutor({ nodeId: `test-${process.pid}`, relayFile, graceMs: 500, clock: systemClock, log, ...changes }),
+    executor: processExecutor({
+      nodeId: `test-${process.pid}`,
+      directory,
+      relayFile,
+      graceMs: 500,
+      clock: systemClock,
+      log,
+      ...changes,
+    }),
     directory,
   }
 }

@@ -31,6 +31,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
   const models = createModels({ providers: [], clock })
   const executor = processExecutor({
     nodeId: nodeMarker(directories.data),
+    directory: join(directories.data, 'executor'),
     relayFile: insideProgram('relay'),
     graceMs: 500,
     clock,

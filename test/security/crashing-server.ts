@@ -6,7 +6,14 @@ import { systemClock } from '#server/lib/clock.ts'
 import { LIMITS } from '../contract/executor-workshop.ts'
 
 const [nodeId = '', id = '', base = '', isolation] = process.argv.slice(2)
-const executor = processExecutor({ nodeId, relayFile: '/nowhere', graceMs: 500, clock: systemClock, log: { warn() {} } })
+const executor = processExecutor({
+  nodeId,
+  directory: join(base, 'executor'),
+  relayFile: '/nowhere',
+  graceMs: 500,
+  clock: systemClock,
+  log: { warn() {} },
+})
 const workTree = join(base, 'work')
 await mkdir(workTree)
 const sandbox = await executor.prepare({

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
@@ -7,9 +7,8 @@ import { environment, proxyEnvironment } from './environment.ts'
 import { childrenOf, descendants, killMarked, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from './process-table.ts'
 import { programExists } from './program-path.ts'
 import { send } from './running.ts'
-import { assemble } from './seccomp/bpf.ts'
-import { jobFilter } from './seccomp/filter.ts'
-import { HOME, nodePaths, SYSTEM_PATH, type SystemView } from './system.ts'
+import type { SharedParts } from './shared-parts.ts'
+import { HOME, nodePaths, SYSTEM_PATH } from './system.ts'
 
 const RELAY_PORT = 3128
 
@@ -25,7 +24,7 @@ export function bubblewrapEnclosure(deps: {
   bubblewrap: string
   /** A command to put before the program that sets its limits; it runs inside. */
   limits: readonly string[]
-  system: SystemView
+  shared: SharedParts
   relayFile: string
 }): Enclosure {
   const { spec } = deps
@@ -37,7 +36,7 @@ export function bubblewrapEnclosure(deps: {
   const path = [...node.slice(0, 1), SYSTEM_PATH].join(':')
   const relayUrl = spec.gatewaySocket === null ? null : `http://127.0.0.1:${RELAY_PORT}`
   const base = { ...environment({ path, home: HOME, tmp: '/tmp' }), ...spec.env, [SANDBOX_MARK]: spec.id }
-  const filter = writeFilter(spec.scratch)
+  const { system, etc, filter } = deps.shared
   const places = [
     // First, because they are mounted over the others: the node of a checkout below /tmp is no file of the sandbox's own /tmp.
     ...readOnly.map(path => ({ inside: path, host: path })),
@@ -67,7 +66,8 @@ export function bubblewrapEnclosure(deps: {
         throw new SandboxError('failed', `The gateway does not listen at ${gateway.socket}`)
       const options = encodeOptions(
         bubblewrapOptions({
-          system: deps.system,
+          system,
+          etc,
           readOnly,
           scratch: spec.scratch,
           workTree: spec.workTree,
@@ -116,12 +116,4 @@ function innermostId(pid: number): number | null {
   } catch {
     return null
   }
-}
-
-/** @returns the file with the seccomp program; null on an architecture it was not written for. */
-function writeFilter(scratch: string): string | null {
-  if (process.arch !== 'x64' && process.arch !== 'arm64') return null
-  const file = join(scratch, 'seccomp.bpf')
-  writeFileSync(file, assemble(jobFilter(process.arch)), { mode: 0o600 })
-  return file
 }

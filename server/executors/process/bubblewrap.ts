@@ -11,7 +11,9 @@ export interface View {
   readonly system: SystemView
   /** More host paths, at the same place. */
   readonly readOnly: readonly string[]
-  /** Host directory with etc/, home/ and tmp/. */
+  /** Host directory that becomes /etc. */
+  readonly etc: string
+  /** Host directory with home/ and tmp/. */
   readonly scratch: string
   readonly workTree: string
   /** Where the work tree stands inside. */
@@ -30,8 +32,7 @@ export function bubblewrapOptions(view: View): string[] {
     ...['--unshare-all', '--unshare-user', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
     ...['--uid', String(INSIDE_UID), '--gid', String(INSIDE_UID), '--hostname', HOSTNAME],
     ...system.paths.flatMap(show => ('linkTo' in show ? ['--symlink', show.linkTo, show.path] : readOnly(show.path))),
-    ...readOnly(join(scratch, 'etc'), '/etc'),
-    ...system.etc.flatMap(name => readOnly(`/etc/${name}`)),
+    ...readOnly(view.etc, '/etc'),
     // All of /proc read-only: with the server run by root, the inside is the host's user 0 to the kernel (without its
     // capabilities), and that is all /proc/sys asks of who writes core_pattern.
     ...['--proc', '/proc', ...system.masked.flatMap(path => readOnly('/dev/null', path)), '--remount-ro', '/proc'],

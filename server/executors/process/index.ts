@@ -11,6 +11,7 @@ import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
 import { createSandbox } from './sandbox.ts'
 import { makeScratch, removeScratch } from './scratch.ts'
+import { makeSharedParts, type SharedParts } from './shared-parts.ts'
 import { lookAtSystem } from './system.ts'
 
 /** What of a logger is used here. */
@@ -21,6 +22,8 @@ interface Log {
 export interface ProcessExecutorDeps {
   /** Marks this node's sandboxes. */
   readonly nodeId: string
+  /** For what all sandboxes share; made when the first is. */
+  readonly directory: string
   /** Absolute path of the bundled relay, dist/inside/relay.mjs. */
   readonly relayFile: string
   /** How long a sandbox may go on after SIGTERM. */
@@ -37,13 +40,13 @@ const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
 /** Sandboxes out of the operating system's own parts: bubblewrap on Linux, seatbelt on macOS; or none, when so asked. */
 export function processExecutor(deps: ProcessExecutorDeps): Executor {
-  const { nodeId, clock, graceMs, relayFile, log } = deps
+  const { nodeId, directory, clock, graceMs, relayFile, log } = deps
   const platform = deps.platform ?? process.platform
   const tools = findTools()
   const groups = deps.groups === undefined ? findControlGroups() : deps.groups
-  const system = lookAtSystem()
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
   let found: Promise<ExecutorProbe> | null = null
+  let shared: Promise<SharedParts> | null = null
 
   /** A yes stays true; after a no, somebody may have installed what was missing. */
   const probe = async () => {
@@ -53,13 +56,21 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     return result
   }
 
+  const sharedParts = () => {
+    shared ??= makeSharedParts(directory, lookAtSystem()).catch(cause => {
+      shared = null
+      throw cause
+    })
+    return shared
+  }
+
   const enclose = async (spec: SandboxSpec, joined: boolean): Promise<Enclosure> => {
     const { bubblewrap, prlimit } = tools
     const limits = prlimit ? limitCommand(prlimit, spec.limits, { group: joined }) : shellLimitCommand(spec.limits)
     if (spec.isolation === 'none') return plainEnclosure({ spec, nodeId, limits, platform })
     const { available, detail, remedy } = await probe()
     if (!available) throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
-    if (bubblewrap) return bubblewrapEnclosure({ spec, nodeId, bubblewrap, limits, system, relayFile })
+    if (bubblewrap) return bubblewrapEnclosure({ spec, nodeId, bubblewrap, limits, shared: await sharedParts(), relayFile })
     return plainEnclosure({ spec, nodeId, limits, platform })
   }
 
@@ -72,7 +83,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       try {
         const spec = { ...given, workTree: await realpath(given.workTree) }
         undo.unshift(() => removeScratch(spec.scratch))
-        await makeScratch(spec, system)
+        await makeScratch(spec)
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())
         return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, graceMs, clock })

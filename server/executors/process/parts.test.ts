@@ -17,13 +17,14 @@ const hard = { core: unlimited, cpu: unlimited, fsize: unlimited, nofile: unlimi
 describe('the view of a sandbox', () => {
   const system = {
     paths: [{ path: '/usr' }, { path: '/bin', linkTo: 'usr/bin' }],
-    etc: ['alternatives'],
+    etc: [],
     etcFiles: new Map(),
     masked: ['/proc/keys'],
   }
   const view = {
     system,
     readOnly: ['/opt/tool'],
+    etc: '/e',
     scratch: '/s',
     workTree: '/w',
     workDir: '/work',
@@ -35,7 +36,7 @@ describe('the view of a sandbox', () => {
     const options = bubblewrapOptions(view).join(' ')
     expect(options).toBe(
       '--unshare-all --unshare-user --die-with-parent --new-session --cap-drop ALL --uid 1000 --gid 1000 --hostname sandbox ' +
-        '--ro-bind /usr /usr --symlink usr/bin /bin --ro-bind /s/etc /etc --ro-bind /etc/alternatives /etc/alternatives ' +
+        '--ro-bind /usr /usr --symlink usr/bin /bin --ro-bind /e /etc ' +
         '--proc /proc --ro-bind /dev/null /proc/keys --remount-ro /proc --dev /dev --size 67108864 --tmpfs /dev/shm --remount-ro /dev ' +
         '--bind /s/tmp /tmp --bind /s/home /home/agent --symlink ../tmp /var/tmp --symlink ../run /var/run --ro-bind /opt/tool /opt/tool ' +
         '--bind /w /work --remount-ro / --chdir /work --clearenv --setenv A b=c',

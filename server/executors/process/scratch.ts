@@ -1,10 +1,9 @@
 import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SandboxError, type SandboxSpec } from '../index.ts'
-import { type SystemView, writeEtc } from './system.ts'
 
 /** Makes the directories a sandbox needs. @throws {SandboxError} */
-export async function makeScratch(spec: SandboxSpec, system: SystemView): Promise<void> {
+export async function makeScratch(spec: SandboxSpec): Promise<void> {
   const stat = await lstat(spec.workTree).catch(() => null)
   if (!stat?.isDirectory()) throw new SandboxError('failed', `The work tree ${spec.workTree} is not a directory`)
   if (process.getuid && stat.uid !== process.getuid()) {
@@ -17,11 +16,7 @@ export async function makeScratch(spec: SandboxSpec, system: SystemView): Promis
     )
   }
   await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
-  await Promise.all([
-    writeEtc(join(spec.scratch, 'etc'), system),
-    mkdir(join(spec.scratch, 'home'), { mode: 0o700 }),
-    mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 }),
-  ])
+  await Promise.all([mkdir(join(spec.scratch, 'home'), { mode: 0o700 }), mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 })])
 }
 
 /** Removes it all, also directories that a program took its own permissions from (Go's module cache is made so). */
