@@ -103,6 +103,7 @@ export async function compose(input: {
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
   const { executors, agents, models } = createProbes(config, env, log, clock)
+  for (const executor of executors) life.use(executor)
   const gateway = createGateway({ models, log })
   const deps: JobDeps = {
     store,

@@ -91,6 +91,8 @@ export interface Executor {
   prepare(spec: SandboxSpec): Promise<Sandbox>
   /** After a crash: ends recorded processes that still live, and everything that carries a sandbox id of this node. @returns how many were ended. */
   reap(recorded: readonly ProcessIdentity[]): Promise<number>
+  /** Lets go of what is kept from one sandbox to the next. No sandbox may be left. */
+  close(): Promise<void>
 }
 
 export class SandboxError extends Error {

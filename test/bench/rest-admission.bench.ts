@@ -81,6 +81,7 @@ function jobDeps(store: Store, directory: string, clock: Clock): JobDeps {
         kind: 'process',
         probe: async () => ({ available: true, isolation: 'process', detail: '', remedy: null }),
         reap: async () => 0,
+        close: async () => {},
       },
     ],
     agents: [{ id: 'command', kind: 'command', title: '', probe: async () => usable, needs: async () => ({}) }],

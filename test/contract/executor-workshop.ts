@@ -69,23 +69,27 @@ export async function runIn(sandbox: Sandbox, argv: readonly string[], options: 
 /** The executor as a server has it, with the relay bundled from its source. */
 export async function openProcessExecutor(
   changes: Partial<ProcessExecutorDeps> = {},
-): Promise<{ executor: Executor; directory: string }> {
+): Promise<{ executor: Executor; close(): Promise<void> }> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'skein-relay-')))
   const relayFile = join(directory, 'relay.mjs')
   const entry = new URL('../../server/executors/process/inside/relay.ts', import.meta.url).pathname
   await build({ entryPoints: [entry], outfile: relayFile, bundle: true, platform: 'node', format: 'esm', target: 'node22' })
   const log = { warn() {} }
-  return {
-    executor: processExecutor({
-      nodeId: `test-${process.pid}`,
-      directory,
-      relayFile,
-      graceMs: 500,
-      clock: systemClock,
-      log,
-      ...changes,
-    }),
+  const executor = processExecutor({
+    nodeId: `test-${process.pid}`,
     directory,
+    relayFile,
+    graceMs: 500,
+    clock: systemClock,
+    log,
+    ...changes,
+  })
+  return {
+    executor,
+    async close() {
+      await executor.close()
+      await rm(directory, { recursive: true })
+    },
   }
 }
 

@@ -25,7 +25,7 @@ const TOKEN = 'job-token-0123456789'
 
 let base: string
 let executor: Executor
-let executorDirectory: string
+let closeExecutor: () => Promise<void>
 let builtin: Agent
 let isolation: 'sandbox' | 'none'
 
@@ -34,14 +34,15 @@ beforeAll(async () => {
   const programFile = join(base, 'builtin-agent.mjs')
   const entry = new URL('../../server/agents/builtin/inside/main.ts', import.meta.url).pathname
   await build({ entryPoints: [entry], outfile: programFile, bundle: true, platform: 'node', format: 'esm', target: 'node22' })
-  ;({ executor, directory: executorDirectory } = await openProcessExecutor())
+  ;({ executor, close: closeExecutor } = await openProcessExecutor())
   const { available } = await executor.probe()
   // The agent itself is the same in both; what holds it in is tested elsewhere.
   isolation = available ? 'sandbox' : 'none'
   builtin = builtinAgent({ programFile })
 })
-afterAll(() => {
-  for (const directory of [base, executorDirectory]) rmSync(directory, { recursive: true, force: true })
+afterAll(async () => {
+  await closeExecutor()
+  rmSync(base, { recursive: true, force: true })
 })
 
 interface Played {

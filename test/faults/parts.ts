@@ -69,6 +69,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
     store,
     async close() {
       await jobs.stop()
+      await executor.close()
       await store.close()
       await lock.release()
     },

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { isAlive } from '#server/lib/process-identity.ts'
 import { openProcessExecutor, openWorkshop, type Workshop, whyNoSandbox } from '../contract/executor-workshop.ts'
 
 const PROGRAM = new URL('./crashing-server.ts', import.meta.url).pathname
-const { executor, directory } = await openProcessExecutor({ nodeId: `crash-${process.pid}` })
+const { executor, close } = await openProcessExecutor({ nodeId: `crash-${process.pid}` })
 const missing = await whyNoSandbox(executor)
 
 describe.skipIf(missing)('kill -9 of the server', () => {
@@ -19,7 +19,7 @@ describe.skipIf(missing)('kill -9 of the server', () => {
   })
   afterAll(async () => {
     await workshop[Symbol.asyncDispose]()
-    await rm(directory, { recursive: true })
+    await close()
   })
 
   const crash = async (isolation: 'sandbox' | 'none') => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { PROBES, type Probe, TARGET_SECRET, type Target } from './probes.ts'
 const PAGE = new URL('../../docs/security.md', import.meta.url)
 const isRoot = process.getuid?.() === 0
 
-const { executor, directory } = await openProcessExecutor()
+const { executor, close } = await openProcessExecutor()
 const missing = await whyNoSandbox(executor)
 
 describe.skipIf(missing)('a hostile program', () => {
@@ -37,7 +37,7 @@ describe.skipIf(missing)('a hostile program', () => {
     victim.kill('SIGKILL')
     for (const server of servers) server.close()
     await workshop[Symbol.asyncDispose]()
-    await rm(directory, { recursive: true })
+    await close()
   })
 
   const escapes = async (probe: Probe, isolation: 'sandbox' | 'none') => {

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findControlGroups } from '#server/executors/process/limits/control-group.ts'
 import { descendants } from '#server/executors/process/process-table.ts'
@@ -9,7 +9,7 @@ const MIB = 2 ** 20
 const shell = (script: string) => ['sh', '-c', script]
 const isRoot = process.getuid?.() === 0
 const groups = findControlGroups()
-const { executor, directory } = await openProcessExecutor()
+const { executor, close } = await openProcessExecutor()
 const missing = await whyNoSandbox(executor)
 if (!groups) console.warn('Skipped: limits by control group; none can be written here')
 
@@ -27,7 +27,7 @@ describe.skipIf(missing)('limits of a sandbox', () => {
   })
   afterAll(async () => {
     await workshop[Symbol.asyncDispose]()
-    await rm(directory, { recursive: true })
+    await close()
   })
   const run = async (argv: string[], limits: Partial<Limits>) =>
     runIn(await workshop.sandbox({ limits: { ...LIMITS, ...limits } }), argv)
@@ -88,13 +88,24 @@ describe.skipIf(missing)('limits of a sandbox', () => {
     expect(stdout).toBe('0\nrefused\n')
   })
 
-  test.skipIf(!groups)('control groups go with their sandbox', async () => {
-    const spec = await workshop.spec()
-    const left = async () => (await readdir('/sys/fs/cgroup', { recursive: true })).filter(path => path.endsWith(`-${spec.id}`))
-    const sandbox = await workshop.sandbox(spec)
-    expect(await left()).not.toEqual([])
-    await sandbox.cleanup()
-    expect(await left()).toEqual([])
+  test.skipIf(!groups)('control groups serve one sandbox after another and go with their executor', async () => {
+    const nodeId = `groups${process.pid}`
+    const made = async () => (await readdir('/sys/fs/cgroup', { recursive: true })).filter(path => path.includes(nodeId))
+    const own = await openProcessExecutor({ nodeId })
+    await using ownWorkshop = await openWorkshop(own.executor)
+    const first = await ownWorkshop.sandbox()
+    const groupsOfOne = await made()
+    expect(groupsOfOne).not.toEqual([])
+    const second = await ownWorkshop.sandbox()
+    expect(await made()).toHaveLength(2 * groupsOfOne.length)
+    await first.cleanup()
+    await second.cleanup()
+    const third = await ownWorkshop.sandbox()
+    expect((await runIn(third, ['true'])).exit).toEqual({ reason: 'exit', code: 0 })
+    expect(await made()).toHaveLength(2 * groupsOfOne.length)
+    await third.cleanup()
+    await own.close()
+    expect(await made()).toEqual([])
   })
 
   test('a start makes three processes: bubblewrap, the init inside, the program', async () => {
@@ -111,15 +122,15 @@ describe.skipIf(missing)('limits of a sandbox', () => {
 
 describe.skipIf(missing)('limits without a control group', () => {
   let workshop: Workshop
-  let own: string
+  let closeOwn: () => Promise<void>
   beforeAll(async () => {
     const opened = await openProcessExecutor({ groups: null })
-    own = opened.directory
+    closeOwn = opened.close
     workshop = await openWorkshop(opened.executor)
   })
   afterAll(async () => {
     await workshop[Symbol.asyncDispose]()
-    await rm(own, { recursive: true })
+    await closeOwn()
   })
 
   test('memory of each process', async () => {

@@ -47,6 +47,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
   let found: Promise<ExecutorProbe> | null = null
   let shared: Promise<SharedParts> | null = null
+  let swept: Promise<void> | null = null
 
   /** A yes stays true; after a no, somebody may have installed what was missing. */
   const probe = async () => {
@@ -64,9 +65,16 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     return shared
   }
 
+  /** An earlier run that was killed could not remove the groups it kept spare. */
+  const sweepOnce = () => {
+    swept ??= groups?.removeLeftovers(groupPrefix) ?? Promise.resolve()
+    return swept
+  }
+
   const enclose = async (spec: SandboxSpec, joined: boolean): Promise<Enclosure> => {
     const { bubblewrap, prlimit } = tools
-    const limits = prlimit ? limitCommand(prlimit, spec.limits, { group: joined }) : shellLimitCommand(spec.limits)
+    // The shell that joins a control group sets the rest of the limits too.
+    const limits = joined ? [] : prlimit ? limitCommand(prlimit, spec.limits) : shellLimitCommand(spec.limits)
     if (spec.isolation === 'none') return plainEnclosure({ spec, nodeId, limits, platform })
     const { available, detail, remedy } = await probe()
     if (!available) throw new SandboxError('unavailable', `No sandbox can be made: ${detail}`, remedy === null ? {} : { remedy })
@@ -84,6 +92,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
         const spec = { ...given, workTree: await realpath(given.workTree) }
         undo.unshift(() => removeScratch(spec.scratch))
         await makeScratch(spec)
+        await sweepOnce()
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())
         return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, graceMs, clock })
@@ -99,6 +108,9 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       await groups?.removeLeftovers(groupPrefix)
       if (killed + marked > 0) log.warn({ processes: killed + marked }, 'Ended what an earlier run of this node left behind')
       return killed + marked
+    },
+    async close() {
+      await groups?.close()
     },
   }
 }

@@ -1,11 +1,13 @@
+import { execFile } from 'node:child_process'
 import { link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { bubblewrapOptions, chooseWorkDir, encodeOptions } from './bubblewrap.ts'
 import { exitOf } from './exit.ts'
 import { diskUsage } from './limits/disk.ts'
-import { limitCommand, parseHardLimits, shellLimitCommand } from './limits/rlimits.ts'
+import { limitCommand, parseHardLimits, shellLimitCommand, shellLimits } from './limits/rlimits.ts'
 import { findTools, installCommand, probeBubblewrap } from './probe.ts'
 import { programExists } from './program-path.ts'
 import { seatbeltProfile } from './seatbelt.ts'
@@ -73,30 +75,32 @@ test('how a process ended', () => {
 
 describe('rlimits', () => {
   test('stand in for a control group where there is none', () => {
-    expect(limitCommand('/p', limits, { group: true }, hard)).toEqual([
+    expect(limitCommand('/p', limits, hard)).toEqual([
       '/p',
       '--core=0:0',
       '--cpu=60:65',
       '--fsize=1000:1000',
       '--nofile=65536:65536',
+      '--nproc=10:10',
+      `--data=${641 * 2 ** 20}:${641 * 2 ** 20}`,
       '--',
     ])
-    expect(limitCommand('/p', limits, { group: false }, hard)).toEqual(
-      expect.arrayContaining(['--nproc=10:10', `--data=${641 * 2 ** 20}:${641 * 2 ** 20}`]),
-    )
   })
   test('are never above what this process may ask for', () => {
-    expect(limitCommand('/p', limits, { group: true }, { ...hard, cpu: 62, nofile: 1024 })).toEqual(
-      expect.arrayContaining(['--cpu=60:62', '--nofile=1024:1024']),
-    )
+    const lower = { ...hard, cpu: 62, nofile: 1024 }
+    expect(limitCommand('/p', limits, lower)).toEqual(expect.arrayContaining(['--cpu=60:62', '--nofile=1024:1024']))
+    expect(shellLimits(limits, lower)).toContain('ulimit -S -t 60 && ulimit -H -t 62')
   })
   test('are read from /proc', () => {
     const text =
       'Limit                     Soft Limit           Hard Limit           Units     \nMax cpu time              unlimited            unlimited            seconds   \nMax open files            1024                 20000                files     \n'
     expect(parseHardLimits(text)).toEqual({ ...hard, nofile: 20000 })
   })
-  test('by a shell round a file size up to its blocks', () => {
-    expect(shellLimitCommand(limits)[2]).toBe('ulimit -c 0; ulimit -t 60; ulimit -f 2; exec "$@"')
+  test('by a shell are those of the kernel, a file size rounded up to its blocks', async () => {
+    const [sh = '', ...args] = shellLimitCommand(limits)
+    const { stdout } = await promisify(execFile)(sh, [...args, 'cat', '/proc/self/limits'])
+    expect(parseHardLimits(stdout)).toMatchObject({ core: 0, cpu: 65, fsize: 1024 })
+    expect(stdout).toMatch(/^Max cpu time +60 +65 /m)
   })
 })
 

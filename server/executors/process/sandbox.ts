@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { readStat } from '#server/lib/process-identity.ts'
+import type { Limits } from '#shared/model/index.ts'
 import { type Exit, type Sandbox, SandboxError, type SandboxSpec, type SandboxStats, type StartOptions } from '../index.ts'
 import type { Command, Enclosure } from './enclosure.ts'
 import type { ControlGroup } from './limits/control-group.ts'
 import { diskUsage, watchDisk } from './limits/disk.ts'
+import { shellLimits } from './limits/rlimits.ts'
 import { type Running, run, send } from './running.ts'
 import { removeScratch } from './scratch.ts'
 
@@ -82,7 +84,8 @@ export function createSandbox(deps: {
       if (closed) throw new SandboxError('failed', `Sandbox ${spec.id} is cleaned up`)
       const mark = `${spec.id}.${++starts}`
       const killsBefore = group?.oomKills() ?? 0
-      const command = entering(enclosure.command(options, mark), group)
+      const inside = enclosure.command(options, mark)
+      const command = group ? entering(inside, group, spec.limits) : inside
       const program = await run(command, {
         mark,
         cwd: spec.workTree,
@@ -117,10 +120,10 @@ export function createSandbox(deps: {
   }
 }
 
-/** Lets the process enter the control group by itself, first thing: a shell that writes and then becomes the command. */
-function entering(command: Command, group: ControlGroup | null): Command {
-  if (!group) return command
-  const script = `${group.joinFiles.map((_, index) => `echo 0 >"$${index + 1}"`).join(' && ')} && shift ${group.joinFiles.length} && exec "$@"`
+/** Lets the process enter the control group by itself, first thing: a shell that writes, sets the limits, and becomes the command. */
+function entering(command: Command, group: ControlGroup, limits: Limits): Command {
+  const join = group.joinFiles.map((_, index) => `echo 0 >"$${index + 1}"`)
+  const script = [...join, `shift ${group.joinFiles.length}`, shellLimits(limits), 'exec "$@"'].join(' && ')
   return { ...command, argv: ['/bin/sh', '-c', script, 'sh', ...group.joinFiles, ...command.argv] }
 }
 

@@ -1,6 +1,9 @@
+import { mkdirSync, rmdirSync } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SandboxError, type SandboxSpec } from '../index.ts'
+
+const DIRECTORIES = ['home', 'tmp']
 
 /** Makes the directories a sandbox needs. @throws {SandboxError} */
 export async function makeScratch(spec: SandboxSpec): Promise<void> {
@@ -16,16 +19,28 @@ export async function makeScratch(spec: SandboxSpec): Promise<void> {
     )
   }
   await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
-  await Promise.all([mkdir(join(spec.scratch, 'home'), { mode: 0o700 }), mkdir(join(spec.scratch, 'tmp'), { mode: 0o700 })])
+  for (const name of DIRECTORIES) mkdirSync(join(spec.scratch, name), { mode: 0o700 })
 }
 
 /** Removes it all, also directories that a program took its own permissions from (Go's module cache is made so). */
 export async function removeScratch(directory: string): Promise<void> {
+  if (removeEmpty(directory)) return
   const remove = () => rm(directory, { recursive: true, force: true })
   await remove().catch(async () => {
     await makeRemovable(directory)
     await remove()
   })
+}
+
+/** Most programs leave nothing in their home and tmp: then four calls are enough. */
+function removeEmpty(directory: string): boolean {
+  try {
+    for (const name of DIRECTORIES) rmdirSync(join(directory, name))
+    rmdirSync(directory)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Links are not followed: `withFileTypes` tells what the entry itself is. */

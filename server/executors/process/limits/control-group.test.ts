@@ -41,6 +41,23 @@ describe('version 2', () => {
     expect(group?.usage()).toEqual({ cpuMs: 1500, memoryBytes: 4096, processes: 3 })
   })
 
+  test('an empty group serves the next sandbox under the same limits, its counters from zero, until all is closed', async () => {
+    const groups = findControlGroups({ root, membership })
+    const write = (name: string, file: string, text: string) => writeFile(join(own(), name, file), text)
+    const first = groups?.create('skein-a', limits)
+    await write('skein-a', 'cgroup.procs', '')
+    await write('skein-a', 'cpu.stat', 'usage_usec 5000\n')
+    await first?.remove()
+    const other = groups?.create('skein-b', { ...limits, processes: 11 })
+    expect(other?.joinFiles).toEqual([join(own(), 'skein-b/cgroup.procs')])
+    const next = groups?.create('skein-c', limits)
+    expect(next?.joinFiles).toEqual([join(own(), 'skein-a/cgroup.procs')])
+    await write('skein-a', 'cpu.stat', 'usage_usec 7000\n')
+    expect(next?.usage().cpuMs).toBe(2)
+    await groups?.removeLeftovers('skein-')
+    expect(existsSync(join(own(), 'skein-a'))).toBe(true)
+  })
+
   test('is left alone where others are in the group or it is not ours', async () => {
     await mkdir(join(own(), 'cgroup.subtree_control'))
     expect(findControlGroups({ root, membership })).toBeNull()

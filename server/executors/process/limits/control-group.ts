@@ -5,6 +5,8 @@ import type { Limits } from '#shared/model/index.ts'
 
 /** The sandbox's own processes besides the program: bubblewrap outside, its init inside, the relay. */
 const OWN_PROCESSES = 3
+/** Empty groups kept: to make and to remove one takes the kernel as long as a third of a small program's start. */
+const MOST_SPARE = 8
 const REMOVE_TRIES = 500
 const REMOVE_PAUSE_MS = 2
 
@@ -15,7 +17,7 @@ export interface ControlGroup {
   /** Processes the kernel ended for want of memory, so far. */
   oomKills(): number
   usage(): { cpuMs: number; memoryBytes: number; processes: number }
-  /** Once it is empty. Gives up, for `removeLeftovers` to try again, when it does not become so within a second. */
+  /** Gives it back once it is empty. Gives up, for `removeLeftovers` to try again, when it does not become so within a second. */
   remove(): Promise<void>
 }
 
@@ -24,6 +26,15 @@ export interface ControlGroups {
   create(name: string, limits: Limits): ControlGroup
   /** Removes groups of an earlier run, by how their names start, once what was in them is gone. */
   removeLeftovers(prefix: string): Promise<void>
+  /** Removes the empty groups that are kept for the next sandbox. */
+  close(): Promise<void>
+}
+
+/** A group in every hierarchy, and the limits it was made with. */
+interface Made {
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly limits: Limits
 }
 
 /** A mounted hierarchy: where our group is in it, and what our groups are made under. */
@@ -132,40 +143,69 @@ function groupsIn(kind: {
   usage(groups: readonly string[]): ReturnType<ControlGroup['usage']>
   oomKills(first: string): number
 }): ControlGroups {
-  const living = new Set<string>()
+  /** Names of all groups that are ours, in use or spare. */
+  const known = new Set<string>()
+  const spare: Made[] = []
+
+  function make(name: string, limits: Limits): Made {
+    const groups = kind.hierarchies.map(({ base }) => join(base, name))
+    try {
+      for (const [index, hierarchy] of kind.hierarchies.entries()) {
+        const group = groups[index] ?? ''
+        mkdirSync(group)
+        hierarchy.set(group, limits)
+      }
+    } catch (cause) {
+      for (const group of groups) tryRemove(group)
+      throw cause
+    }
+    known.add(name)
+    return { name, groups, limits }
+  }
+
+  /** A spare group under the same limits: then there is nothing to write, and no order of writing to get wrong. */
+  function reuse({ memoryBytes, processes }: Limits): Made | undefined {
+    const index = spare.findIndex(({ limits }) => limits.memoryBytes === memoryBytes && limits.processes === processes)
+    return index < 0 ? undefined : spare.splice(index, 1)[0]
+  }
+
+  async function discard({ name, groups }: Made): Promise<void> {
+    known.delete(name)
+    await removeAll(groups)
+  }
+
   return {
     version: kind.version,
     create(name, limits) {
-      const groups = kind.hierarchies.map(({ base }) => join(base, name))
+      const made = reuse(limits) ?? make(name, limits)
+      const { groups } = made
       const [first = ''] = groups
-      try {
-        for (const [index, hierarchy] of kind.hierarchies.entries()) {
-          const group = groups[index] ?? ''
-          mkdirSync(group)
-          hierarchy.set(group, limits)
-        }
-      } catch (cause) {
-        for (const group of groups) tryRemove(group)
-        throw cause
-      }
-      living.add(name)
+      const joinFiles = groups.map(group => join(group, kind.joinFile))
+      const { cpuMs: usedBefore } = kind.usage(groups)
       return {
-        joinFiles: groups.map(group => join(group, kind.joinFile)),
+        joinFiles,
         oomKills: () => kind.oomKills(first),
-        usage: () => kind.usage(groups),
+        usage() {
+          const { cpuMs, ...rest } = kind.usage(groups)
+          return { cpuMs: cpuMs - usedBefore, ...rest }
+        },
         async remove() {
-          living.delete(name)
-          await removeAll(groups)
+          const isEmpty = joinFiles.every(file => readText(file) === '')
+          if (isEmpty && spare.length < MOST_SPARE) spare.push(made)
+          else await discard(made)
         },
       }
     },
     async removeLeftovers(prefix) {
       const left = kind.hierarchies.flatMap(({ base }) =>
         readdirSync(base)
-          .filter(name => name.startsWith(prefix) && !living.has(name))
+          .filter(name => name.startsWith(prefix) && !known.has(name))
           .map(name => join(base, name)),
       )
       await removeAll(left)
+    },
+    async close() {
+      await Promise.all(spare.splice(0).map(discard))
     },
   }
 }
