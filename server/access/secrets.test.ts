@@ -53,11 +53,30 @@ describe('secrets', () => {
     ['in base64', (value: string) => Buffer.from(value).toString('base64')],
     ['in a URL', (value: string) => encodeURIComponent(value)],
     ['in JSON', (value: string) => JSON.stringify(value)],
+    ['in JSON in JSON', (value: string) => JSON.stringify(JSON.stringify(value)).slice(3, -3)],
   ])('are struck out %s', (_, encode) => {
     const secrets = createSecrets()
     secrets.add('p"ss word/+0123', 'KEY')
     expect(secrets.redact(`before ${encode('p"ss word/+0123')} after`)).toMatch(/^before "?\[secret KEY\]=*"? after$/)
     expect(secrets.find(`x ${encode('p"ss word/+0123')}`)).toBe('KEY')
+  })
+
+  it('are struck out wherever they stand inside what is base64, and line by line', () => {
+    const secrets = createSecrets()
+    const value = 'p"ss word/+012'
+    secrets.add(value, 'KEY')
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (before, after) => {
+        const inside = secrets.redact(Buffer.from(before + value + after).toString('base64'))
+        expect(inside).toContain('[secret KEY]')
+        expect(inside.replace('[secret KEY]', '').length).toBeLessThan(Buffer.from(before + after).toString('base64').length + 4)
+      }),
+    )
+    expect(secrets.redact(Buffer.from(`${value}\n`).toString('base64url'))).toContain('[secret KEY]')
+    secrets.add('-----BEGIN KEY-----\nMIIabcdefgh\nijklmnopqrst\n-----END KEY-----\n', 'PEM')
+    expect(secrets.redact('-----BEGIN KEY-----\n+MIIabcdefgh\n 2\tijklmnopqrst\n')).toBe(
+      '-----BEGIN KEY-----\n+[secret PEM]\n 2\t[secret PEM]\n',
+    )
   })
 
   it('hold back no more than the start of a secret', () => {

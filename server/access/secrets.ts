@@ -10,17 +10,38 @@ interface Needle {
   readonly text: string
 }
 
-/** A secret as it is, and as common encodings write it. */
+/**
+ * A secret as it is, line by line, and as common encodings write it. A key of many lines is seldom shown whole: a diff, a quotation
+ * and a listing with numbers put something before each line. The lines that frame a key (RFC 7468) say nothing.
+ */
 function formsOf(value: string): string[] {
-  const base64 = Buffer.from(value).toString('base64')
+  const lines = value.includes('\n') ? value.split(/\r?\n/).map(line => line.trim()) : []
+  const telling = lines.filter(line => line.length >= SHORTEST && !line.startsWith('-----'))
+  const bytes = Buffer.from(value)
   const forms = [
     value,
-    base64.replace(/=+$/, ''),
-    Buffer.from(value).toString('base64url'),
+    ...telling,
+    ...base64Within(bytes),
     encodeURIComponent(value),
-    JSON.stringify(value).slice(1, -1),
+    json(value),
+    // The input of a tool is kept as JSON, and is then part of an event, which is JSON too.
+    json(json(value)),
   ]
   return [...new Set(forms)]
+}
+
+const json = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+/**
+ * How base64 writes bytes that stand inside others (a line end after them, `user:` before them): six bits a character, so there are
+ * three ways, by what the bytes before leave of a group; characters that hold bits of a neighbour are left out. Alone: first and last.
+ */
+function base64Within(bytes: Buffer): string[] {
+  return [0, 1, 2].flatMap(before => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')
+    const whole = text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6))
+    return [whole, whole.replaceAll('+', '-').replaceAll('/', '_')]
+  })
 }
 
 const replacement = (name: string): string => `[secret ${name}]`
