@@ -70,8 +70,9 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
 
   async function run(claimed: JobRow, signal: AbortSignal): Promise<void> {
     const progress = createProgress({ job: claimed, ...deps })
-    const end = await runAttempt(progress, deps, permissions, signal)
-    occupied -= 1
+    const end = await runAttempt(progress, deps, permissions, signal).finally(() => {
+      occupied -= 1
+    })
     // Before the next is claimed, so that the end of this job and that claim share a write.
     const settled = ending.settle(progress.job, end)
     void pump()
