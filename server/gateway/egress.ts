@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { ApiError } from '#shared/contract/index.ts'
@@ -31,12 +31,16 @@ export function createEgress(spec: GatewaySpec, { lookup, log }: GatewayDeps): E
     return !asker.destroyed
   }
 
-  /** Counts a connection, and gives it up when it does not come about. */
-  function watch(socket: Socket): void {
+  /** Counts a connection from when it is asked for: many requests may be let through before the first has a socket. */
+  function count(connection: Socket | ClientRequest): void {
     open += 1
-    socket.once('close', () => {
+    connection.once('close', () => {
       open -= 1
     })
+  }
+
+  /** Gives a connection up when it does not come about. */
+  function watch(socket: Socket): void {
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('it did not answer in time')))
     socket.once('connect', () => socket.setTimeout(0))
   }
@@ -53,6 +57,7 @@ export function createEgress(spec: GatewaySpec, { lookup, log }: GatewayDeps): E
         if (!isWanted(socket)) return
         const { host, port } = route
         const outside = connect({ host, port, lookup: pinned(route) })
+        count(outside)
         watch(outside)
         socket.once('close', () => outside.destroy())
         let connected = false
@@ -96,6 +101,7 @@ export function createEgress(spec: GatewaySpec, { lookup, log }: GatewayDeps): E
           pipeline(answer, response).catch(() => response.destroy())
         },
       )
+      count(outside)
       outside.once('socket', watch)
       outside.once('error', cause => fail(response, unreachable(route, cause), log))
       response.once('close', () => outside.destroy())

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import type { ModelCall, Models } from '#server/models/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { createGateway } from './index.ts'
@@ -413,6 +413,21 @@ describe('the way out', () => {
     await new Promise(setImmediate)
     expect(process.getActiveResourcesInfo()).not.toContain('TCPSocketWrap')
     expect(refused).toEqual([])
+  })
+
+  it('opens no more than 256 connections, however many requests come at once on however few', async () => {
+    let connections = 0
+    const { port, server } = await outside(() => null)
+    server.on('connection', () => (connections += 1))
+    await open({ allow: [`127.0.0.1:${port}`] })
+    const client = connect(socket)
+    closing.push(async () => void client.destroy())
+    client.write(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(600))
+    await vi.waitFor(() => expect(connections).toBeGreaterThanOrEqual(256))
+    // Another way in: refused, since what the first holds counts.
+    const tunnel = await raw(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    expect(tunnel).toMatch(/^HTTP\/1\.1 429 /)
+    expect(connections).toBe(256)
   })
 
   it('survives what is no HTTP', async () => {
