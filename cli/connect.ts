@@ -91,16 +91,35 @@ const noServer = (dataDir: string): CliError =>
 
 function connection(given: string, token: string | null): Connection {
   const url = given.replace(/\/+$/, '')
-  const carrier = async (path: string, init: object): Promise<Response_> => {
+  /** A server may go away at any time, in the middle of an answer too. */
+  const asking = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await fetch(url + path, { ...init, redirect: 'error' })
+      return await work()
     } catch (cause) {
       if (cause instanceof Error && cause.name === 'AbortError') throw cause
-      throw unreachable(url, cause)
+      throw cause instanceof SyntaxError ? noNode(url, cause) : unreachable(url, cause)
+    }
+  }
+  const carrier = async (path: string, init: object): Promise<Response_> => {
+    const answer = await asking(() => fetch(url + path, { ...init, redirect: 'error' }))
+    return {
+      ok: answer.ok,
+      status: answer.status,
+      headers: answer.headers,
+      body: answer.body,
+      json: () => asking(() => answer.json()),
+      text: () => asking(() => answer.text()),
+      arrayBuffer: () => asking(() => answer.arrayBuffer()),
     }
   }
   return { url, token, client: createClient(carrier, token) }
 }
+
+const noNode = (url: string, cause: Error): CliError =>
+  new CliError(EXIT.unavailable, `What answers at ${url} is not a Skein server.`, {
+    remedy: 'Is the address right, and its port? `skein serve` says it when it is ready.',
+    cause,
+  })
 
 function unreachable(url: string, cause: unknown): CliError {
   const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause)
