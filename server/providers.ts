@@ -39,7 +39,7 @@ export function defaultProviders(env: Environment): { providers: ProviderConfig[
   return { providers, source: named.length > 0 ? `environment ${named.join(', ')}` : 'default' }
 }
 
-/** The key of a provider, or null when it needs none or its variable is not set. */
+/** The key of a provider, or null when it needs none or its variable is not set. Files that fill variables often end in a line end. */
 export function apiKey(provider: ProviderConfig, env: Environment): string | null {
-  return provider.kind === 'openai-compatible' && provider.apiKeyEnv ? env[provider.apiKeyEnv] || null : null
+  return provider.kind === 'openai-compatible' && provider.apiKeyEnv ? env[provider.apiKeyEnv]?.trim() || null : null
 }

@@ -17,16 +17,31 @@ describe('secretValues', () => {
     'GOOGLE_APPLICATION_CREDENTIALS',
     'APIKEY',
     'KEYS_PASSPHRASE',
+    'DB_PASS',
+    'GITHUB_PAT',
+    'SMTP_PWD',
+    'BASIC_AUTH',
+    'SIGNING_PRIVATE',
+    'JWT',
   ])('%s is a secret', name => {
     expect(names({ [name]: 'abcdefgh12' })).toEqual([name])
   })
 
-  test.each(['PATH', 'PWD', 'OLDPWD', 'HOME', 'KEYBOARD_LAYOUT', 'SSH_AUTH_SOCK', 'TOKENIZER', 'XDG_SESSION_ID'])(
-    '%s is none',
-    name => {
-      expect(names({ [name]: 'abcdefgh12' })).toEqual([])
-    },
-  )
+  test.each([
+    'PATH',
+    'PWD',
+    'OLDPWD',
+    'HOME',
+    'KEYBOARD_LAYOUT',
+    'SSH_AUTH_SOCK',
+    'TOKENIZER',
+    'XDG_SESSION_ID',
+    'BYPASS',
+    'COMPAT',
+    'LD_LIBRARY_PATH',
+  ])('%s is none', name => {
+    expect(names({ [name]: 'abcdefgh12' })).toEqual([])
+  })
 
   test('what is shorter than eight characters would strike out ordinary words', () => {
     expect(names({ MY_TOKEN: 'yes', OTHER_TOKEN: ' 1234567 ' })).toEqual([])
@@ -45,6 +60,8 @@ describe('secretValues', () => {
     const env = { MY_LLM: 'abcdefgh12' }
     expect(secretValues(env, [{ ...provider, models: [] }])).toEqual([{ name: 'MY_LLM', value: 'abcdefgh12' }])
     expect(apiKey({ ...provider, models: [] }, env)).toBe('abcdefgh12')
+    // A line end would make a header that cannot be sent.
+    expect(apiKey({ ...provider, models: [] }, { MY_LLM: 'abcdefgh12\n' })).toBe('abcdefgh12')
     expect(apiKey({ ...provider, models: [] }, {})).toBeNull()
   })
 })

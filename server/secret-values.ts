@@ -1,7 +1,9 @@
 import type { ProviderConfig } from '#shared/model/index.ts'
 import type { Environment } from './settings.ts'
 
-const SECRET_NAME = /(^|[^a-z])[a-z]*(key|token|secret|password|passwd|passphrase|credential)s?($|[^a-z])|^mysql_pwd$/i
+const SECRET_NAME = /(^|[^a-z])[a-z]*(key|token|secret|password|passwd|passphrase|credential)s?($|[^a-z])/i
+/** Words that mean a secret only where they end a name, and only by themselves: not SSH_AUTH_SOCK, BYPASS or PWD. */
+const SECRET_END = /_(pass|pwd|pat|auth|private|jwt)$|^(pass|jwt)$/i
 const SHORTEST_SECRET = 8
 
 /**
@@ -12,7 +14,9 @@ export function secretValues(env: Environment, providers: readonly ProviderConfi
   const keys = new Set(providers.map(provider => (provider.kind === 'openai-compatible' ? provider.apiKeyEnv : undefined)))
   const found = Object.entries(env).flatMap(([name, value = '']) => {
     const passwords = urlPasswords(value).map(password => ({ name, value: password }))
-    return SECRET_NAME.test(name) || keys.has(name) ? [{ name, value: value.trim() }, ...passwords] : passwords
+    return SECRET_NAME.test(name) || SECRET_END.test(name) || keys.has(name)
+      ? [{ name, value: value.trim() }, ...passwords]
+      : passwords
   })
   return found.filter(({ value }) => value.length >= SHORTEST_SECRET)
 }
