@@ -45,6 +45,21 @@ describe('what an agent streams', () => {
     )
   })
 
+  it('cuts no word, which may be a secret, in two events, unless it never ends', () => {
+    const texts = (said: string) =>
+      play((said.match(/.{1,7}/g) ?? []).map(text => chunk('agent_message_chunk', text))).reports.map(report =>
+        'text' in report ? report.text : '',
+      )
+    fc.assert(
+      fc.property(fc.integer({ min: 3900, max: 4200 }), before => {
+        const events = texts(`${'words '.repeat(before / 6)}sk-0123456789abcdef${' words'.repeat(1000)}`)
+        expect(events.length).toBeGreaterThan(1)
+        expect(events.some(text => text.includes('sk-0123456789abcdef'))).toBe(true)
+      }),
+    )
+    expect(Math.max(...texts('x'.repeat(100_000)).map(text => text.length))).toBeLessThan(20_000)
+  })
+
   it('makes one event of a passage of many tokens', () => {
     const { reports, log } = play(['I ', 'look ', 'at ', 'it.'].map(text => chunk('agent_message_chunk', text)))
     expect(reports).toEqual([{ type: 'agent.message', text: 'I look at it.' }])

@@ -3,6 +3,8 @@ import type { AgentReport } from '../index.ts'
 
 /** Text arrives token by token; an event each would bury a reader. This much, or the end of a passage, makes one. */
 const PASSAGE = 4 * 1024
+/** Longest word that is not cut, characters. */
+const MAX_WORD = 4 * PASSAGE
 /** Longest input and output of a tool that is kept, characters. */
 const MAX_TOOL_TEXT = 16 * 1024
 const MAX_DIFF_TEXT = 256 * 1024
@@ -24,6 +26,14 @@ export interface Updates {
 }
 
 const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max)}… [cut]`)
+/**
+ * Where a text may be cut: secrets are struck out of each event by itself, so half a word must not go alone. 0: not yet. A word longer
+ * than any secret is cut anywhere.
+ */
+function endOfWord(text: string): number {
+  const last = Math.max(text.lastIndexOf(' '), text.lastIndexOf('\n')) + 1
+  return last > 0 || text.length < MAX_WORD ? last : text.length
+}
 const textOf = (block: ContentBlock): string => (block.type === 'text' ? block.text : `[${block.type}]`)
 
 export function createUpdates(sink: Sink): Updates {
@@ -43,9 +53,11 @@ export function createUpdates(sink: Sink): Updates {
     passage = { type, text: (passage?.text ?? '') + text }
     if (type === 'agent.message') sink.log(text)
     if (passage.text.length < PASSAGE) return
-    sink.report(passage)
+    const end = endOfWord(passage.text)
+    if (end === 0) return
+    sink.report({ type, text: passage.text.slice(0, end) })
     // The same passage goes on in the next event, so no line end is added to the log.
-    passage = { type, text: '' }
+    passage = { type, text: passage.text.slice(end) }
   }
 
   function takeTool(update: Extract<SessionUpdate, { sessionUpdate: 'tool_call' | 'tool_call_update' }>): void {
