@@ -5,6 +5,7 @@ export interface ModelUse {
   readonly provider: string
   readonly model: string
   readonly inputTokens: number
+  /** Of an answer that broke off before the provider counted: the parts of it that came, about a token each. */
   readonly outputTokens: number
   readonly durationMs: number
 }

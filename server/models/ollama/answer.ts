@@ -68,10 +68,12 @@ export async function* completionChunks(
   const choice = (delta: object, reason: string | null = null) => frame({ choices: [{ index: 0, delta, finish_reason: reason }] })
   let callCount = 0
   let last: ChatResponse | null = null
+  let count = 0
   try {
     yield choice({ role: 'assistant', content: '' })
     for await (const part of parts) {
       last = part
+      count += 1
       const { content, thinking, tool_calls: calls = [] } = part.message
       if (thinking) yield choice({ reasoning_content: thinking })
       if (content) yield choice({ content })
@@ -85,7 +87,8 @@ export async function* completionChunks(
       return
     }
   } finally {
-    used(last?.prompt_eval_count ?? 0, last?.eval_count ?? 0)
+    // Its last word has the counts; without it, every part that came is a token.
+    used(last?.prompt_eval_count ?? 0, last?.eval_count ?? count)
   }
   yield choice({}, finish(last?.done_reason, callCount > 0))
   if (StreamOptions.safeParse(request.stream_options).data?.include_usage)

@@ -133,7 +133,7 @@ describe('a chat that streams', () => {
     const first = at(broken)
     const cut = await first.provider.chat(request, first.call)
     await expect(cut.text()).rejects.toThrow()
-    expect(first.uses).toHaveLength(1)
+    expect(first.uses).toMatchObject([{ outputTokens: 1 }])
 
     const gone = Promise.withResolvers<void>()
     await using endless = await startStub((_, response) => {
@@ -146,7 +146,7 @@ describe('a chat that streams', () => {
     await reader?.read()
     await reader?.cancel()
     await gone.promise
-    expect(second.uses).toHaveLength(1)
+    expect(second.uses).toMatchObject([{ outputTokens: 1 }])
   })
 })
 

@@ -12,7 +12,8 @@ const MAX_EVENT = 16 * 1024 * 1024
 
 /**
  * Lets a stream of chat completion chunks through event by event, and tells of the usage that comes in it when it ends, however it
- * ends. The chunk that carries nothing else is let through only to a caller that asked for it: we ask for it always.
+ * ends. The usage comes last, so of a stream that breaks off the chunks are counted, each of which is about a token. The chunk that
+ * carries nothing but usage is let through only to a caller that asked for it: we ask for it always.
  */
 export async function* watchUsage(
   body: AsyncIterable<Uint8Array>,
@@ -20,7 +21,8 @@ export async function* watchUsage(
 ): AsyncGenerator<Uint8Array> {
   const decoder = new TextDecoder()
   const encoder = new TextEncoder()
-  let usage = Usage.parse({})
+  let usage: Usage | null = null
+  let chunks = 0
   let ready = ''
   const parser = createParser({
     maxBufferSize: MAX_EVENT,
@@ -28,6 +30,7 @@ export async function* watchUsage(
       // Most chunks carry no usage, and reading each would be most of the work.
       const chunk = data.includes('"usage"') ? Chunk.safeParse(parse(data)).data : undefined
       if (chunk?.usage) usage = chunk.usage
+      if (data !== '[DONE]') chunks += 1
       const isOnlyUsage = chunk?.usage && chunk.choices?.length === 0
       if (!isOnlyUsage || passUsage) ready += `data: ${data.replaceAll('\n', '\ndata: ')}\n\n`
     },
@@ -50,7 +53,7 @@ export async function* watchUsage(
     parser.feed('\n\n')
     if (ready !== '') yield encoder.encode(ready)
   } finally {
-    used(usage)
+    used(usage ?? Usage.parse({ completion_tokens: chunks }))
   }
 }
 
