@@ -13,6 +13,10 @@ import type { AgentSession, PermissionRequest } from '../index.ts'
 import { createUpdates } from './updates.ts'
 
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+/** What a person asked for permission is shown: longest title, name and id, and longest detail, characters; most options. */
+const MAX_NAME = 1024
+const MAX_DETAIL = 4096
+const MAX_OPTIONS = 20
 /** Longest time from the start of an agent until it has a session, ms. */
 const HANDSHAKE_MS = 60_000
 
@@ -85,8 +89,12 @@ export async function converse(
 
 function describe({ toolCall, options }: RequestPermissionRequest): PermissionRequest {
   return {
-    title: toolCall.title ?? toolCall.name ?? 'Use a tool',
-    detail: toolCall.rawInput === undefined ? '' : JSON.stringify(toolCall.rawInput).slice(0, 4096),
-    options: options.map(({ optionId, name, kind }) => ({ id: optionId, name, kind })),
+    title: (toolCall.title ?? toolCall.name ?? 'Use a tool').slice(0, MAX_NAME),
+    detail: toolCall.rawInput === undefined ? '' : JSON.stringify(toolCall.rawInput).slice(0, MAX_DETAIL),
+    // An id cannot be shortened, or the agent would not know it again.
+    options: options
+      .filter(({ optionId }) => optionId.length <= MAX_NAME)
+      .slice(0, MAX_OPTIONS)
+      .map(({ optionId, name, kind }) => ({ id: optionId, name: name.slice(0, MAX_NAME), kind })),
   }
 }

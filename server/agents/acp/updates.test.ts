@@ -60,6 +60,24 @@ describe('what an agent streams', () => {
     expect(Math.max(...texts('x'.repeat(100_000)).map(text => text.length))).toBeLessThan(20_000)
   })
 
+  it('bounds what one event holds, whatever a hostile agent puts into it', () => {
+    const long = 'x'.repeat(1_000_000)
+    const locations = Array.from({ length: 10_000 }, () => ({ path: long.slice(0, 100_000) }))
+    const { reports, log } = play([
+      { sessionUpdate: 'tool_call', toolCallId: long, title: long, locations, rawInput: { long } },
+      {
+        sessionUpdate: 'tool_call_update',
+        toolCallId: long,
+        status: 'completed',
+        content: [{ type: 'diff', path: long, newText: long }],
+      },
+      { sessionUpdate: 'plan', entries: locations.map(() => ({ content: long, status: 'pending', priority: 'low' })) },
+    ])
+    expect(reports.map(({ type }) => type)).toEqual(['agent.tool', 'agent.tool', 'agent.diff', 'agent.plan'])
+    for (const report of reports) expect(JSON.stringify(report).length).toBeLessThan(300_000)
+    expect(log.length).toBeLessThan(2_000)
+  })
+
   it('makes one event of a passage of many tokens', () => {
     const { reports, log } = play(['I ', 'look ', 'at ', 'it.'].map(text => chunk('agent_message_chunk', text)))
     expect(reports).toEqual([{ type: 'agent.message', text: 'I look at it.' }])

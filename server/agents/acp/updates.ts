@@ -9,6 +9,9 @@ const MAX_WORD = 4 * PASSAGE
 const MAX_TOOL_TEXT = 16 * 1024
 const MAX_DIFF_TEXT = 256 * 1024
 const MAX_TOOLS = 10_000
+/** Longest id, title, path and step of a plan, characters; most places of a tool and steps of a plan. */
+const MAX_NAME = 1024
+const MAX_ITEMS = 200
 
 type ToolReport = Extract<AgentReport, { type: 'agent.tool' }>
 type TextType = 'agent.message' | 'agent.thought'
@@ -62,20 +65,24 @@ export function createUpdates(sink: Sink): Updates {
 
   function takeTool(update: Extract<SessionUpdate, { sessionUpdate: 'tool_call' | 'tool_call_update' }>): void {
     finishPassage()
-    const known = tools.get(update.toolCallId)
+    const toolCallId = cut(update.toolCallId, MAX_NAME)
+    const known = tools.get(toolCallId)
     const content = update.content ?? []
     const said = content.flatMap(part => (part.type === 'content' ? [textOf(part.content)] : [])).join('\n')
     const tool: ToolReport = {
       type: 'agent.tool',
-      toolCallId: update.toolCallId,
-      title: update.title ?? known?.title ?? 'tool',
+      toolCallId,
+      title: cut(update.title ?? known?.title ?? 'tool', MAX_NAME),
       kind: update.kind ?? known?.kind ?? 'other',
       status: update.status ?? known?.status ?? 'pending',
       input: update.rawInput === undefined ? (known?.input ?? null) : cut(JSON.stringify(update.rawInput), MAX_TOOL_TEXT),
       output: said === '' ? (known?.output ?? null) : cut(said, MAX_TOOL_TEXT),
-      locations: update.locations?.map(({ path, line }) => ({ path, line: line ?? null })) ?? known?.locations ?? [],
+      locations:
+        update.locations?.slice(0, MAX_ITEMS).map(({ path, line }) => ({ path: cut(path, MAX_NAME), line: line ?? null })) ??
+        known?.locations ??
+        [],
     }
-    if (known || tools.size < MAX_TOOLS) tools.set(update.toolCallId, tool)
+    if (known || tools.size < MAX_TOOLS) tools.set(toolCallId, tool)
     if (JSON.stringify(known) === JSON.stringify(tool)) return
     sink.report(tool)
     if (tool.title !== known?.title) sink.log(`▸ ${tool.title}\n`)
@@ -83,14 +90,20 @@ export function createUpdates(sink: Sink): Updates {
       if (tool.output) sink.log(`${tool.output}\n`)
       if (tool.status === 'failed') sink.log('  failed\n')
     }
-    reportDiffs(update.toolCallId, content)
+    reportDiffs(toolCallId, content)
   }
 
   function reportDiffs(toolCallId: string, content: readonly ToolCallContent[]): void {
     for (const part of content) {
       if (part.type !== 'diff') continue
       const oldText = part.oldText == null ? null : cut(part.oldText, MAX_DIFF_TEXT)
-      sink.report({ type: 'agent.diff', toolCallId, path: part.path, oldText, newText: cut(part.newText, MAX_DIFF_TEXT) })
+      sink.report({
+        type: 'agent.diff',
+        toolCallId,
+        path: cut(part.path, MAX_NAME),
+        oldText,
+        newText: cut(part.newText, MAX_DIFF_TEXT),
+      })
     }
   }
 
@@ -108,7 +121,9 @@ export function createUpdates(sink: Sink): Updates {
           finishPassage()
           return sink.report({
             type: 'agent.plan',
-            entries: update.entries.map(({ content, status, priority }) => ({ content, status, priority })),
+            entries: update.entries
+              .slice(0, MAX_ITEMS)
+              .map(({ content, status, priority }) => ({ content: cut(content, MAX_NAME), status, priority })),
           })
         case 'usage_update':
           return sink.report({
