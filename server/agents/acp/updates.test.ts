@@ -78,6 +78,17 @@ describe('what an agent streams', () => {
     expect(log.length).toBeLessThan(2_000)
   })
 
+  it('remembers the title of a tool that is in use, however many come and go beside it', () => {
+    const others = Array.from({ length: 12_000 }, (_, index): SessionUpdate[] => [
+      { sessionUpdate: 'tool_call', toolCallId: `other ${index}`, title: 'other' },
+      ...(index % 500 === 0 ? [{ sessionUpdate: 'tool_call_update', toolCallId: 'mine', kind: 'read' } as const] : []),
+    ])
+    const last: SessionUpdate = { sessionUpdate: 'tool_call_update', toolCallId: 'other 11999', status: 'completed' }
+    const mine: SessionUpdate = { sessionUpdate: 'tool_call_update', toolCallId: 'mine', status: 'completed' }
+    const { reports } = play([{ sessionUpdate: 'tool_call', toolCallId: 'mine', title: 'mine' }, ...others.flat(), mine, last])
+    expect(reports.slice(-2)).toMatchObject([{ title: 'mine' }, { title: 'other' }])
+  })
+
   it('makes one event of a passage of many tokens', () => {
     const { reports, log } = play(['I ', 'look ', 'at ', 'it.'].map(text => chunk('agent_message_chunk', text)))
     expect(reports).toEqual([{ type: 'agent.message', text: 'I look at it.' }])

@@ -8,7 +8,8 @@ const MAX_WORD = 4 * PASSAGE
 /** Longest input and output of a tool that is kept, characters. */
 const MAX_TOOL_TEXT = 16 * 1024
 const MAX_DIFF_TEXT = 256 * 1024
-const MAX_TOOLS = 10_000
+/** Tool calls remembered, so that what is told of one later finds its title; of more, the oldest is forgotten. */
+const MAX_TOOLS = 1_000
 /** Longest id, title, path and step of a plan, characters; most places of a tool and steps of a plan. */
 const MAX_NAME = 1024
 const MAX_ITEMS = 200
@@ -82,7 +83,10 @@ export function createUpdates(sink: Sink): Updates {
         known?.locations ??
         [],
     }
-    if (known || tools.size < MAX_TOOLS) tools.set(toolCallId, tool)
+    tools.delete(toolCallId)
+    tools.set(toolCallId, tool)
+    const [oldest] = tools.keys()
+    if (tools.size > MAX_TOOLS && oldest !== undefined) tools.delete(oldest)
     if (JSON.stringify(known) === JSON.stringify(tool)) return
     sink.report(tool)
     if (tool.title !== known?.title) sink.log(`▸ ${tool.title}\n`)
