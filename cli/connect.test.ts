@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { startStub } from '#test/fakes/stub-server.ts'
+import { json, startStub } from '#test/fakes/stub-server.ts'
 import { connect } from './connect.ts'
 import { EXIT } from './exit-codes.ts'
+import { reportFailure } from './failure.ts'
+import type { World } from './world.ts'
 
 const world = { env: {}, cwd: '/' }
 
@@ -13,6 +15,18 @@ describe('a server that is none, or goes away', () => {
       exitCode: EXIT.unavailable,
       message: `What answers at ${stub.url} is not a Skein server.`,
     })
+  })
+
+  it('is told of as such when it answers with other JSON', async () => {
+    await using stub = await startStub((_, response) => json(response, { hello: 'world' }))
+    const { client } = await connect(world, { url: stub.url, token: 'x' })
+    const said: string[] = []
+    const err = { paint: (_: unknown, text: string) => text, line: async (text = '') => void said.push(text) }
+    const code = await client.listJobs().catch(error => reportFailure({ env: {}, err: err as unknown as World['err'] }, error))
+    expect([code, said[0]]).toEqual([
+      EXIT.unavailable,
+      'skein: The server answered in a form that this version of skein does not know.',
+    ])
   })
 
   it('is told of as such in the middle of an answer', async () => {

@@ -1,3 +1,4 @@
+import { ZodError } from 'zod'
 import { ConfigError } from '#server/config.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { CliError, EXIT, type ExitCode } from './exit-codes.ts'
@@ -30,6 +31,13 @@ function explain(error: unknown): [message: string, remedy: string | undefined, 
     const { code, remedy } = error as Error & { code?: string; remedy?: string }
     return [sanitizeTerminal(error.message), remedy, code === 'conflict' ? EXIT.conflict : EXIT.failed]
   }
+  // Everything else that is parsed here is parsed with a message of its own.
+  if (error instanceof ZodError)
+    return [
+      'The server answered in a form that this version of skein does not know.',
+      'Is the address that of a Skein server, and of the same version? See `skein --version` there and here.',
+      EXIT.unavailable,
+    ]
   return [
     sanitizeTerminal(error instanceof Error ? error.message : String(error)),
     'Set SKEIN_DEBUG=1 to see where this comes from.',
