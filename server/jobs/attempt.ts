@@ -26,13 +26,17 @@ function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epoch'>): 
 
 /**
  * Runs one attempt of a job in state `placing` to its end: place, prepare, run the agent, check. Moves the job along as it
- * goes, but leaves the last step to the caller (`conclude`), who alone accepts results. Never throws; leaves nothing behind.
+ * goes, but leaves the last step to the caller (`conclude`), who alone accepts results. Never throws. When it fulfils no program
+ * of the attempt runs any more.
+ *
+ * @param leftovers takes what is still to be removed then.
  */
 export async function runAttempt(
   progress: Progress,
   deps: JobDeps,
   permissions: Permissions,
   signal: AbortSignal,
+  leftovers: Lifetime,
 ): Promise<AttemptEnd> {
   const claimed = progress.job
   try {
@@ -45,7 +49,7 @@ export async function runAttempt(
     const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, ...deps })
     life.defer(() => record.finish())
     try {
-      return await work(progress, deps, permissions, record, signal, life)
+      return await work(progress, deps, permissions, record, signal, leftovers)
     } catch (error) {
       const end = endOf(error, signal)
       if (end.kind === 'failed') await record.note(`failed: ${end.failure.detail}`).catch(() => {})
@@ -75,7 +79,7 @@ async function work(
   permissions: Permissions,
   record: Record_,
   signal: AbortSignal,
-  life: Lifetime,
+  leftovers: Lifetime,
 ): Promise<AttemptEnd> {
   const claimed = progress.job
   const { executor, isolation, why } = await choose(claimed, deps)
@@ -91,8 +95,9 @@ async function work(
 
   const root = attemptDirectory(deps.directories.attempts, claimed)
   await mkdir(root, { recursive: true, mode: 0o700 })
-  life.defer(() => rm(root, { recursive: true, force: true }))
-  const openPlace = createPlaces({ job: claimed, root, executor, workspace: deps.workspace, limits: limitsOf(claimed, deps) })
+  leftovers.defer(() => rm(root, { recursive: true, force: true }))
+  const limits = limitsOf(claimed, deps)
+  const openPlace = createPlaces({ job: claimed, root, executor, workspace: deps.workspace, limits, leftovers })
   const attempt: Attempt = { job: claimed, progress, deps, record, agent, openPlace, permissions, signal }
 
   const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Executor, Sandbox } from '#server/executors/index.ts'
+import type { Lifetime } from '#server/lib/lifetime.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
 import type { Limits } from '#shared/model/index.ts'
@@ -23,9 +24,19 @@ export interface PlaceRequest {
   readonly gatewaySocket: string | null
 }
 
-/** Makes the places of one attempt, all below its directory. */
-export function createPlaces(input: { job: JobRow; root: string; executor: Executor; workspace: Workspace; limits: Limits }) {
-  const { job, root, executor, workspace, limits } = input
+/**
+ * Makes the places of one attempt, all below its directory.
+ * @param leftovers what nobody has to wait for: to remove a work tree can take longer than the agent did.
+ */
+export function createPlaces(input: {
+  job: JobRow
+  root: string
+  executor: Executor
+  workspace: Workspace
+  limits: Limits
+  leftovers: Lifetime
+}) {
+  const { job, root, executor, workspace, limits, leftovers } = input
   return async ({ purpose, commit, readOnly, env, gatewaySocket }: PlaceRequest): Promise<Place> => {
     const base = join(root, purpose)
     const directory = join(base, 'work')
@@ -46,7 +57,9 @@ export function createPlaces(input: { job: JobRow; root: string; executor: Execu
       directory,
       async close() {
         await sandbox.cleanup()
-        await rm(base, { recursive: true, force: true })
+        // What cannot be removed is tried again, and told of, with the whole directory of the attempt.
+        const removed = rm(base, { recursive: true, force: true }).catch(() => {})
+        leftovers.defer(() => removed)
       },
     }
   }

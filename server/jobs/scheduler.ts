@@ -1,3 +1,4 @@
+import { Lifetime } from '#server/lib/lifetime.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { runAttempt } from './attempt.ts'
@@ -70,7 +71,8 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
 
   async function run(claimed: JobRow, signal: AbortSignal): Promise<void> {
     const progress = createProgress({ job: claimed, ...deps })
-    const end = await runAttempt(progress, deps, permissions, signal).finally(() => {
+    await using leftovers = new Lifetime()
+    const end = await runAttempt(progress, deps, permissions, signal, leftovers).finally(() => {
       occupied -= 1
     })
     // Before the next is claimed, so that the end of this job and that claim share a write.
