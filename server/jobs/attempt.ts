@@ -46,7 +46,7 @@ export async function runAttempt(
       redact: deps.secrets.stream(),
     })
     life.defer(() => writer.close())
-    const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, ...deps })
+    const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, progress, ...deps })
     life.defer(() => record.finish())
     try {
       return await work(progress, deps, permissions, record, signal, leftovers)

@@ -3,12 +3,13 @@ import { WorkspaceError } from '#server/workspace/index.ts'
 import { isAttempt, type JobId } from '#shared/model/index.ts'
 import { type AttemptEnd, conclude } from './conclude.ts'
 import type { JobDeps } from './ports.ts'
+import type { Unwritten } from './progress.ts'
 import { redactJson } from './record.ts'
 
 /** The last steps of a job, each repeatable, so that a crash between any two of them is made good at the next start. */
 export interface Ending {
   /** Writes what an attempt's end makes of its job; a result under an old epoch is refused and logged. */
-  settle(job: JobRow, end: AttemptEnd): Promise<void>
+  settle(job: JobRow, end: AttemptEnd, unwritten?: Unwritten): Promise<void>
   /** Brings an accepted result into the repository of the person who asked. */
   deliver(job: JobRow): Promise<void>
   /** Makes the log of an ended job final. */
@@ -37,12 +38,16 @@ export function createEnding(deps: JobDeps): Ending {
     }
   }
 
-  const accept = (job: JobRow, end: AttemptEnd) => store.change(redactJson(conclude(job, end, clock.now()), secrets))
+  function accept(job: JobRow, end: AttemptEnd, { from, events }: Unwritten): Promise<boolean> {
+    const change = conclude(job, end, clock.now())
+    const whole = { ...change, guard: { ...change.guard, state: from }, events: [...events, ...change.events] }
+    return store.change(redactJson(whole, secrets))
+  }
 
   /** For an attempt whose moves could not all be written (a full disk): the job is still its own, but not where it left it. */
   async function acceptFromStored(attempt: JobRow, end: AttemptEnd): Promise<boolean> {
     const job = await store.job(attempt.id)
-    return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end)
+    return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end, { from: job.state, events: [] })
   }
 
   async function refuse({ id, epoch }: JobRow, end: AttemptEnd): Promise<void> {
@@ -60,12 +65,11 @@ export function createEnding(deps: JobDeps): Ending {
   return {
     deliver,
     seal,
-    async settle(attempt, end) {
+    async settle(attempt, end, unwritten = { from: attempt.state, events: [] }) {
+      // A person may have asked to cancel since the attempt last looked; that flag is part of the decision.
       const stored = await store.job(attempt.id)
-      // The last moves of the attempt may still wait to be written, before this one. But a person may have asked to cancel
-      // since, and that flag is part of the decision.
       const expected = { ...attempt, cancelRequested: stored?.cancelRequested ?? attempt.cancelRequested }
-      if (!(await accept(expected, end)) && !(await acceptFromStored(expected, end))) return refuse(attempt, end)
+      if (!(await accept(expected, end, unwritten)) && !(await acceptFromStored(attempt, end))) return refuse(attempt, end)
       const after = await store.job(attempt.id)
       if (after?.undelivered) await deliver(after)
       if (after?.endedAt !== null && after) await seal(after.id)

@@ -4,6 +4,7 @@ import type { LogWriter } from '#server/logs/index.ts'
 import type { Store } from '#server/store/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import type { EventBody, JobId } from '#shared/model/index.ts'
+import type { Progress } from './progress.ts'
 
 /** Longest text an event carries, characters; agents have no bound of their own. */
 const MAX_TEXT = 256 * 1024
@@ -47,8 +48,10 @@ export function createRecord(input: {
   secrets: Secrets
   clock: Clock
   log: Log
+  /** What must be written of the job before the events that follow. */
+  progress: Pick<Progress, 'flush'>
 }): Record_ {
-  const { jobId, epoch, writer, store, secrets, clock, log } = input
+  const { jobId, epoch, writer, store, secrets, clock, log, progress } = input
   const warnings: { code: string; detail: string }[] = []
   const encoder = new TextEncoder()
   let heard = clock.monotonic()
@@ -72,6 +75,7 @@ export function createRecord(input: {
         return
       }
       waiting += 1
+      progress.flush()
       void append(event)
         .catch(error => log.error({ err: error, jobId, epoch, type: event.type }, 'Failed to store an event'))
         .finally(() => {

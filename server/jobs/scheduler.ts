@@ -76,7 +76,7 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
       occupied -= 1
     })
     // Before the next is claimed, so that the end of this job and that claim share a write.
-    const settled = ending.settle(progress.job, end)
+    const settled = ending.settle(progress.job, end, progress.unwritten())
     void pump()
     await settled
   }

@@ -7,7 +7,7 @@ import { benchJob, drain, fill, openStore, spin } from './workload.ts'
 const JOBS = 10_000
 const WARM_UP = 1_000
 
-async function product({ directory, defer }: SideContext, options: { inOneChange: boolean; run?: () => void }): Promise<number> {
+async function product({ directory, defer }: SideContext, options: { run?: () => void } = {}): Promise<number> {
   const store = await openStore(directory)
   defer(() => store.close())
   await fill(store, WARM_UP + JOBS)
@@ -21,7 +21,7 @@ async function drainBacklog({ directory, fixture, defer }: SideContext, backlog:
   const store = await openStore(directory)
   defer(() => store.close())
   let next = backlog
-  const options = { inOneChange: true, run, refill: () => benchJob(next++) }
+  const options = { run, refill: () => benchJob(next++) }
   await drain(store, WARM_UP, options)
   return drain(store, JOBS, options)
 }
@@ -45,7 +45,6 @@ async function plainjob({ directory, defer }: SideContext): Promise<number> {
   return (JOBS / (performance.now() - started)) * 1000
 }
 
-const inOneChange = true
 const b = { what: 'npm plainjob: one row a job, no history, no fsync', run: plainjob }
 const slow = { what: '100 µs more a job', run: () => spin(100) }
 
@@ -54,24 +53,13 @@ export default defineBench(
     name: 'drain',
     unit: 'jobs/s',
     a: {
-      what: 'claim, run a no-op, end with all five steps in one change; 6 event rows a job, fsync',
-      run: context => product(context, { inOneChange }),
+      what: 'claim, run a no-op, end; every state on the way an event, 6 rows a job, fsync',
+      run: context => product(context),
     },
     b,
-    planted: { what: slow.what, run: context => product(context, { inOneChange, run: slow.run }) },
+    planted: { what: slow.what, run: context => product(context, { run: slow.run }) },
     bar: { atLeast: 2 },
     note: 'The goal is 5.',
-  },
-  {
-    name: 'drain-stepwise',
-    unit: 'jobs/s',
-    a: {
-      what: 'the same, with every step a durable change of its own',
-      run: context => product(context, { inOneChange: false }),
-    },
-    b,
-    planted: { what: slow.what, run: context => product(context, { inOneChange: false, run: slow.run }) },
-    bar: { atLeast: 2 },
   },
   {
     name: 'drain-backlog',

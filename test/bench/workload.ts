@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { systemClock } from '#server/lib/clock.ts'
 import type { Change, JobRow, NewJob, Store } from '#server/store/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
-import { type EventBody, JobSpec, type JobState } from '#shared/model/index.ts'
+import { JobSpec, type JobState } from '#shared/model/index.ts'
 
 /** A request of 1 KiB as JSON. */
 const spec = JobSpec.parse({ agent: 'command', argv: ['true'], task: 'x'.repeat(700) })
@@ -58,28 +58,31 @@ export async function fromCallers(callers: number, calls: number, work: (index: 
   await Promise.all(Array.from({ length: callers }, caller))
 }
 
-const STEPS: readonly JobState[] = ['placing', 'preparing', 'running', 'checking', 'succeeded']
-
-/** The changes from `placing` to the end, with an event each; or all steps in one change. */
-export function toTheEnd(job: JobRow, { inOneChange }: { inOneChange: boolean }): Change[] {
-  const steps = STEPS.slice(1).map((to, index) => ({ from: STEPS[index] ?? to, to }))
-  const event = ({ from, to }: { from: JobState; to: JobState }): EventBody => ({
-    type: 'job.state',
-    from,
-    to,
-    epoch: job.epoch,
-    failure: null,
-  })
-  const change = (from: JobState, to: JobState, events: EventBody[]): Change => ({
-    id: job.id,
-    guard: { state: from, epoch: job.epoch },
-    patch: to === 'succeeded' ? { state: to, endedAt: at } : { state: to },
-    events,
-    at,
-  })
-  return inOneChange
-    ? [change('placing', 'succeeded', steps.map(event))]
-    : steps.map(step => change(step.from, step.to, [event(step)]))
+/**
+ * Takes a job from `placing` to its end as an attempt without checks does: one write when its process starts, which nobody waits
+ * for here because there is no process, and one when it ends.
+ */
+async function toTheEnd(store: Store, job: JobRow, run: () => Promise<void> | void): Promise<void> {
+  const change = (...steps: [JobState, ...JobState[], JobState]): Change => {
+    const [from, to] = [steps[0], steps.at(-1) ?? steps[0]]
+    return {
+      id: job.id,
+      guard: { state: from, epoch: job.epoch },
+      patch: to === 'succeeded' ? { state: to, endedAt: at } : { state: to },
+      events: steps.slice(1).map((state, index) => ({
+        type: 'job.state',
+        from: steps[index] ?? from,
+        to: state,
+        epoch: job.epoch,
+        failure: null,
+      })),
+      at,
+    }
+  }
+  const begun = store.change(change('placing', 'preparing', 'running'), { durable: false })
+  await run()
+  const ended = store.change(change('running', 'checking', 'succeeded'))
+  if (!(await begun) || !(await ended)) throw new Error(`Job ${job.id} was not where it was left`)
 }
 
 /**
@@ -91,19 +94,13 @@ export function toTheEnd(job: JobRow, { inOneChange }: { inOneChange: boolean })
 export async function drain(
   store: Store,
   jobs: number,
-  options: { inOneChange: boolean; run?: () => Promise<void> | void; refill?: () => NewJob },
+  options: { run?: () => Promise<void> | void; refill?: () => NewJob },
 ): Promise<number> {
   const LANES = 4
   const SLOTS_A_LANE = 64
   const started = performance.now()
   let left = jobs
 
-  async function work(job: JobRow): Promise<void> {
-    await options.run?.()
-    for (const change of toTheEnd(job, options)) {
-      if (!(await store.change(change))) throw new Error(`Job ${job.id} was not where it was left`)
-    }
-  }
   async function lane(): Promise<void> {
     while (left > 0) {
       const limit = Math.min(SLOTS_A_LANE, left)
@@ -113,7 +110,7 @@ export async function drain(
       const claimed = await store.claim(limit, at)
       await Promise.all(refilled)
       if (claimed.length < limit) throw new Error(`Only ${claimed.length} of ${limit} jobs could be claimed`)
-      await Promise.all(claimed.map(work))
+      await Promise.all(claimed.map(job => toTheEnd(store, job, options.run ?? (() => {}))))
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane))
