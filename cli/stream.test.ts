@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type ClientMessage, logFrameHeader } from '#shared/contract/index.ts'
+import { type ClientMessage, LOG_HEADER_BYTES, writeLogHeader } from '#shared/contract/index.ts'
 import type { EventBody } from '#shared/model/index.ts'
 import { type FollowOptions, followJob, type StreamItem } from './stream.ts'
 
@@ -51,8 +51,11 @@ async function stage(
       say,
       event: n =>
         say('event', { subscription: wanted.get('job')?.subscription, event: { seq: n, jobId: JOB, n, at: ts, body: body(n) } }),
-      log: (offset, text) =>
-        socket.send(Buffer.concat([logFrameHeader(wanted.get('log')?.subscription ?? 1, offset), Buffer.from(text)])),
+      log(offset, text) {
+        const frame = Buffer.concat([Buffer.alloc(LOG_HEADER_BYTES), Buffer.from(text)])
+        writeLogHeader(frame, wanted.get('log')?.subscription ?? 1, offset)
+        socket.send(frame)
+      },
       end: topic => say('end', { subscription: wanted.get(topic)?.subscription }),
     }
     say('hello', { node: 'test', heartbeatMs: 10_000 })

@@ -304,19 +304,25 @@ test('a reader that stops reading costs 1 MiB and a piece for all its subscripti
   const client = await connectTo(node)
   const writer = await openLog(node)
   await writer.write(Buffer.from('x'))
+  const raw = node.sockets[0] as Socket
+  let most = 0
+  const { reader } = node.logs
+  node.logs.reader = id => {
+    const { read, close } = reader(id)
+    return {
+      close,
+      async read(...query) {
+        const bytes = await read(...query)
+        most = Math.max(most, raw.writableLength + bytes.byteLength)
+        return bytes
+      },
+    }
+  }
   const numbers = [1, 2, 3, 4, 5, 6, 7, 8]
   for (const id of numbers) client.send(subscribe(id, log))
   for (const _ of numbers) await client.until('log')
   client.socket.pause()
 
-  const raw = node.sockets[0] as Socket
-  let most = 0
-  const read = node.logs.read
-  node.logs.read = async (...query) => {
-    const bytes = await read(...query)
-    most = Math.max(most, raw.writableLength + bytes.byteLength)
-    return bytes
-  }
   const total = 24 * MIB
   for (let done = 0; done < total; done += MIB) await writer.write(Buffer.alloc(MIB, done / MIB))
   await writer.close()

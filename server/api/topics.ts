@@ -1,6 +1,6 @@
 import type { Events } from '#server/events/index.ts'
 import type { Logs } from '#server/logs/index.ts'
-import { logFrameHeader } from '#shared/contract/index.ts'
+import { LOG_HEADER_BYTES, writeLogHeader } from '#shared/contract/index.ts'
 import type { JobEvent, JobId } from '#shared/model/index.ts'
 import type { Connection } from './connection.ts'
 
@@ -57,6 +57,7 @@ export async function pumpLog(
     sealed ||= final
     wake()
   })
+  const reader = logs.reader(jobId)
   const onAbort = () => wake()
   signal.addEventListener('abort', onAbort)
   try {
@@ -77,6 +78,7 @@ export async function pumpLog(
     }
   } finally {
     unfollow()
+    await reader.close()
     signal.removeEventListener('abort', onAbort)
   }
 
@@ -86,10 +88,12 @@ export async function pumpLog(
     await connection.inTurn(async waited => {
       if (signal.aborted) return
       if (waited && isLive) connection.send({ type: 'lagged', cursor: offset, payload: { subscription: id } })
-      const bytes = await logs.read(jobId, offset, Math.min(PIECE_BYTES, until - offset))
+      const frame = await reader.read(offset, Math.min(PIECE_BYTES, until - offset), LOG_HEADER_BYTES)
       if (signal.aborted) return
-      if (bytes.byteLength > 0) connection.sendBytes(Buffer.concat([logFrameHeader(id, offset), bytes]))
-      sent = bytes.byteLength > 0 ? bytes.byteLength : until - offset
+      const bytes = frame.byteLength - LOG_HEADER_BYTES
+      writeLogHeader(frame, id, offset)
+      if (bytes > 0) connection.sendBytes(frame)
+      sent = bytes > 0 ? bytes : until - offset
     })
     return sent
   }

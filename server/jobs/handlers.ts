@@ -160,11 +160,16 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
   }
 
   async function* logPieces(id: JobId, from: number, to: number): AsyncGenerator<Uint8Array> {
-    for (let offset = from; offset < to; ) {
-      const piece = await logs.read(id, offset, Math.min(LOG_PIECE, to - offset))
-      if (piece.byteLength === 0) return
-      offset += piece.byteLength
-      yield piece
+    const reader = logs.reader(id)
+    try {
+      for (let offset = from; offset < to; ) {
+        const piece = await reader.read(offset, Math.min(LOG_PIECE, to - offset))
+        if (piece.byteLength === 0) return
+        offset += piece.byteLength
+        yield piece
+      }
+    } finally {
+      await reader.close()
     }
   }
 }

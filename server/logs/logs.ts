@@ -3,11 +3,10 @@ import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promise
 import { dirname, join } from 'node:path'
 import type { JobId } from '#shared/model/index.ts'
 import type { Logs } from './port.ts'
+import { createReader, isMissing } from './reader.ts'
 import { createWriter, pieces } from './writer.ts'
 
 type Listener = (size: number, sealed: boolean) => void
-
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 /** Logs below a directory, 1,024 folders of them at most: `<dir>/<last two characters of the id>/<id>.log`, mode 0600. */
 export function createLogs({ directory }: { directory: string }): Logs {
@@ -47,28 +46,7 @@ export function createLogs({ directory }: { directory: string }): Logs {
       return createWriter({ handle, size: before, maxBytes, redact, wrote: written => tell(id, written, false) })
     },
 
-    async read(id, offset, limit) {
-      let handle: FileHandle
-      try {
-        handle = await openFile(id, 'r')
-      } catch (error) {
-        if (isMissing(error)) return new Uint8Array()
-        throw error
-      }
-      try {
-        const { size: whole } = await handle.stat()
-        const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(limit, whole - offset)))
-        let read = 0
-        while (read < buffer.byteLength) {
-          const { bytesRead } = await handle.read(buffer, read, buffer.byteLength - read, offset + read)
-          if (bytesRead === 0) break
-          read += bytesRead
-        }
-        return buffer.subarray(0, read)
-      } finally {
-        await handle.close()
-      }
-    },
+    reader: id => createReader(() => openFile(id, 'r')),
 
     follow(id, listener) {
       const set = listeners.get(id) ?? new Set()

@@ -15,12 +15,21 @@ export interface LogWriter {
   close(): Promise<void>
 }
 
+/** Reads one log; keeps its file open from the first byte it finds to the end. */
+export interface LogReader {
+  /**
+   * @param headroom bytes left free at the start of the answer, for a header: a log is sent without being copied.
+   * @returns the headroom and at most `limit` bytes from `offset`; no more than the headroom at the end.
+   */
+  read(offset: number, limit: number, headroom?: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
 /** Append-only log files addressed by byte offset. */
 export interface Logs {
   writer(id: JobId, options: { maxBytes: number; redact: (bytes: Uint8Array, end: boolean) => Uint8Array }): Promise<LogWriter>
   size(id: JobId): Promise<number>
-  /** @returns at most `limit` bytes from `offset`; empty at the end. */
-  read(id: JobId, offset: number, limit: number): Promise<Uint8Array>
+  reader(id: JobId): LogReader
   /** Called with the new size after bytes reached the file, and with `sealed` once nothing more comes. */
   follow(id: JobId, listener: (size: number, sealed: boolean) => void): () => void
   /** Makes the file final and durable. */

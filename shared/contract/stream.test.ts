@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeLogFrame, logFrameHeader } from './stream.ts'
+import { decodeLogFrame, LOG_HEADER_BYTES, writeLogHeader } from './stream.ts'
 
 describe('log frames', () => {
   it('carry subscription, offset and bytes unchanged', () => {
@@ -10,7 +10,8 @@ describe('log frames', () => {
         fc.maxSafeNat(),
         fc.uint8Array({ maxLength: 500 }),
         (subscription, offset, bytes) => {
-          const frame = new Uint8Array([...logFrameHeader(subscription, offset), ...bytes])
+          const frame = new Uint8Array([...new Uint8Array(LOG_HEADER_BYTES), ...bytes])
+          writeLogHeader(frame, subscription, offset)
           expect(decodeLogFrame(frame)).toEqual({ subscription, offset, bytes })
         },
       ),

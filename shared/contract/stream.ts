@@ -37,7 +37,7 @@ export const ClientMessage = z.discriminatedUnion('type', [
 export type ClientMessage = z.infer<typeof ClientMessage>
 
 const envelope = { ts: z.iso.datetime(), cursor: cursor.nullable() }
-/** Text frames of the server. Log bytes come as binary frames (`encodeLogFrame`), because JSON would triple their cost. */
+/** Text frames of the server. Log bytes come as binary frames (`writeLogHeader`), because JSON would triple their cost. */
 export const ServerMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('hello'), ...envelope, payload: z.strictObject({ node: z.string(), heartbeatMs: z.int() }) }),
   z.strictObject({ type: z.literal('subscribed'), ...envelope, payload: z.strictObject({ subscription }) }),
@@ -55,22 +55,24 @@ export const ServerMessage = z.discriminatedUnion('type', [
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>
 
-const HEADER_BYTES = 16
+/** Length of the header of a log frame. */
+export const LOG_HEADER_BYTES = 16
 const LOG_FRAME = 1
 
-/** Header of a log frame: kind (u8), three zero bytes, subscription (u32), offset of the first byte (u64); big endian. */
-export function logFrameHeader(subscriptionId: number, offset: number): Uint8Array {
-  const header = new Uint8Array(HEADER_BYTES)
-  const view = new DataView(header.buffer)
-  view.setUint8(0, LOG_FRAME)
+/**
+ * Writes the header of a log frame over its first 16 bytes: kind (u8), three zero bytes, subscription (u32), offset of the first
+ * byte (u64); big endian.
+ */
+export function writeLogHeader(frame: Uint8Array, subscriptionId: number, offset: number): void {
+  const view = new DataView(frame.buffer, frame.byteOffset, LOG_HEADER_BYTES)
+  view.setUint32(0, LOG_FRAME << 24)
   view.setUint32(4, subscriptionId)
   view.setBigUint64(8, BigInt(offset))
-  return header
 }
 
 /** @throws {Error} when the frame is too short or of another kind. */
 export function decodeLogFrame(frame: Uint8Array): { subscription: number; offset: number; bytes: Uint8Array } {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-  if (frame.byteLength < HEADER_BYTES || view.getUint8(0) !== LOG_FRAME) throw new Error('not a log frame')
-  return { subscription: view.getUint32(4), offset: Number(view.getBigUint64(8)), bytes: frame.subarray(HEADER_BYTES) }
+  if (frame.byteLength < LOG_HEADER_BYTES || view.getUint8(0) !== LOG_FRAME) throw new Error('not a log frame')
+  return { subscription: view.getUint32(4), offset: Number(view.getBigUint64(8)), bytes: frame.subarray(LOG_HEADER_BYTES) }
 }

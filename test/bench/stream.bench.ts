@@ -27,9 +27,15 @@ async function secondRate(bytes: number, run: (index: number) => Promise<void>):
 /** The logs, each read slowed from outside. */
 const slowed = (logs: Logs, microseconds: number): Logs => ({
   ...logs,
-  async read(...query) {
-    spin(microseconds)
-    return logs.read(...query)
+  reader(id) {
+    const reader = logs.reader(id)
+    return {
+      ...reader,
+      read(...query) {
+        spin(microseconds)
+        return reader.read(...query)
+      },
+    }
   },
 })
 
@@ -154,10 +160,12 @@ async function resident({ directory, defer }: SideContext, readers: number, hold
   }
   client.pause()
   const piece = Buffer.alloc(FRAME_BYTES, LINE)
+  const reader = logs.reader(LOG_ID)
+  defer(() => reader.close())
   for (let done = 0; done < HELD_BYTES; done += FRAME_BYTES) {
     await writer.write(piece)
     await writer.flush()
-    if (hold) held.push(await logs.read(LOG_ID, done, FRAME_BYTES))
+    if (hold) held.push(await reader.read(done, FRAME_BYTES))
   }
   return process.resourceUsage().maxRSS / 1024
 }
