@@ -8,8 +8,8 @@ export interface Secrets {
   redact(text: string): string
   /** A stateful redactor for a byte stream: holds back what could be the start of a secret until it knows; `end` lets go of it. */
   stream(): (bytes: Uint8Array, end: boolean) => Uint8Array
-  /** All values, for scans of files. */
-  values(): readonly string[]
+  /** What to look for in files: every value in every form that would be struck out. */
+  forms(): readonly string[]
 }
 
 /** The node's own token, made on first start (file mode 0600). */

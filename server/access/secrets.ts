@@ -130,6 +130,6 @@ export function createSecrets(): Secrets {
         return clean.length === 1 && clean[0] ? clean[0] : Buffer.concat(clean)
       }
     },
-    values: () => [...known.keys()],
+    forms: () => needles.map(({ text }) => text),
   }
 }

@@ -174,7 +174,7 @@ async function commit(attempt: Attempt, directory: string, model: string | null)
     record.warn('no_changes', 'The agent ended without changing anything.')
     return committed
   }
-  const leaks = await deps.workspace.findInResult(job.snapshot, committed.commit, deps.secrets.values())
+  const leaks = await deps.workspace.findInResult(job.snapshot, committed.commit, deps.secrets.forms())
   if (leaks.length === 0) return committed
   throw new WorkFailure(
     'secret_in_result',

@@ -1,4 +1,4 @@
-import { cp, mkdir } from 'node:fs/promises'
+import { cp, mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineBench, type SideContext } from './bench.ts'
 import { openPlainJob } from './peer.ts'
@@ -15,9 +15,19 @@ async function product({ directory, defer }: SideContext, options: { run?: () =>
   return drain(store, JOBS, options)
 }
 
+/** Waits until what was copied is on disk: gigabytes that the kernel still writes back would slow the fsyncs that are measured. */
+async function settle(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const file = await open(join(directory, name))
+    await file.sync()
+    await file.close()
+  }
+}
+
 /** Drains with a backlog that stays as long as it is: each claimed job is followed by a new one. */
 async function drainBacklog({ directory, fixture, defer }: SideContext, backlog: number, run = () => {}): Promise<number> {
   await cp(join(fixture, String(backlog)), directory, { recursive: true })
+  await settle(directory)
   const store = await openStore(directory)
   defer(() => store.close())
   let next = backlog

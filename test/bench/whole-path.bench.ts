@@ -65,6 +65,6 @@ export default defineBench({
   unit: 'jobs/s',
   a: { what: 'submit over REST, run `true` in a sandbox, log, end; one at a time', run: context => product(context) },
   b: { what: 'a loop that only spawns bubblewrap with `true`', run: onlySpawns },
-  planted: { what: '30 ms before each submission', run: context => product(context, 30) },
+  planted: { what: '100 ms before each submission', run: context => product(context, 100) },
   bar: { atLeast: 0.5 },
 })
