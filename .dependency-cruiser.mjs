@@ -4,8 +4,22 @@ const tests = '\\.test\\.ts$'
 /** Inside server/: folder -> the folders whose index.ts it may import, besides lib, shared and itself. */
 const server = {
   api: ['access', 'events', 'logs', 'telemetry'],
-  jobs: ['placement', 'workspace', 'executors', 'agents', 'gateway', 'models', 'events', 'logs', 'store', 'access', 'telemetry'],
+  jobs: [
+    'placement',
+    'peers',
+    'workspace',
+    'executors',
+    'agents',
+    'gateway',
+    'models',
+    'events',
+    'logs',
+    'store',
+    'access',
+    'telemetry',
+  ],
   placement: [],
+  peers: [],
   workspace: [],
   executors: [],
   agents: ['executors'],

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { createSecrets, loadToken, type Secrets } from '#server/access/index.ts'
@@ -20,13 +21,14 @@ import { createLogs } from '#server/logs/index.ts'
 import { createModels, type ModelProvider, type Models } from '#server/models/index.ts'
 import { ollamaProvider } from '#server/models/ollama/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
+import { createPeers, loadIdentity, openPeerDirectory, type Peers, sha256 } from '#server/peers/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog, type Log } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
 import { type DataDirectory, nodeMarker } from './data-directory.ts'
-import { createNodeHandlers, freeBytes } from './node.ts'
+import { createCapacity, createNodeHandlers, freeBytes } from './node.ts'
 
 /** What `doctor` asks and a server works with: the ways to reach the outside world that a machine may or may not have. */
 export interface Probes {
@@ -90,7 +92,7 @@ export async function compose(input: {
   directory: DataDirectory
   log: Log
   life: Lifetime
-}): Promise<{ api: Api; stream: { close(): void }; jobs: Jobs }> {
+}): Promise<{ api: Api; stream: { close(): void }; jobs: Jobs; peers: Peers }> {
   const { config, env, directory, log, life } = input
   const clock = systemClock
   const name = config.node.name ?? hostname()
@@ -105,9 +107,23 @@ export async function compose(input: {
   const { executors, agents, models } = createProbes(config, env, log, clock)
   for (const executor of executors) life.use(executor)
   const gateway = createGateway({ models, log })
+  const identity = await loadIdentity(join(directory.data, 'node.key'))
+  const peers = createPeers({
+    identity,
+    name,
+    version: VERSION,
+    directory: await openPeerDirectory(join(directory.data, 'peers.json')),
+    clock,
+    port: () => (api.server.address() as AddressInfo).port,
+  })
+  const capacity = createCapacity(directory.data, config.node.labels)
   const deps: JobDeps = {
     store,
     logs,
+    hostedLogs: createLogs({ directory: join(directory.hosted, 'logs') }),
+    fleet: peers.fleet,
+    node: { version: VERSION, capacity },
+    random: Math.random,
     events,
     workspace,
     executors,
@@ -127,13 +143,23 @@ export async function compose(input: {
       limits: overlay(DEFAULT_LIMITS, config.jobs.limits),
       graceMs: config.jobs.graceMs,
       networkAllow: config.jobs.networkAllow,
+      ...config.fleet,
       storage: config.storage,
     },
     log,
   }
   const jobs = createJobs(deps)
-  const node = createNodeHandlers({ name, dataDir: directory.data, labels: config.node.labels, models })
-  const api = createApi({ handlers: { ...jobs.handlers, ...node }, token, config: config.api, version: VERSION, clock, log })
+  const node = createNodeHandlers({ name, capacity, models })
+  const api = createApi({
+    handlers: { ...jobs.handlers, ...peers.handlers, ...node },
+    token,
+    authenticatePeer: ({ authorization, body, ...request }) =>
+      peers.verifier.verify(authorization, { ...request, bodySha256: sha256(body) }),
+    config: config.api,
+    version: VERSION,
+    clock,
+    log,
+  })
   const stream = attachStream(api, {
     node: name,
     token,
@@ -146,5 +172,5 @@ export async function compose(input: {
     clock,
     log,
   })
-  return { api, stream, jobs }
+  return { api, stream, jobs, peers }
 }

@@ -21,9 +21,16 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   await mkdir(path, { recursive: true, mode: 0o700 })
   const data = await realpath(path)
   const runtime = join(tmpdir(), `skein-${process.getuid?.() ?? 0}-${nodeMarker(data)}`)
-  const directory = { data, attempts: join(data, 'attempts'), artifacts: join(data, 'artifacts'), runtime }
+  const directory = {
+    data,
+    attempts: join(data, 'attempts'),
+    artifacts: join(data, 'artifacts'),
+    hosted: join(data, 'hosted'),
+    runtime,
+  }
   await chmod(data, 0o700)
-  for (const made of [directory.attempts, directory.artifacts]) await mkdir(made, { recursive: true, mode: 0o700 })
+  for (const made of [directory.attempts, directory.artifacts, directory.hosted])
+    await mkdir(made, { recursive: true, mode: 0o700 })
   return directory
 }
 

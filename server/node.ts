@@ -19,26 +19,24 @@ async function countGpus(): Promise<number> {
   return nodes.filter(name => name.startsWith('renderD')).length
 }
 
-async function capacity(dataDir: string, labels: Readonly<Record<string, string>>): Promise<Capacity> {
-  const [storageBytes, gpuCount] = await Promise.all([freeBytes(dataDir), countGpus()])
-  return { cpuCores: availableParallelism(), memoryBytes: totalmem(), storageBytes, gpuCount, labels: { ...labels } }
+/** What the machine can give. */
+export function createCapacity(dataDir: string, labels: Readonly<Record<string, string>>): () => Promise<Capacity> {
+  return async () => {
+    const [storageBytes, gpuCount] = await Promise.all([freeBytes(dataDir), countGpus()])
+    return { cpuCores: availableParallelism(), memoryBytes: totalmem(), storageBytes, gpuCount, labels: { ...labels } }
+  }
 }
 
 /** The operations the node answers for itself and for its models. */
 export type NodeHandlers = Pick<Handlers, 'health' | 'listModels' | 'chat' | 'embed'>
 
-export function createNodeHandlers(input: {
-  name: string
-  dataDir: string
-  labels: Readonly<Record<string, string>>
-  models: Models
-}): NodeHandlers {
-  const { name, dataDir, labels, models } = input
+export function createNodeHandlers(input: { name: string; capacity: () => Promise<Capacity>; models: Models }): NodeHandlers {
+  const { name, capacity, models } = input
   // A caller with the node's own token is the owner: usage is counted per job only.
   const uncounted = () => {}
   return {
     async health() {
-      return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity(dataDir, labels) } }
+      return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity() } }
     },
     async listModels(_, { signal }) {
       const found = await models.list(signal)

@@ -4,20 +4,34 @@ import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import { ApiError, type Operation, operations } from '#shared/contract/index.ts'
-import type { Config } from '#shared/model/index.ts'
+import type { Config, NodeId } from '#shared/model/index.ts'
 import { type AnswerDeps, answer } from './answer.ts'
-import { parseJson, readBody, requireJson } from './body.ts'
+import { parseJson, readBody, requireType } from './body.ts'
 import { asApiError, type Environment, type Exchange, problem, reply } from './exchange.ts'
 import { corsHeaders, type OriginRules, originRules, preflightHeaders } from './origin.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { type Api, serve } from './server.ts'
 import { validate } from './validate.ts'
 
+/** A request of another node. */
+export interface PeerRequest {
+  readonly authorization: string
+  readonly method: string
+  /** With the query. */
+  readonly path: string
+  readonly body: Uint8Array
+}
+
+/** Pieces in which nodes send each other files are at most this large. */
+const UPLOAD_BYTES = 9 * 1024 * 1024
+
 export interface ApiDeps {
   /** Everything but the document about the API itself, which the API knows best. */
   readonly handlers: Omit<Handlers, 'openapi'>
   /** The node's own token (see access/). */
   readonly token: { matches(candidate: string): boolean }
+  /** Who another node is, by what its request shows. @throws {ApiError} `unauthorized` */
+  readonly authenticatePeer: (request: PeerRequest) => Promise<NodeId>
   readonly config: Config['api']
   readonly version: string
   readonly clock: Clock
@@ -74,8 +88,10 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
     if (!handler) throw new Error(`Operation "${name}" has no handler`)
     app.on(operation.method, operation.path, async c => {
       requireToken(c, operation)
-      const input = await read(c, operation, config.bodyBytes)
-      return answer(c, operation, await handler(input, { signal: c.req.raw.signal }), answerDeps)
+      const bytes = await bodyOf(c, operation, config.bodyBytes)
+      const peer = operation.access === 'peer' ? { peer: await deps.authenticatePeer(requestOf(c, bytes)) } : {}
+      const call = { signal: c.req.raw.signal, remoteAddress: c.env.incoming.socket.remoteAddress, ...peer }
+      return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps)
     })
   }
   for (const [path, methods] of methodsByPath()) app.all(path, c => otherMethod(c, methods))
@@ -117,19 +133,30 @@ const bearer = (c: Exchange): string | null => /^bearer +([^\s]+) *$/i.exec(c.re
 
 /** Tokens of running jobs do not count here: a job reaches the node through its own gateway only. */
 function requireToken(c: Exchange, operation: Operation): void {
-  if (operation.access === 'open' || c.get('known')) return
+  if (operation.access === 'open' || operation.access === 'peer' || c.get('known')) return
   throw new ApiError('unauthorized', bearer(c) === null ? 'No token was shown.' : 'This token is not known here.', {
     remedy: 'Send "Authorization: Bearer <token>"; the token is in the file "token" of the data directory.',
   })
 }
 
-async function read(c: Exchange, operation: Operation, maxBytes: number): Promise<unknown> {
-  let body: unknown
-  if (operation.body) {
-    requireJson(c.env.incoming.headers)
-    body = parseJson(await readBody(c.env.incoming, maxBytes))
-  }
-  return validate(operation, { params: c.req.param(), query: queryOf(c.req.url), header: name => c.req.header(name), body })
+async function bodyOf(c: Exchange, operation: Operation, maxBytes: number): Promise<Uint8Array> {
+  if (!operation.upload && !operation.body) return new Uint8Array()
+  requireType(c.env.incoming.headers, operation.upload ? 'application/octet-stream' : 'application/json')
+  return readBody(c.env.incoming, operation.upload ? UPLOAD_BYTES : maxBytes)
+}
+
+/** Validates what was asked. */
+function inputOf(c: Exchange, operation: Operation, bytes: Uint8Array): unknown {
+  const body = operation.body ? parseJson(bytes) : undefined
+  const header = (name: string) => c.req.header(name)
+  const input = validate(operation, { params: c.req.param(), query: queryOf(c.req.url), header, body })
+  return operation.upload ? { ...input, body: bytes } : input
+}
+
+/** What an assertion of another node is held against. */
+function requestOf(c: Exchange, body: Uint8Array): PeerRequest {
+  const { pathname, search } = new URL(c.req.url)
+  return { authorization: c.req.header('authorization') ?? '', method: c.req.method, path: pathname + search, body }
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ApiError } from '#shared/contract/index.ts'
-import { parseJson, requireJson } from './body.ts'
+import { parseJson, requireType } from './body.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
@@ -51,9 +51,9 @@ describe('parseJson', () => {
   })
 })
 
-describe('requireJson', () => {
+describe('requireType', () => {
   test.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON ;charset=utf-8'])('takes %s', type =>
-    expect(() => requireJson({ 'content-type': type })).not.toThrow(),
+    expect(() => requireType({ 'content-type': type }, 'application/json')).not.toThrow(),
   )
   test.each([
     undefined,
@@ -63,7 +63,11 @@ describe('requireJson', () => {
     'text/application/json',
     'multipart/form-data',
     'application/x-www-form-urlencoded',
-  ])('refuses %j', type => expect(() => requireJson(type === undefined ? {} : { 'content-type': type })).toThrow(ApiError))
+  ])('refuses %j', type =>
+    expect(() => requireType(type === undefined ? {} : { 'content-type': type }, 'application/json')).toThrow(ApiError),
+  )
   test('refuses a compressed body', () =>
-    expect(() => requireJson({ 'content-type': 'application/json', 'content-encoding': 'gzip' })).toThrow('gzip'))
+    expect(() => requireType({ 'content-type': 'application/json', 'content-encoding': 'gzip' }, 'application/json')).toThrow(
+      'gzip',
+    ))
 })

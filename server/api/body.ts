@@ -5,16 +5,14 @@ import { ApiError } from '#shared/contract/index.ts'
 const MAX_DEPTH = 64
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true })
-const JSON_TYPE = /^application\/json\s*(;|$)/i
-
 /** @throws {ApiError} `unsupported_media_type` */
-export function requireJson(headers: IncomingMessage['headers']): void {
+export function requireType(headers: IncomingMessage['headers'], wanted: 'application/json' | 'application/octet-stream'): void {
   const type = headers['content-type']
-  if (type === undefined || !JSON_TYPE.test(type))
+  if (type?.split(';', 1)[0]?.trim().toLowerCase() !== wanted)
     throw new ApiError(
       'unsupported_media_type',
       type === undefined ? 'The request says no content type.' : `The request says its body is ${type.slice(0, 100)}.`,
-      { remedy: 'Send "Content-Type: application/json".' },
+      { remedy: `Send "Content-Type: ${wanted}".` },
     )
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')

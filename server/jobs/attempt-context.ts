@@ -5,7 +5,7 @@ import type { ModelUse } from '#server/models/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { Permissions } from './permissions.ts'
 import type { OpenPlace } from './places.ts'
-import type { JobDeps } from './ports.ts'
+import type { AttemptDeps } from './ports.ts'
 import type { Progress } from './progress.ts'
 import type { Record_ } from './record.ts'
 
@@ -14,7 +14,7 @@ export interface Attempt {
   /** As it was claimed: what is asked for, under which epoch. Where it stands is told by `progress`. */
   readonly job: JobRow
   readonly progress: Progress
-  readonly deps: JobDeps
+  readonly deps: AttemptDeps
   readonly record: Record_
   readonly agent: Agent
   readonly openPlace: OpenPlace

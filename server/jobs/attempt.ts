@@ -4,14 +4,13 @@ import type { Executor } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
-import { type DiffStat, type IsolationLevel, type Limits, overlay, type Result } from '#shared/model/index.ts'
+import { type AttemptEnd, type DiffStat, type IsolationLevel, type Limits, overlay, type Result } from '#shared/model/index.ts'
 import { runAgent } from './agent-run.ts'
 import type { Attempt } from './attempt-context.ts'
-import type { AttemptEnd } from './conclude.ts'
 import { failureOf, WorkFailure } from './failures.ts'
 import type { Permissions } from './permissions.ts'
 import { createPlaces } from './places.ts'
-import type { JobDeps } from './ports.ts'
+import type { AttemptDeps } from './ports.ts'
 import type { Progress } from './progress.ts'
 import { createRecord, type Record_ } from './record.ts'
 import { Stop, stopKind } from './stop.ts'
@@ -33,7 +32,7 @@ function attemptDirectory(attempts: string, job: Pick<JobRow, 'id' | 'epoch'>): 
  */
 export async function runAttempt(
   progress: Progress,
-  deps: JobDeps,
+  deps: AttemptDeps,
   permissions: Permissions,
   signal: AbortSignal,
   leftovers: Lifetime,
@@ -64,18 +63,19 @@ export async function runAttempt(
   }
 }
 
-function endOf(error: unknown, signal: AbortSignal): AttemptEnd {
+/** What an exception means for an attempt. */
+export function endOf(error: unknown, signal: AbortSignal): AttemptEnd {
   const stop = error instanceof Stop ? error.kind : stopKind(signal)
   return stop ? { kind: 'stopped', stop } : { kind: 'failed', failure: failureOf(error) }
 }
 
-function limitsOf(job: JobRow, { settings }: JobDeps): Limits {
+function limitsOf(job: JobRow, { settings }: AttemptDeps): Limits {
   return overlay(settings.limits, job.spec.limits)
 }
 
 async function work(
   progress: Progress,
-  deps: JobDeps,
+  deps: AttemptDeps,
   permissions: Permissions,
   record: Record_,
   signal: AbortSignal,
@@ -158,7 +158,7 @@ async function work(
 
 async function choose(
   job: JobRow,
-  { executors }: JobDeps,
+  { executors }: AttemptDeps,
 ): Promise<{ executor: Executor; isolation: IsolationLevel; why: string }> {
   const probes = await Promise.all(executors.map(async executor => ({ executor: executor.kind, ...(await executor.probe()) })))
   const placement = place(job.spec, probes)

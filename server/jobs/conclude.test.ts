@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ATTEMPT_STATES, isEnd, JobSpec, mayMove, NO_USAGE, type Result } from '#shared/model/index.ts'
-import { type AttemptEnd, conclude } from './conclude.ts'
+import { ATTEMPT_STATES, type AttemptEnd, isEnd, JobSpec, mayMove, NO_USAGE, type Result } from '#shared/model/index.ts'
+import { conclude } from './conclude.ts'
 
 const spec = JobSpec.parse({ agent: 'command', argv: ['true'], maxAttempts: 3 })
 const result: Result = {

@@ -1,15 +1,14 @@
 import type { Change, JobRow } from '#server/store/index.ts'
-import { ATTEMPT_STATES, type EventBody, type Failure, isEnd, type JobState, mayMove, type Result } from '#shared/model/index.ts'
+import {
+  ATTEMPT_STATES,
+  type AttemptEnd,
+  type EventBody,
+  type Failure,
+  isEnd,
+  type JobState,
+  mayMove,
+} from '#shared/model/index.ts'
 import type { StopKind } from './stop.ts'
-
-/** How an attempt went. */
-export type AttemptEnd =
-  /** The agent ended and there is something to judge: a result, and a failure when a check is red. */
-  | { readonly kind: 'result'; readonly result: Result; readonly failure: Failure | null }
-  | { readonly kind: 'failed'; readonly failure: Failure }
-  | { readonly kind: 'stopped'; readonly stop: StopKind }
-  /** The server that ran it is gone. */
-  | { readonly kind: 'lost'; readonly reason: string }
 
 /** The moves to the end, by way of every state between where there is no arrow: an attempt's own moves may have failed to be written. */
 function steps(job: Pick<JobRow, 'state' | 'epoch'>, to: JobState, failure: Failure | null): EventBody[] {
@@ -24,7 +23,7 @@ function steps(job: Pick<JobRow, 'state' | 'epoch'>, to: JobState, failure: Fail
   return [...events, { type: 'job.state', from, to, epoch, failure }]
 }
 
-type Timeout = Exclude<StopKind, 'cancel' | 'shutdown'>
+type Timeout = Exclude<StopKind, 'cancel' | 'shutdown' | 'lease'>
 const TIMEOUTS: Readonly<Record<Timeout, string>> = {
   run_timeout: 'The agent ran longer than the job allows (timeouts.runMs).',
   silence_timeout: 'The agent printed and reported nothing for longer than the job allows (timeouts.silenceMs).',
@@ -67,6 +66,7 @@ export function conclude(
     case 'stopped':
       if (end.stop === 'cancel') return settle('cancelled', {}, null)
       if (end.stop === 'shutdown') return lose('The node was stopped.')
+      if (end.stop === 'lease') return lose('Its lease ended.')
       return settle('failed', {}, { code: end.stop, detail: TIMEOUTS[end.stop], remedy: 'Give the job more time, or retry it.' })
     case 'lost':
       if (job.epoch < job.spec.maxAttempts) return lose(end.reason)

@@ -28,6 +28,7 @@ export type JobHandlers = Pick<
   | 'listArtifacts'
   | 'getArtifact'
   | 'answerPermission'
+  | 'listPlacements'
   | 'listAgents'
   | 'prune'
 >
@@ -52,7 +53,7 @@ function decodeCursor(cursor: string): number {
 }
 
 export function createJobHandlers(deps: JobDeps, services: JobServices): JobHandlers {
-  const { store, logs, events, workspace, agents } = deps
+  const { store, logs, events, workspace, agents, fleet } = deps
   const { admission, permissions, artifacts, retention } = services
 
   async function find(id: JobId): Promise<JobRow> {
@@ -148,8 +149,15 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
     },
     async answerPermission({ params, body }) {
       await find(params.id)
-      permissions.answer(params.id, params.requestId, body.optionId)
+      const away = await store.away(params.id)
+      const link = away && fleet.link(away.worker)
+      if (link) await link.answer({ jobId: params.id, epoch: away.epoch }, params.requestId, body.optionId)
+      else permissions.answer(params.id, params.requestId, body.optionId)
       return { status: 200, body: { answered: true } }
+    },
+    async listPlacements({ params }) {
+      await find(params.id)
+      return { status: 200, body: { items: await store.placements(params.id) } }
     },
     async listAgents() {
       return { status: 200, body: { items: await Promise.all(agents.map(agent => agent.probe())) } }

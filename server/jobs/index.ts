@@ -1,23 +1,31 @@
+import type { Handlers } from '#server/lib/call.ts'
+import { createReservations } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { isEnd } from '#shared/model/index.ts'
 import { createAdmission } from './admission.ts'
 import { createArtifacts } from './artifacts.ts'
+import { createAway } from './away.ts'
 import { conclude } from './conclude.ts'
 import { createEnding } from './ending.ts'
 import { createJobHandlers, type JobHandlers } from './handlers.ts'
+import { createHosting } from './hosting.ts'
+import { createNegotiation } from './negotiation.ts'
+import { createOwnCard } from './own-card.ts'
+import { createPeerHandlers, type PeerHandlers } from './peer-handlers.ts'
 import { createPermissions } from './permissions.ts'
+import { createPlacing } from './placing.ts'
 import type { JobDeps } from './ports.ts'
 import { dropOrphanedSnapshots, recover, recoverLater } from './recovery.ts'
 import { createRetention } from './retention.ts'
 import { createScheduler } from './scheduler.ts'
 import { createSpace } from './space.ts'
 
-export type { Directories, JobDeps } from './ports.ts'
+export type { Directories, JobDeps, OwnNode } from './ports.ts'
 
 /** The life of jobs: the only writer of job state. */
 export interface Jobs {
-  readonly handlers: JobHandlers
+  readonly handlers: JobHandlers & PeerHandlers & Pick<Handlers, 'drain'>
   /** Recovers what an earlier server left, then accepts and runs jobs. */
   start(): Promise<void>
   /** Takes no more jobs, tells running attempts to end (they go back to the queue), and waits for them. */
@@ -33,7 +41,14 @@ export function createJobs(deps: JobDeps): Jobs {
   const permissions = createPermissions(deps)
   const ending = createEnding(deps)
   const retention = createRetention(deps, space)
-  const scheduler = createScheduler(deps, ending, permissions, retention.occasionally)
+  const { fleet } = deps
+  const reservations = createReservations({ slots: deps.settings.concurrency, clock })
+  const ownCard = createOwnCard(deps, reservations, fleet.self)
+  const negotiation = createNegotiation(deps, { fleet, ownCard, reservations })
+  const placing = createPlacing(deps, { fleet, reservations, negotiation })
+  const away = createAway(deps, fleet)
+  const hosting = createHosting(deps, { reservations, permissions })
+  const scheduler = createScheduler(deps, { ending, permissions, reservations, placing, away, ended: retention.occasionally })
   let ready = false
   let repairs: Promise<void> = Promise.resolve()
 
@@ -68,18 +83,26 @@ export function createJobs(deps: JobDeps): Jobs {
 
   const artifacts = createArtifacts(deps)
   return {
-    handlers: createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
+    handlers: {
+      ...createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
+      ...createPeerHandlers(deps, { ownCard, reservations, hosting, permissions, isReady: () => ready }),
+      async drain({ body }) {
+        ownCard.setDraining(body.draining)
+        return { status: 200, body }
+      },
+    },
     async start() {
-      await recover(deps, ending)
+      const hosted = new Set(await hosting.recover())
+      const followed = await recover(deps, ending)
       ready = true
       repairs = recoverLater(deps, ending)
-        .then(() => dropOrphanedSnapshots(deps, admission.isPending))
+        .then(() => dropOrphanedSnapshots(deps, id => admission.isPending(id) || hosted.has(id)))
         .catch(error => log.error({ err: error }, 'Failed to repair what an earlier server left'))
-      await scheduler.start()
+      await scheduler.start(followed)
     },
     async stop() {
       ready = false
-      await scheduler.stop()
+      await Promise.all([scheduler.stop(), hosting.stop()])
       await repairs
     },
     settled: () => repairs,

@@ -6,10 +6,11 @@ import type { Gateway } from '#server/gateway/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Logs } from '#server/logs/index.ts'
 import type { Models } from '#server/models/index.ts'
+import type { Fleet } from '#server/peers/index.ts'
 import type { Store } from '#server/store/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import type { JobId, Limits, Timeouts } from '#shared/model/index.ts'
+import type { Capacity, JobId, Limits, PlacementWeights, Timeouts } from '#shared/model/index.ts'
 
 /** What the node allows and assumes where a job says nothing. */
 export interface JobSettings {
@@ -20,6 +21,11 @@ export interface JobSettings {
   /** From asking an attempt to end until its sandbox is taken down, ms. */
   readonly graceMs: number
   readonly networkAllow: readonly string[]
+  /** How long an attempt on another node goes on without hearing from this one, ms. */
+  readonly leaseMs: number
+  /** How long a bid reserves room, ms. */
+  readonly bidMs: number
+  readonly placement: PlacementWeights
   readonly storage: { budgetBytes: number; reserveBytes: number; keepEndedMs: number; idempotencyMs: number }
 }
 
@@ -28,15 +34,29 @@ export interface Directories {
   readonly data: string
   /** One directory an attempt, removed with it. */
   readonly attempts: string
+  /** What attempts of other nodes' jobs left, one directory each, until their home has it. */
+  readonly hosted: string
   /** Result files made on request, one directory a job. */
   readonly artifacts: string
   /** Short path for unix sockets, which may not be longer than 107 bytes. */
   readonly runtime: string
 }
 
+/** This node, as others know it. */
+export interface OwnNode {
+  readonly version: string
+  capacity(): Promise<Capacity>
+}
+
 export interface JobDeps {
   readonly store: Store
   readonly logs: Logs
+  /** Logs of attempts of other nodes' jobs. */
+  readonly hostedLogs: Logs
+  readonly fleet: Fleet
+  readonly node: OwnNode
+  /** From 0 up to 1. */
+  readonly random: () => number
   readonly events: Events
   readonly workspace: Workspace
   readonly executors: readonly Executor[]
@@ -52,4 +72,10 @@ export interface JobDeps {
   readonly directories: Directories
   readonly settings: JobSettings
   readonly log: Log
+}
+
+/** What an attempt needs, wherever its job came from. */
+export type AttemptDeps = Omit<JobDeps, 'store' | 'logs'> & {
+  readonly store: Pick<Store, 'change' | 'append'>
+  readonly logs: Pick<Logs, 'writer'>
 }

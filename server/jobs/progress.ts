@@ -32,7 +32,15 @@ export interface Progress {
   unwritten(): Unwritten
 }
 
-export function createProgress({ job: claimed, store, clock }: { job: JobRow; store: Store; clock: Clock }): Progress {
+export function createProgress({
+  job: claimed,
+  store,
+  clock,
+}: {
+  job: JobRow
+  store: Pick<Store, 'change'>
+  clock: Clock
+}): Progress {
   let job = claimed
   let written = job.state
   let events: EventBody[] = []

@@ -44,7 +44,7 @@ export function createRecord(input: {
   jobId: JobId
   epoch: number
   writer: LogWriter
-  store: Store
+  store: Pick<Store, 'append'>
   secrets: Secrets
   clock: Clock
   log: Log

@@ -1,14 +1,15 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { JobRow } from '#server/store/index.ts'
+import type { AwayRow, JobRow } from '#server/store/index.ts'
 import type { Ending } from './ending.ts'
 import type { JobDeps } from './ports.ts'
 
 /**
  * Makes good what the end of an earlier server cut off: ends its orphaned processes by their recorded identity, removes its
- * directories, and puts every job in flight back in the queue for a new epoch. Runs before any job is accepted or claimed.
+ * directories, and puts every job that ran here back in the queue for a new epoch. Runs before any job is accepted or claimed.
+ * @returns jobs whose attempt is on another node
  */
-export async function recover(deps: JobDeps, ending: Ending): Promise<void> {
+export async function recover(deps: JobDeps, ending: Ending): Promise<{ job: JobRow; row: AwayRow }[]> {
   const { store, executors, directories, log } = deps
   const recorded = await store.processes()
   const leftovers = await readdir(directories.attempts).catch(() => [])
@@ -21,7 +22,14 @@ export async function recover(deps: JobDeps, ending: Ending): Promise<void> {
     }
   }
   for (const name of leftovers) await rm(join(directories.attempts, name), { recursive: true, force: true })
-  for (const job of inFlight) await ending.settle(job, { kind: 'lost', reason: 'The server that ran it ended without warning.' })
+  const followed: { job: JobRow; row: AwayRow }[] = []
+  for (const job of inFlight) {
+    const row = await store.away(job.id)
+    // What runs on another node does not care that this one was gone.
+    if (row?.epoch === job.epoch) followed.push({ job, row })
+    else await ending.settle(job, { kind: 'lost', reason: 'The server that ran it ended without warning.' })
+  }
+  return followed
 }
 
 /** What can wait until jobs are accepted again: undelivered results, unsealed logs, snapshots nobody owns. */

@@ -1,16 +1,20 @@
 import { Lifetime } from '#server/lib/lifetime.ts'
-import type { JobRow } from '#server/store/index.ts'
+import type { Reservations } from '#server/placement/index.ts'
+import type { AwayRow, JobRow } from '#server/store/index.ts'
 import type { JobId } from '#shared/model/index.ts'
-import { runAttempt } from './attempt.ts'
+import { endOf, runAttempt } from './attempt.ts'
+import type { Away, AwayEnd } from './away.ts'
 import type { Ending } from './ending.ts'
 import type { Permissions } from './permissions.ts'
+import type { Placed, Placing } from './placing.ts'
 import type { JobDeps } from './ports.ts'
 import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
 
 /** Claims queued jobs while there is room and runs their attempts. Idle, it does nothing at all: the write of a job wakes it. */
 export interface Scheduler {
-  start(): Promise<void>
+  /** @param followed attempts on other nodes that an earlier server gave away */
+  start(followed: readonly { job: JobRow; row: AwayRow }[]): Promise<void>
   /** Tells the attempt of a job to end, if one runs here. */
   stopJob(id: JobId, kind: StopKind): boolean
   /** Claims no more, tells every attempt to end, and waits for them. */
@@ -23,19 +27,41 @@ interface Running {
   readonly done: Promise<void>
 }
 
-export function createScheduler(deps: JobDeps, ending: Ending, permissions: Permissions, ended: () => void): Scheduler {
-  const { store, clock, settings, log } = deps
+export interface SchedulerParts {
+  readonly ending: Ending
+  readonly permissions: Permissions
+  readonly reservations: Reservations
+  readonly placing: Placing
+  readonly away: Away
+  /** Called when an attempt is over. */
+  readonly ended: () => void
+}
+
+/** Jobs that may look for a node at once, beyond those that have room here. */
+const MOST_PLACING = 32
+
+export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler {
+  const { store, clock, log, fleet } = deps
+  const { ending, permissions, reservations, placing, away } = parts
   /** Attempts that are not settled yet, by job. */
   const running = new Map<JobId, Running>()
-  /** Places taken; an attempt gives its place back before its job is settled. */
-  let occupied = 0
+  /** How many of them look for a node. */
+  let looking = 0
   let open = false
   let pumping = false
   let again = false
   let cancelDeadline = () => {}
   let unsubscribe = () => {}
 
-  /** Fills every free slot. One round at a time; a wake-up during a round asks for another. */
+  /** How many jobs could find a node now: by this node's own account, and by the cards of others. */
+  function room(): number {
+    const elsewhere = fleet
+      .cards()
+      .reduce((sum, { slots, busy, draining }) => sum + (draining ? 0 : Math.max(0, slots - busy)), 0)
+    return reservations.free() + Math.min(elsewhere, MOST_PLACING) - looking
+  }
+
+  /** Claims while there is room. One round at a time; a wake-up during a round asks for another. */
   async function pump(): Promise<void> {
     again = true
     if (pumping) return
@@ -43,9 +69,9 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
     try {
       while (again && open) {
         again = false
-        const free = settings.concurrency - occupied
+        const free = room()
         if (free <= 0) continue
-        for (const job of await store.claim(free, clock.now())) begin(job)
+        for (const job of await store.claim(free, clock.now())) begin(job, signal => attempt(job, signal))
       }
       await armDeadline()
     } catch (error) {
@@ -55,30 +81,54 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
     }
   }
 
-  function begin(job: JobRow): void {
+  function begin(job: JobRow, work: (signal: AbortSignal) => Promise<void>): void {
     const controller = new AbortController()
-    occupied += 1
-    const done = run(job, controller.signal)
+    if (!open) controller.abort(new Stop('shutdown'))
+    const done = work(controller.signal)
       .catch(error => log.error({ err: error, jobId: job.id }, 'Failed to conclude an attempt; the next start will'))
       .finally(() => {
         // A job that went back to the queue may run again already.
         if (running.get(job.id)?.controller === controller) running.delete(job.id)
-        ended()
+        parts.ended()
       })
     running.set(job.id, { controller, done })
-    if (!open) controller.abort(new Stop('shutdown'))
   }
 
-  async function run(claimed: JobRow, signal: AbortSignal): Promise<void> {
-    const progress = createProgress({ job: claimed, ...deps })
+  async function attempt(job: JobRow, signal: AbortSignal): Promise<void> {
+    const placed = await find(job, signal)
+    if (placed === null) return
+    if (placed.record) await placing.remember(job, placed.record)
+    if (placed.kind === 'there') await settleAway(await away.run(job, placed, signal))
+    else await runHere(job, placed.placeId, signal)
+  }
+
+  /** @returns null when the job ended while it looked for a node */
+  async function find(job: JobRow, signal: AbortSignal): Promise<Placed | null> {
+    looking += 1
+    try {
+      return await placing.place(job, signal)
+    } catch (error) {
+      await ending.settle(job, endOf(error, signal))
+      return null
+    } finally {
+      looking -= 1
+    }
+  }
+
+  async function runHere(job: JobRow, placeId: string, signal: AbortSignal): Promise<void> {
     await using leftovers = new Lifetime()
-    const end = await runAttempt(progress, deps, permissions, signal, leftovers).finally(() => {
-      occupied -= 1
-    })
+    const progress = createProgress({ job, ...deps })
+    const end = await runAttempt(progress, deps, permissions, signal, leftovers)
     // Before the next is claimed, so that the end of this job and that claim share a write.
     const settled = ending.settle(progress.job, end, progress.unwritten())
-    void pump()
+    reservations.release(placeId)
     await settled
+  }
+
+  async function settleAway({ job, end, settled }: AwayEnd): Promise<void> {
+    if (end === 'detached') return
+    await ending.settle(job, end)
+    settled()
   }
 
   /** Jobs that waited too long fail, with one timer for the next deadline of all. */
@@ -111,9 +161,13 @@ export function createScheduler(deps: JobDeps, ending: Ending, permissions: Perm
   }
 
   return {
-    async start() {
+    async start(followed) {
       open = true
-      unsubscribe = store.onQueued(() => void pump())
+      const subscriptions = [store.onQueued, reservations.onFree, fleet.onChange].map(on => on(() => void pump()))
+      unsubscribe = () => {
+        for (const off of subscriptions) off()
+      }
+      for (const { job, row } of followed) begin(job, async signal => settleAway(await away.resume(job, row, signal)))
       await pump()
     },
     stopJob(id, kind) {

@@ -1,11 +1,15 @@
 import type * as z from 'zod'
 import type { Input, Operation, Operations } from '#shared/contract/index.ts'
-import type { JobEvent } from '#shared/model/index.ts'
+import type { JobEvent, NodeId } from '#shared/model/index.ts'
 
 /** What every handler is told besides its input. */
 export interface Call {
   /** Aborts when the caller goes away or the server stops. */
   readonly signal: AbortSignal
+  /** The node that asks, for operations of nodes. */
+  readonly peer?: NodeId
+  /** Address the request came from. */
+  readonly remoteAddress?: string | undefined
 }
 
 type Json<O extends Operation> = O['answer'] extends { kind: 'json'; schema: infer S extends z.ZodType }

@@ -1,6 +1,19 @@
-import type { EventBody, Failure, JobEvent, JobId, JobSpec, JobState, Result, Snapshot } from '#shared/model/index.ts'
+import type {
+  EventBody,
+  Failure,
+  JobEvent,
+  JobId,
+  JobSpec,
+  JobState,
+  NodeId,
+  PlacementRecord,
+  Result,
+  Snapshot,
+} from '#shared/model/index.ts'
+import type { HostedStore } from './hosted.ts'
 
 export { StoreError } from './error.ts'
+export type { HostedEvent, HostedKey, HostedRow, HostedStore } from './hosted.ts'
 export { lockDataDirectory } from './lock.ts'
 
 /** A job as it is stored. Times are ms since 1970. */
@@ -66,6 +79,21 @@ export interface Change {
   /** Processes to remember or, with `forget`, all of this job's to drop. */
   readonly process?: ProcessRow
   readonly forgetProcesses?: boolean
+  /** Where the attempt runs, when it is another node; forgotten with its processes. */
+  readonly away?: AwayRow
+  /** How the attempt came to its node. */
+  readonly placement?: PlacementRecord
+}
+
+/** The attempt of a job that runs on another node. */
+export interface AwayRow {
+  readonly jobId: JobId
+  readonly epoch: number
+  readonly worker: NodeId
+  /** Number of the worker's last event that is stored here. */
+  readonly seen: number
+  /** Where the attempt's log begins in the job's. */
+  readonly logOffset: number
 }
 
 export interface LogRow {
@@ -111,6 +139,12 @@ export interface Store {
   /** Ended jobs whose log is not sealed yet: the process died between the two. */
   unsealed(): Promise<JobId[]>
   processes(): Promise<ProcessRow[]>
+  /** The attempt of a job that runs on another node. */
+  away(id: JobId): Promise<AwayRow | null>
+  /** How the attempts of a job came to their nodes, by epoch. */
+  placements(id: JobId): Promise<PlacementRecord[]>
+  /** Attempts of other nodes' jobs that run here. */
+  readonly hosted: HostedStore
   /** Queued jobs whose `queueDeadline` is not after `now`, and when the next one is due. */
   overdue(now: number): Promise<{ ids: JobId[]; next: number | null }>
   ended(before: number, limit: number): Promise<{ id: JobId; endedAt: number; logBytes: number }[]>

@@ -71,6 +71,22 @@ export interface Workspace {
   bundle(snapshot: Snapshot, commit: string, ref: string, file: string): Promise<void>
   /** Brings the commit into the repository as `refs/skein/jobs/<id>`. @returns the ref */
   deliver(snapshot: Snapshot, commit: string, jobId: JobId, repositoryPath: string): Promise<string>
+  /** Names of the repository caches. */
+  cached(): Promise<readonly string[]>
+  /** Commits of a repository that another node may leave out of what it sends; none where there is no cache of it. */
+  haves(repositoryId: string): Promise<readonly string[]>
+  /** A bundle of a snapshot for another node, without what is reachable from commits it has. */
+  pack(snapshot: Snapshot, haves: readonly string[], file: string): Promise<{ bytes: number; sha256: string }>
+  /** Takes a snapshot of another node's repository, under the name the snapshot gives it, and keeps it for a job. @throws {WorkspaceError} */
+  receive(file: string, snapshot: Snapshot, jobId: JobId, limits: { maxBytes: number }): Promise<void>
+  /** Takes the result of an attempt on another node: exactly one commit, on top of the snapshot. @throws {WorkspaceError} */
+  receiveResult(
+    file: string,
+    snapshot: Snapshot,
+    jobId: JobId,
+    epoch: number,
+    limits: { maxBytes: number },
+  ): Promise<{ commit: string }>
   /** Drops what is kept for a job. */
   release(jobIds: readonly JobId[]): Promise<void>
   /** Ids of jobs that something is kept for, to find leftovers after a crash. */

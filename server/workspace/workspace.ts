@@ -1,5 +1,5 @@
 import { access, mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Clock, systemClock } from '#server/lib/clock.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { blobsWith, readBlobs } from './blobs.ts'
@@ -14,6 +14,7 @@ import { createScratch } from './scratch.ts'
 import { requireCommit } from './ship.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { keepSubmodules, submodulesOf } from './submodules.ts'
+import { haves, packSnapshot, receiveResult, receiveSnapshot } from './transfer.ts'
 
 export interface WorkspaceDeps {
   /** Belongs to this workspace alone, one process at a time. */
@@ -110,6 +111,26 @@ export function createWorkspace(deps: WorkspaceDeps): Workspace {
         await bundleResult(shared, cache, { snapshot, commit, ref: `${JOBS_PREFIX}${jobId}`, file })
         return await bringHome(git, file, jobId, repositoryPath)
       })
+    },
+    async cached() {
+      await ready
+      return (await caches.all()).map(({ gitDir }) => basename(gitDir, '.git'))
+    },
+    async haves(repositoryId) {
+      await ready
+      return haves(git, caches, repositoryId)
+    },
+    async pack(snapshot, has, file) {
+      await ready
+      return packSnapshot(shared, snapshot, has, file)
+    },
+    async receive(file, snapshot, jobId, limits) {
+      await ready
+      await receiveSnapshot(shared, file, snapshot, jobId, limits)
+    },
+    async receiveResult(file, snapshot, jobId, epoch, limits) {
+      await ready
+      return receiveResult(shared, file, snapshot, { jobId, epoch }, limits)
     },
     async release(jobIds) {
       const released = new Set(jobIds)

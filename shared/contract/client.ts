@@ -5,7 +5,7 @@ import { type Operations, operations } from './operations.ts'
 /** Sends one request; `fetch` fits, so does anything that carries the same over another wire. */
 export type Carrier = (
   path: string,
-  init: { method: string; headers: Record<string, string>; body?: string; signal?: unknown },
+  init: { method: string; headers: Record<string, string>; body?: string | Uint8Array; signal?: unknown },
 ) => Promise<Response_>
 
 type Call<O extends Operation> =
@@ -46,11 +46,12 @@ export function createClient(carrier: Carrier, token: string | null): Client {
       const path = operation.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(args.params?.[name])))
       const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
       for (const [name, value] of Object.entries(args.headers ?? {})) if (value !== undefined) headers[name] = String(value)
-      if (args.body !== undefined) headers['content-type'] = 'application/json'
+      const raw = args.body instanceof Uint8Array ? args.body : null
+      if (args.body !== undefined) headers['content-type'] = raw ? 'application/octet-stream' : 'application/json'
       const response = await carrier(path + query(args.query), {
         method: operation.method,
         headers,
-        ...(args.body === undefined ? {} : { body: JSON.stringify(args.body) }),
+        ...(args.body === undefined ? {} : { body: raw ?? JSON.stringify(args.body) }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       })
       if (!response.ok) throw await failure(response)

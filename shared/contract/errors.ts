@@ -25,6 +25,10 @@ export const ERRORS = {
   too_many_requests: { status: 429, title: 'Too many requests' },
   out_of_space: { status: 507, title: 'The disk budget does not allow another job' },
   not_ready: { status: 503, title: 'The node is starting or stopping' },
+  peer_unknown: { status: 404, title: 'This node knows no such peer' },
+  peer_unreachable: { status: 502, title: 'The other node did not answer' },
+  pairing_refused: { status: 403, title: 'The pairing code is not valid' },
+  not_yours: { status: 409, title: 'The attempt is not under this lease' },
   internal: { status: 500, title: 'Something went wrong on this node' },
 } as const satisfies Record<string, { status: number; title: string }>
 

@@ -23,12 +23,14 @@ export interface Operation {
   readonly method: Method
   /** Path with `:name` parameters. */
   readonly path: string
-  /** Who may call: `open` needs no token, `local` the node's own, `job` that or the token of a running job. */
-  readonly access: 'open' | 'local' | 'job'
+  /** Who may call: `open` needs no token, `local` the node's own, `job` that or the token of a running job, `peer` another node. */
+  readonly access: 'open' | 'local' | 'job' | 'peer'
   readonly params?: Strings
   readonly query?: Strings
   readonly headers?: Strings
   readonly body?: z.ZodType
+  /** Takes raw bytes as its body, `application/octet-stream`; the handler gets them whole. */
+  readonly upload?: true
   readonly answer: Answer
   /** Success status, and others a handler may choose. */
   readonly status: readonly [number, ...number[]]
@@ -42,17 +44,21 @@ type Part<S, K extends string, Side extends 'in' | 'out'> = S extends z.ZodType
   ? { [P in K]: Side extends 'in' ? z.input<S> : z.output<S> }
   : Record<never, never>
 
+type Upload<O extends Operation> = O['upload'] extends true ? { body: Uint8Array } : Record<never, never>
+
 /** What a handler receives: parsed, with defaults applied. */
 export type Input<O extends Operation> = Part<O['params'], 'params', 'out'> &
   Part<O['query'], 'query', 'out'> &
   Part<O['headers'], 'headers', 'out'> &
-  Part<O['body'], 'body', 'out'>
+  Part<O['body'], 'body', 'out'> &
+  Upload<O>
 
 /** What a caller gives: defaults may be left out. */
 export type Arguments<O extends Operation> = Part<O['params'], 'params', 'in'> &
   Partial<Part<O['query'], 'query', 'in'>> &
   Partial<Part<O['headers'], 'headers', 'in'>> &
-  Part<O['body'], 'body', 'in'>
+  Part<O['body'], 'body', 'in'> &
+  Upload<O>
 
 /** What a successful call gives its caller. */
 export type Output<O extends Operation> = O['answer'] extends { schema: infer S extends z.ZodType } ? z.output<S> : Response_

@@ -14,6 +14,7 @@ import {
   Result,
 } from '../model/index.ts'
 import { operation } from './operation.ts'
+import { fleetOperations, peerOperations } from './peer-operations.ts'
 
 const jobParams = z.strictObject({ id: JobId })
 const count = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback)
@@ -271,6 +272,8 @@ export const operations = {
     status: [200],
     errors: ['unknown_model', 'provider_failed'],
   }),
+  ...fleetOperations,
+  ...peerOperations,
 } as const
 
 export type Operations = typeof operations

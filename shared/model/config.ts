@@ -23,6 +23,17 @@ export const ProviderConfig = z
   .meta({ id: 'ProviderConfig' })
 export type ProviderConfig = z.infer<typeof ProviderConfig>
 
+/** What a bid's shortcomings cost, in ms of waiting that would be as bad. */
+export const PlacementWeights = z
+  .strictObject({
+    unknownRunMs: z.number().min(0).default(60_000).describe('Run time assumed of a node without history.'),
+    modelLoadMs: z.number().min(0).default(20_000).describe('Loading a model that is not in memory.'),
+    repositoryMs: z.number().min(0).default(5_000).describe('Shipping a repository that is not cached.'),
+    loadMs: z.number().min(0).default(10_000).describe('A node whose slots are all taken but this one.'),
+  })
+  .meta({ id: 'PlacementWeights' })
+export type PlacementWeights = z.infer<typeof PlacementWeights>
+
 /** One schema for every source of settings: flags, environment, skein.yaml, defaults (in this order of strength). */
 export const Config = z
   .strictObject({
@@ -77,6 +88,17 @@ export const Config = z
         limits: Limits.extend({}).partial().default({}),
         graceMs: z.int().min(0).default(5_000).describe('From asking a process to end until it is killed.'),
         networkAllow: z.array(AllowedHost).default([]),
+      })
+      .prefault({}),
+    fleet: z
+      .strictObject({
+        leaseMs: z
+          .int()
+          .min(5_000)
+          .default(90_000)
+          .describe('How long an attempt on another node goes on without hearing from this one.'),
+        bidMs: z.int().min(100).default(3_000).describe('How long a bid reserves room.'),
+        placement: PlacementWeights.prefault({}),
       })
       .prefault({}),
     models: z.strictObject({ providers: z.array(ProviderConfig).default([]) }).prefault({}),

@@ -3,6 +3,7 @@ import { CommandLine } from './command.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { Result } from './result.ts'
 import { JobState } from './state.ts'
+import { Where } from './where.ts'
 
 /** 14 characters, time-ordered to the second; made by the node that accepts the job and never reused. */
 export const JobId = z
@@ -83,6 +84,7 @@ const jobFields = {
     )
     .default({}),
   labels: z.record(z.string().min(1).max(63), z.string().max(255)).default({}),
+  where: Where.prefault({}),
 }
 
 /** What a person asks for: the body of `POST /v1/jobs`. */

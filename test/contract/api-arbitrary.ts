@@ -83,6 +83,7 @@ function object(schema: JsonSchema, inner: (part: JsonSchema) => Arbitrary<unkno
 function text({ format, pattern, minLength = 0, maxLength = 40 }: JsonSchema): Arbitrary<string> {
   if (format === 'date-time')
     return fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map(date => date.toISOString())
+  if (format === 'uri') return fc.webUrl({ validSchemes: ['http', 'https'] })
   const fits = (value: string) => value.length >= minLength && value.length <= maxLength
   if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern)).filter(fits)
   return fc.string({ unit: 'grapheme', minLength, maxLength: Math.max(minLength, Math.min(maxLength, 40)) }).filter(fits)

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { createApi } from '#server/api/index.ts'
 import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
-import { type Client, createClient, type Operation, operations } from '#shared/contract/index.ts'
+import { ApiError, type Client, createClient, type Operation, operations } from '#shared/contract/index.ts'
 import { Config, type JobEvent } from '#shared/model/index.ts'
 import { virtualClock } from '../fakes/clock.ts'
 import { sample } from './api-arbitrary.ts'
@@ -59,6 +59,10 @@ export async function startApi(
   const api = createApi({
     handlers,
     token: { matches: candidate => candidate === TOKEN },
+    async authenticatePeer({ authorization }) {
+      if (authorization === `Bearer ${TOKEN}`) return 'a'.repeat(26)
+      throw new ApiError('unauthorized', 'No node was named.')
+    },
     config,
     version: '0.0.0',
     clock: options.clock ?? virtualClock(),

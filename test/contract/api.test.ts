@@ -35,22 +35,33 @@ beforeAll(async () => {
 })
 afterAll(() => api[Symbol.asyncDispose]())
 
+const UPLOADED = new TextEncoder().encode('raw bytes')
+
 const argumentsOf = (operation: Operation): Arguments => ({
   ...(operation.params ? { params: sample(operation.params) as Record<string, string> } : {}),
   ...(operation.body ? { body: sample(operation.body) } : {}),
+  ...(operation.upload && operation.query ? { query: sample(operation.query) as Record<string, unknown>, body: UPLOADED } : {}),
 })
+
+/** What an operation takes as its body, and as what. */
+function payloadOf(operation: Operation): { body?: string | Uint8Array; type?: string } {
+  if (operation.upload) return { body: UPLOADED, type: 'application/octet-stream' }
+  return operation.body ? { body: JSON.stringify(sample(operation.body)), type: 'application/json' } : {}
+}
 
 /** One request as a stranger's program would make it, without the typed client. */
 function send(
   operation: Operation,
   change: { method?: string; query?: string; headers?: Record<string, string>; body?: string | Uint8Array | ReadableStream } = {},
 ) {
-  const { params, body } = argumentsOf(operation)
+  const { params, query = {} } = argumentsOf(operation)
+  const { body, type } = payloadOf(operation)
   const path = operation.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(params?.[name] ?? ''))
-  const sent = change.body ?? (body === undefined ? undefined : JSON.stringify(body))
-  return api.request(path + (change.query ?? ''), {
+  const sent = change.body ?? body
+  const asked = new URLSearchParams(query as Record<string, string>)
+  return api.request(path + (change.query ?? (asked.size > 0 ? `?${asked}` : '')), {
     method: change.method ?? operation.method,
-    headers: { ...(sent === undefined ? {} : { 'content-type': 'application/json' }), ...change.headers },
+    headers: { ...(type === undefined ? {} : { 'content-type': type }), ...change.headers },
     ...(sent === undefined ? {} : { body: sent, duplex: 'half' }),
   } as RequestInit)
 }
@@ -160,9 +171,9 @@ describe('path and method', () => {
   test.each(table.filter(([, { params }]) => params))('%s: an id that cannot be one is not there', async (_, operation) => {
     for (const id of ['x', 'UPPERCASE12345', '0123456789abcd0', '..%2f..%2fetc', '%F0%9F%98%80', "'%20OR%201=1"]) {
       const path = operation.path.replace(':id', id).replace(':name', 'log.txt').replace(':requestId', 'r')
-      const body = operation.body ? JSON.stringify(sample(operation.body)) : null
-      const headers: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' }
-      await problemOf(await api.request(path, { method: operation.method, body, headers }), 'not_found')
+      const { body = null, type } = payloadOf(operation)
+      const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }
+      await problemOf(await api.request(path, { method: operation.method, body, headers } as RequestInit), 'not_found')
     }
   })
 })

@@ -15,7 +15,8 @@ import { lockDataDirectory } from '#server/store/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '#shared/model/index.ts'
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, PlacementWeights } from '#shared/model/index.ts'
+import { alone } from '#test/fakes/fleet.ts'
 
 /** How a test puts itself between jobs and what they work with. */
 type Wrap = <T extends object>(port: T, name: string) => T
@@ -40,6 +41,10 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
   const jobs = createJobs({
     store,
     logs: wrap(createLogs({ directory: join(directories.data, 'logs') }), 'logs'),
+    hostedLogs: createLogs({ directory: join(directories.hosted, 'logs') }),
+    fleet: alone,
+    node: { version: '0', capacity: async () => ({ cpuCores: 1, memoryBytes: 0, storageBytes: 0, gpuCount: 0, labels: {} }) },
+    random: Math.random,
     events,
     workspace: wrap(createWorkspace({ directory: directories.data, log }), 'workspace'),
     executors: [wrap(executor, 'executor')],
@@ -59,6 +64,9 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
       limits: DEFAULT_LIMITS,
       graceMs: 500,
       networkAllow: [],
+      leaseMs: 90_000,
+      bidMs: 3_000,
+      placement: PlacementWeights.parse({}),
       storage: { budgetBytes: 2 ** 40, reserveBytes: 0, keepEndedMs: 2 ** 40, idempotencyMs: 2 ** 40 },
     },
     log,

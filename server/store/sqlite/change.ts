@@ -51,6 +51,7 @@ export function change(statements: Statements, batch: Batch, change: Change): bo
   if (!job) return false
   patchTexts(statements, job.seq, patch)
   patchProcesses(statements, job.seq, change)
+  patchAway(statements, job.seq, change)
   recordEvents(statements, batch, { seq: job.seq, id, lastN: job.last_n - events.length }, events, at)
   if (patch.state === 'queued') batch.woken = true
   return true
@@ -92,6 +93,26 @@ function patchTexts(statements: Statements, seq: number, { snapshot, failure, re
       json(result),
     )
   }
+}
+
+function patchAway(statements: Statements, seq: number, { away, placement, forgetProcesses }: Change): void {
+  if (forgetProcesses) statements.run('DELETE FROM away WHERE job = ?', seq)
+  if (away)
+    statements.run(
+      'INSERT OR REPLACE INTO away (job, epoch, worker, seen, log_offset) VALUES (?, ?, ?, ?, ?)',
+      seq,
+      away.epoch,
+      away.worker,
+      away.seen,
+      away.logOffset,
+    )
+  if (placement)
+    statements.run(
+      'INSERT OR REPLACE INTO placement (job, epoch, record) VALUES (?, ?, ?)',
+      seq,
+      placement.epoch,
+      JSON.stringify(placement),
+    )
 }
 
 function patchProcesses(statements: Statements, seq: number, { process, forgetProcesses }: Change): void {

@@ -1,5 +1,5 @@
-import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState } from '#shared/model/index.ts'
-import type { JobRow, LogRow, ProcessRow, Store } from '../index.ts'
+import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState, type PlacementRecord } from '#shared/model/index.ts'
+import type { AwayRow, JobRow, LogRow, ProcessRow, Store } from '../index.ts'
 import { findRepeated } from './admit.ts'
 import { type EventRecord, type JobRecord, selectJob, toEvent, toJob } from './rows.ts'
 import type { Statements } from './statements.ts'
@@ -13,6 +13,8 @@ type Queries = Pick<
   | 'undelivered'
   | 'unsealed'
   | 'processes'
+  | 'away'
+  | 'placements'
   | 'overdue'
   | 'ended'
   | 'events'
@@ -81,6 +83,19 @@ export function createQueries(statements: Statements): Queries {
         `SELECT j.id AS jobId, p.epoch, p.purpose, p.pid, p.start_time AS startTime
           FROM process p CROSS JOIN job j ON j.seq = p.job ORDER BY p.job, p.epoch`,
       )
+    },
+    async away(id) {
+      const row = get<AwayRow>(
+        `SELECT j.id AS jobId, a.epoch, a.worker, a.seen, a.log_offset AS logOffset FROM job j JOIN away a ON a.job = j.seq WHERE j.id = ?`,
+        id,
+      )
+      return row ?? null
+    },
+    async placements(id) {
+      return all<{ record: string }>(
+        'SELECT p.record FROM job j JOIN placement p ON p.job = j.seq WHERE j.id = ? ORDER BY p.epoch',
+        id,
+      ).map(({ record }) => JSON.parse(record) as PlacementRecord)
     },
     async overdue(now) {
       const waiting = "job INDEXED BY job_to_expire WHERE state = 'queued' AND started_at IS NULL"

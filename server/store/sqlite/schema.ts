@@ -82,4 +82,41 @@ export const MIGRATIONS: readonly string[] = [
     value INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- At home: the attempt of a job that runs on another node.
+  CREATE TABLE away (
+    job INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    worker TEXT NOT NULL,               -- id of the node
+    seen INTEGER NOT NULL,              -- number of the worker's last event that is stored here
+    log_offset INTEGER NOT NULL         -- where the attempt's log begins in the job's
+  ) STRICT;
+  CREATE TABLE placement (
+    job INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    record TEXT NOT NULL,               -- JSON
+    PRIMARY KEY (job, epoch)
+  ) STRICT, WITHOUT ROWID;
+
+  -- At a worker: attempts of other nodes' jobs, until their home has all of it.
+  CREATE TABLE hosted (
+    seq INTEGER PRIMARY KEY,
+    home TEXT NOT NULL,
+    job TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    award TEXT NOT NULL,                -- JSON
+    ended TEXT,                         -- JSON: how the attempt went
+    last_n INTEGER NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    UNIQUE (home, job, epoch)
+  ) STRICT;
+  CREATE TABLE hosted_event (
+    hosted INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL,                 -- JSON
+    PRIMARY KEY (hosted, n)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

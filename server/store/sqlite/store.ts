@@ -9,6 +9,7 @@ import { change, checkMoves } from './change.ts'
 import { claim } from './claim.ts'
 import { writeFailure } from './failure.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { createHosted } from './hosted.ts'
 import { openDatabase } from './open.ts'
 import { createQueries } from './queries.ts'
 import { remove } from './remove.ts'
@@ -65,6 +66,7 @@ export async function sqliteStore({ file, clock, log }: { file: string; clock: C
 
   return {
     ...createQueries(statements),
+    hosted: createHosted(statements, writes),
     admit: job => writes.write(batch => admit(statements, batch, job)),
     claim: (limit, at) => writes.write(batch => claim(statements, batch, limit, at)),
     async change(wanted, options) {

@@ -1,0 +1,316 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Lifetime } from '#server/lib/lifetime.ts'
+import type { Logs } from '#server/logs/index.ts'
+import type { Reservations } from '#server/placement/index.ts'
+import type { HostedKey, HostedRow } from '#server/store/index.ts'
+import { WorkspaceError } from '#server/workspace/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import type { AttemptEnd, AttemptReport, Award, JobId, NodeId } from '#shared/model/index.ts'
+import { runAttempt } from './attempt.ts'
+import { attemptLogs, directoryOf, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
+import type { Permissions } from './permissions.ts'
+import type { JobDeps } from './ports.ts'
+import { createProgress } from './progress.ts'
+import { Stop, type StopKind } from './stop.ts'
+
+const MAX_EVENTS = 500
+const SNAPSHOT = 'snapshot.bundle'
+const RESULT = 'result.bundle'
+/** What a home did not fetch within this time is forgotten, ms. */
+const KEEP_MS = 7 * 24 * 3_600_000
+
+/** Attempts of other nodes' jobs: takes them, runs them under a lease, and keeps what came of them until their home has it. */
+export interface Hosting {
+  award(home: NodeId, award: Award): Promise<{ needsSnapshot: boolean; mark: number }>
+  receiveSnapshot(key: HostedKey, piece: { offset: number; total: number; sha256: string; body: Uint8Array }): Promise<number>
+  renew(
+    key: HostedKey,
+    renewal: { leaseMs: number; mark: number | null; after: number; waitMs: number; cancel: boolean },
+    signal: AbortSignal,
+  ): Promise<AttemptReport>
+  log(key: HostedKey, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  result(key: HostedKey, offset: number): Promise<{ body: AsyncIterable<Uint8Array>; bytes: number }>
+  settle(key: HostedKey): Promise<void>
+  /** @throws {ApiError} `not_yours` when the attempt is not here */
+  requireOf(key: HostedKey): Promise<void>
+  /** After a start: what ran is lost, and says so to its home. @returns jobs whose snapshots are still needed */
+  recover(): Promise<readonly JobId[]>
+  /** Ends all attempts and waits for them. */
+  stop(): Promise<void>
+}
+
+interface Running {
+  readonly controller: AbortController
+  readonly done: Promise<void>
+  readonly arrived: () => void
+  leaseEnd: number
+  cancelLease: () => void
+}
+
+export function createHosting(
+  deps: JobDeps & { hostedLogs: Logs },
+  parts: { reservations: Reservations; permissions: Permissions },
+): Hosting {
+  const { store, clock, settings, workspace, directories, hostedLogs, log } = deps
+  const { hosted } = store
+  const { reservations, permissions } = parts
+  const running = new Map<string, Running>()
+
+  async function find(key: HostedKey): Promise<HostedRow> {
+    const row = await hosted.get(key)
+    if (row) return row
+    throw new ApiError('not_yours', `This node has no attempt ${key.epoch} of job ${key.jobId}.`)
+  }
+
+  function begin(key: HostedKey, award: Award): void {
+    const controller = new AbortController()
+    const arrival = Promise.withResolvers<void>()
+    controller.signal.addEventListener('abort', () => arrival.resolve(), { once: true })
+    if (!award.snapshot) arrival.resolve()
+    const done = run(key, award, arrival.promise, controller.signal)
+      .catch(error => log.error({ err: error, ...key }, 'An attempt of another node could not be ended'))
+      .finally(() => {
+        running.get(fileNameOf(key))?.cancelLease()
+        running.delete(fileNameOf(key))
+        reservations.release(award.bidId)
+      })
+    running.set(fileNameOf(key), {
+      controller,
+      done,
+      arrived: arrival.resolve,
+      leaseEnd: 0,
+      cancelLease: () => {},
+    })
+    lease(key, clock.monotonic() + award.leaseMs)
+  }
+
+  /** The attempt stops when its lease ends, which is before its home takes it for lost. */
+  function lease(key: HostedKey, until: number): void {
+    const attempt = running.get(fileNameOf(key))
+    if (!attempt || until <= attempt.leaseEnd) return
+    attempt.cancelLease()
+    attempt.leaseEnd = until
+    const stop = () => attempt.controller.abort(new Stop('lease'))
+    attempt.cancelLease = clock.after(Math.max(0, until - clock.monotonic()), stop)
+  }
+
+  async function run(key: HostedKey, award: Award, arrived: Promise<void>, signal: AbortSignal): Promise<void> {
+    await using leftovers = new Lifetime()
+    const end = await attempt(key, award, arrived, signal, leftovers)
+    await hosted.append(key, [], clock.now(), { end })
+  }
+
+  async function attempt(
+    key: HostedKey,
+    award: Award,
+    arrived: Promise<void>,
+    signal: AbortSignal,
+    leftovers: Lifetime,
+  ): Promise<AttemptEnd> {
+    const job = hostedJob(key, award, settings.limits, clock.now())
+    const directory = directoryOf(directories.hosted, key)
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await arrived
+      signal.throwIfAborted()
+      if (job.snapshot)
+        await workspace.receive(join(directory, SNAPSHOT), job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
+      const own = { ...deps, store: outbox(key, hosted), logs: attemptLogs(hostedLogs, key, award.logOffset) }
+      const progress = createProgress({ job, store: own.store, clock })
+      const end = await runAttempt(progress, own, permissions, signal, leftovers)
+      progress.flush()
+      if (end.kind === 'result' && end.result.commit !== null && job.snapshot)
+        await workspace.bundle(job.snapshot, end.result.commit, `refs/skein/jobs/${job.id}`, join(directory, RESULT))
+      return end
+    } catch (error) {
+      if (signal.aborted) return { kind: 'stopped', stop: stopOf(signal) }
+      const code = error instanceof WorkspaceError ? 'snapshot_failed' : 'internal'
+      if (code === 'internal') log.error({ err: error, ...key }, 'An attempt of another node failed inside the server')
+      return { kind: 'failed', failure: { code, detail: error instanceof Error ? error.message : String(error) } }
+    }
+  }
+
+  async function forget(key: HostedKey): Promise<void> {
+    await hosted.remove(key)
+    await hostedLogs.remove(fileNameOf(key))
+    await rm(directoryOf(directories.hosted, key), { recursive: true, force: true })
+    const others = await hosted.all()
+    if (!others.some(({ jobId }) => jobId === key.jobId)) await workspace.release([key.jobId])
+  }
+
+  /** Fulfils when there is something new of an attempt, or the time is over. */
+  function news(key: HostedKey, waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        cancel()
+        unsubscribe()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const cancel = clock.after(waitMs, done)
+      const unsubscribe = hosted.onChange(changed => fileNameOf(changed) === fileNameOf(key) && done())
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  return {
+    async award(home, award) {
+      const key = { home, jobId: award.jobId, epoch: award.epoch }
+      const answer = () => ({ needsSnapshot: award.snapshot !== null, mark: clock.monotonic() })
+      // Asked again: the answer to the first was lost.
+      if (running.has(fileNameOf(key))) return answer()
+      if (!reservations.take(award.bidId)) throw new ApiError('not_yours', 'The bid has expired; ask for another.')
+      if (!(await hosted.accept(key, award, clock.now()))) {
+        reservations.release(award.bidId)
+        throw new ApiError('not_yours', `Attempt ${award.epoch} of job ${award.jobId} was here before and is over.`)
+      }
+      begin(key, award)
+      return answer()
+    },
+
+    async receiveSnapshot(key, { offset, total, sha256, body }) {
+      await find(key)
+      if (total > settings.limits.diskBytes)
+        throw new ApiError('body_too_large', `A snapshot of ${total} bytes is more than this node takes.`)
+      const directory = directoryOf(directories.hosted, key)
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      const file = join(directory, SNAPSHOT)
+      const size = await append(file, offset, total, body)
+      if (size < total) return size
+      if ((await hashOf(file)) !== sha256) {
+        await rm(file, { force: true })
+        throw new ApiError('snapshot_failed', 'What arrived is not what was sent; send it again from the start.')
+      }
+      running.get(fileNameOf(key))?.arrived()
+      return size
+    },
+
+    async renew(key, { leaseMs, mark, after, waitMs, cancel }, signal) {
+      await find(key)
+      // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
+      if (mark !== null) lease(key, Math.min(mark, clock.monotonic()) + leaseMs)
+      if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
+      let events = await hosted.events(key, after, MAX_EVENTS)
+      if (events.length === 0 && (await find(key)).end === null) {
+        await news(key, waitMs, signal)
+        events = await hosted.events(key, after, MAX_EVENTS)
+      }
+      const { state, end, lastN } = await find(key)
+      const isAll = (events.at(-1)?.n ?? after) >= lastN
+      return {
+        state,
+        events,
+        logBytes: await hostedLogs.size(fileNameOf(key)),
+        mark: clock.monotonic(),
+        end: isAll ? end : null,
+      }
+    },
+
+    async log(key, offset, signal) {
+      await find(key)
+      const name = fileNameOf(key)
+      if (offset > (await hostedLogs.size(name)))
+        throw new ApiError('offset_out_of_range', `Offset ${offset} is past the end of the attempt's log.`)
+      const isOver = async () => (await hosted.get(key))?.end !== null
+      return follow(hostedLogs, name, offset, isOver, news.bind(null, key), signal)
+    },
+
+    async result(key, offset) {
+      const file = join(directoryOf(directories.hosted, key), RESULT)
+      const found = await stat(file).catch(() => null)
+      if (!found) throw new ApiError('no_result', `Attempt ${key.epoch} of job ${key.jobId} left no result here.`)
+      return { body: createReadStream(file, { start: offset }), bytes: found.size }
+    },
+
+    async requireOf(key) {
+      await find(key)
+    },
+
+    async settle(key) {
+      const attempt = running.get(fileNameOf(key))
+      attempt?.controller.abort(new Stop('cancel'))
+      await attempt?.done
+      await forget(key)
+    },
+
+    async recover() {
+      const kept: JobId[] = []
+      for (const row of await hosted.all()) {
+        if (row.end === null)
+          await hosted.append(row, [], clock.now(), { end: { kind: 'lost', reason: 'The node that ran it was restarted.' } })
+        if (clock.now() - row.acceptedAt > KEEP_MS) await forget(row)
+        else kept.push(row.jobId)
+      }
+      return kept
+    },
+
+    async stop() {
+      for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
+      await Promise.all([...running.values()].map(({ done }) => done))
+    },
+  }
+}
+
+const stopOf = (signal: AbortSignal): StopKind => (signal.reason instanceof Stop ? signal.reason.kind : 'cancel')
+
+/** Writes a piece of a file at its offset; what is there already is not written again. @returns the size of the file then. */
+async function append(file: string, offset: number, total: number, piece: Uint8Array): Promise<number> {
+  if (offset + piece.byteLength > total) throw new ApiError('body_too_large', 'More bytes came than were announced.')
+  const handle = await open(file, 'a', 0o600)
+  try {
+    const { size } = await handle.stat()
+    const fresh = piece.subarray(Math.min(piece.byteLength, Math.max(0, size - offset)))
+    if (offset > size || fresh.byteLength === 0) return size
+    await handle.appendFile(fresh)
+    return size + fresh.byteLength
+  } finally {
+    await handle.close()
+  }
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of createReadStream(file) as AsyncIterable<Uint8Array>) hash.update(piece)
+  return hash.digest('hex')
+}
+
+/** A log from an offset until its attempt is over. */
+async function* follow(
+  logs: Logs,
+  name: string,
+  from: number,
+  isOver: () => Promise<boolean>,
+  news: (waitMs: number, signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const PIECE_BYTES = 256 * 1024
+  const WAIT_MS = 15_000
+  const reader = logs.reader(name)
+  let wake = () => {}
+  const unfollow = logs.follow(name, () => wake())
+  try {
+    for (let offset = from; !signal.aborted; ) {
+      // Asked before the size: what was written before the end is then read.
+      const over = await isOver()
+      const size = await logs.size(name)
+      if (offset < size) {
+        const piece = await reader.read(offset, Math.min(PIECE_BYTES, size - offset))
+        offset += piece.byteLength
+        yield piece
+        continue
+      }
+      if (over) return
+      const written = new Promise<void>(resolve => {
+        wake = resolve
+      })
+      if ((await logs.size(name)) > offset) continue
+      await Promise.race([written, news(WAIT_MS, signal)])
+    }
+  } finally {
+    unfollow()
+    await reader.close()
+  }
+}

@@ -1,0 +1,117 @@
+import type { Call, Handlers } from '#server/lib/call.ts'
+import { infeasible, type Reservations } from '#server/placement/index.ts'
+import type { HostedKey } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import type { Announcement, NodeId } from '#shared/model/index.ts'
+import type { Hosting } from './hosting.ts'
+import type { OwnCard } from './own-card.ts'
+import type { Permissions } from './permissions.ts'
+import type { JobDeps } from './ports.ts'
+import { termsFor } from './terms.ts'
+
+/** What this node answers to others about their jobs. */
+export type PeerHandlers = Pick<
+  Handlers,
+  | 'card'
+  | 'announce'
+  | 'releaseBid'
+  | 'award'
+  | 'shipSnapshot'
+  | 'renew'
+  | 'attemptLog'
+  | 'attemptResult'
+  | 'settleAttempt'
+  | 'answerForAttempt'
+>
+
+export interface PeerHandlerParts {
+  readonly ownCard: OwnCard
+  readonly reservations: Reservations
+  readonly hosting: Hosting
+  readonly permissions: Permissions
+  isReady(): boolean
+}
+
+export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): PeerHandlers {
+  const { settings, newToken, clock, fleet } = deps
+  const { ownCard, reservations, hosting, permissions, isReady } = parts
+  /** Whose bid is whose: a bid is good for the node that asked for it, and for that attempt. */
+  const bids = new Map<string, { home: NodeId; jobId: string; epoch: number }>()
+
+  const homeOf = ({ peer }: Call): NodeId => {
+    if (peer) return peer
+    throw new ApiError('unauthorized', 'Only another node may ask this.')
+  }
+  const keyOf = (params: { id: string; epoch: number }, call: Call): HostedKey => ({
+    home: homeOf(call),
+    jobId: params.id,
+    epoch: params.epoch,
+  })
+  const ok = { status: 200, body: { ok: true } } as const
+
+  async function refusal(home: NodeId, wanted: Announcement): Promise<{ isTransient: boolean; reason: string } | null> {
+    if (!isReady()) return { isTransient: true, reason: 'The node is starting or stopping.' }
+    if (!fleet.accepts(home)) return { isTransient: false, reason: 'This node takes no jobs of yours.' }
+    const { agent, executor, model, labels, gpu } = wanted
+    const where = { on: [], notOn: [], labels, gpu, local: false }
+    const why = infeasible({ agent, executor, where, ...(model === null ? {} : { model }) }, await ownCard.get())
+    return why === null ? null : { isTransient: false, reason: why }
+  }
+
+  return {
+    async card(_, call) {
+      homeOf(call)
+      return { status: 200, body: await ownCard.get() }
+    },
+    async announce({ body }, call) {
+      const home = homeOf(call)
+      const no = await refusal(home, body)
+      if (no) return { status: 200, body: { kind: 'no', ...no } }
+      const bidId = newToken()
+      if (!reservations.reserve(bidId, settings.bidMs))
+        return { status: 200, body: { kind: 'no', isTransient: true, reason: 'All places are taken.' } }
+      bids.set(bidId, { home, jobId: body.jobId, epoch: body.epoch })
+      // Longer than the promise itself: an award that comes late is told so by name.
+      clock.after(2 * settings.bidMs, () => bids.delete(bidId))
+      const terms = await termsFor(deps, reservations, body, home)
+      return { status: 200, body: { kind: 'bid', bidId, ttlMs: settings.bidMs, terms } }
+    },
+    async releaseBid({ body }, call) {
+      if (bids.get(body.bidId)?.home !== homeOf(call)) return ok
+      bids.delete(body.bidId)
+      reservations.release(body.bidId)
+      return ok
+    },
+    async award({ body }, call) {
+      const home = homeOf(call)
+      const bid = bids.get(body.bidId)
+      if (bid?.home !== home || bid.jobId !== body.jobId || bid.epoch !== body.epoch)
+        throw new ApiError('not_yours', 'There is no such bid; it has expired, or was for something else.')
+      if (!isReady()) throw new ApiError('not_ready', 'The node is starting or stopping.', { retryAfterMs: 1000 })
+      const awarded = await hosting.award(home, body)
+      return { status: 200, body: awarded }
+    },
+    async shipSnapshot({ params, query, body }, call) {
+      return { status: 200, body: { bytes: await hosting.receiveSnapshot(keyOf(params, call), { ...query, body }) } }
+    },
+    async renew({ params, body }, call) {
+      return { status: 200, body: await hosting.renew(keyOf(params, call), body, call.signal) }
+    },
+    async attemptLog({ params, query }, call) {
+      return { body: await hosting.log(keyOf(params, call), query.offset, call.signal) }
+    },
+    async attemptResult({ params, query }, call) {
+      const { body, bytes } = await hosting.result(keyOf(params, call), query.offset)
+      return { headers: { 'content-length': String(bytes - query.offset) }, body }
+    },
+    async settleAttempt({ params }, call) {
+      await hosting.settle(keyOf(params, call))
+      return ok
+    },
+    async answerForAttempt({ params, body }, call) {
+      await hosting.requireOf(keyOf(params, call))
+      permissions.answer(params.id, params.requestId, body.optionId)
+      return ok
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto'
+import { open, readFile, rename } from 'node:fs/promises'
+import * as z from 'zod'
+import { NodeId, Timestamp } from '#shared/model/index.ts'
+import { isPublicKey, nodeIdOf } from './identity.ts'
+
+const KnownPeer = z
+  .strictObject({
+    id: NodeId,
+    name: z.string(),
+    publicKey: z.string().refine(isPublicKey, 'is no Ed25519 key'),
+    address: z.url({ protocol: /^https?$/ }),
+    source: z.enum(['paired', 'tailnet']),
+    runsOurs: z.boolean(),
+    weRunTheirs: z.boolean(),
+    addedAt: Timestamp,
+  })
+  .refine(({ id, publicKey }) => nodeIdOf(publicKey) === id, 'the id is not that of the key')
+/** A node that this one trusts, and with what. */
+export type KnownPeer = z.infer<typeof KnownPeer>
+
+/** The nodes this one trusts; kept in a file of its own, so that an owner can read it. */
+export interface PeerDirectory {
+  get(id: NodeId): KnownPeer | null
+  list(): readonly KnownPeer[]
+  /** On disk when it fulfils. */
+  put(peer: KnownPeer): Promise<void>
+  /** @returns whether there was one. */
+  remove(id: NodeId): Promise<boolean>
+  onChange(listener: () => void): () => void
+}
+
+/** @throws {Error} when the file is damaged; it is left as it is. */
+export async function openPeerDirectory(file: string): Promise<PeerDirectory> {
+  const peers = new Map((await load(file)).map(peer => [peer.id, peer]))
+  const listeners = new Set<() => void>()
+  let last: Promise<void> = Promise.resolve()
+
+  /** One write after another, each of all there is then. */
+  function save(): Promise<void> {
+    for (const listener of listeners) listener()
+    last = last.catch(() => {}).then(() => write(file, [...peers.values()]))
+    return last
+  }
+
+  return {
+    get: id => peers.get(id) ?? null,
+    list: () => [...peers.values()],
+    put(peer) {
+      peers.set(peer.id, peer)
+      return save()
+    },
+    async remove(id) {
+      const found = peers.delete(id)
+      if (found) await save()
+      return found
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+}
+
+async function load(file: string): Promise<KnownPeer[]> {
+  const text = await readFile(file, 'utf8').catch(error => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '[]'
+    throw error
+  })
+  try {
+    return z.array(KnownPeer).parse(JSON.parse(text))
+  } catch (cause) {
+    throw new Error(`The list of peers ${file} is damaged. Mend it, or remove it and pair the nodes anew.`, { cause })
+  }
+}
+
+async function write(file: string, peers: readonly KnownPeer[]): Promise<void> {
+  const draft = `${file}.${randomUUID()}`
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify(peers, null, 2)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(draft, file)
+}

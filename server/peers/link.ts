@@ -1,0 +1,135 @@
+import { open } from 'node:fs/promises'
+import * as z from 'zod'
+import type { Clock } from '#server/lib/clock.ts'
+import { ApiError, type Carrier, type Client, createClient, type Response_ } from '#shared/contract/index.ts'
+import { assertionFor, sha256 } from './assertion.ts'
+import type { KnownPeer } from './directory.ts'
+import type { Identity } from './identity.ts'
+import type { PeerLink } from './port.ts'
+
+/** Longest wait for the head of an answer beyond what the question asks to wait, ms. */
+const ANSWER_MS = 15_000
+/** Piece of a file sent at once: what is lost when a connection breaks. */
+const PIECE_BYTES = 8 * 1024 * 1024
+/** Longest document taken: a node that is trusted with jobs is not trusted with this one's memory. */
+const ANSWER_BYTES = 32 * 1024 * 1024
+
+export interface LinkDeps {
+  readonly identity: Identity
+  readonly clock: Clock
+  readonly fetch?: typeof globalThis.fetch
+}
+
+/** Sends requests to one node, each with an assertion of its own. Redirects are not followed: they could lead anywhere. */
+function carrierTo(peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, { identity, clock, fetch = globalThis.fetch }: LinkDeps) {
+  return async (path: string, init: Parameters<Carrier>[1]): Promise<Response_> => {
+    const request = { method: init.method, path, bodySha256: sha256(init.body ?? '') }
+    const authorization = await assertionFor(identity, peer.id, request, clock)
+    try {
+      const response = await fetch(new URL(path, peer.address), {
+        method: init.method,
+        headers: { ...init.headers, authorization },
+        redirect: 'error',
+        ...(init.body === undefined ? {} : { body: init.body as string }),
+        ...(init.signal instanceof AbortSignal ? { signal: init.signal } : {}),
+      })
+      return bounded(response)
+    } catch (cause) {
+      throw unreachable(peer, cause)
+    }
+  }
+}
+
+/** An answer of which no more than ANSWER_BYTES are held; its stream of bytes is the reader's to bound. */
+function bounded(response: Response): Response_ {
+  const { status, ok, headers, body } = response
+  async function whole(): Promise<Buffer<ArrayBuffer>> {
+    const pieces: Uint8Array[] = []
+    let size = 0
+    for await (const piece of (body ?? []) as AsyncIterable<Uint8Array>) {
+      size += piece.byteLength
+      if (size > ANSWER_BYTES) throw new Error(`its answer has more than ${ANSWER_BYTES} bytes`)
+      pieces.push(piece)
+    }
+    return Buffer.concat(pieces)
+  }
+  const text = async () => (await whole()).toString()
+  const arrayBuffer = async () => new Uint8Array(await whole()).buffer
+  return { status, ok, headers, body, text, arrayBuffer, json: async () => JSON.parse(await text()) }
+}
+
+/** What a peer answers is its own word: whatever is wrong with it is told as one line about that peer. */
+function unreachable(peer: Pick<KnownPeer, 'name' | 'address'>, cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause
+  return new ApiError('peer_unreachable', `${peer.name} (${peer.address}) did not answer: ${whyOf(cause)}`, { cause })
+}
+
+function whyOf(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    const [issue] = error.issues
+    return `its answer is not what it should be: /${issue?.path.map(String).join('/') ?? ''}: ${issue?.message ?? ''}`
+  }
+  if (error instanceof SyntaxError) return 'its answer is no JSON'
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message : error.message
+}
+
+/** The operations of another node, as this one may call them. */
+export function peerClient(peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): Client {
+  const calls = Object.entries(createClient(carrierTo(peer, deps), null)) as [string, (...args: unknown[]) => Promise<unknown>][]
+  const mapped = calls.map(([name, call]) => {
+    const told = (...args: unknown[]) => call(...args).catch(cause => Promise.reject(unreachable(peer, cause)))
+    return [name, told]
+  })
+  return Object.fromEntries(mapped) as Client
+}
+
+/** A link to a node over HTTP. */
+export function httpLink(peer: KnownPeer, deps: LinkDeps): PeerLink {
+  const client = peerClient(peer, deps)
+  const within = (ms: number, signal?: AbortSignal) => ({
+    signal: signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms),
+  })
+  const params = ({ jobId, epoch }: { jobId: string; epoch: number }) => ({ id: jobId, epoch })
+  const bytes = async function* (answer: Promise<{ body: unknown }>): AsyncGenerator<Uint8Array> {
+    const { body } = await answer
+    try {
+      if (body) yield* body as AsyncIterable<Uint8Array>
+    } catch (cause) {
+      throw unreachable(peer, cause)
+    }
+  }
+
+  return {
+    announce: (body, signal) => client.announce({ body }, { signal }),
+    async releaseBid(bidId) {
+      await client.releaseBid({ body: { bidId } }, within(ANSWER_MS))
+    },
+    award: (body, signal) => client.award({ body }, within(ANSWER_MS, signal)),
+    async shipSnapshot(attempt, { file, bytes: total, sha256 }, signal) {
+      const handle = await open(file)
+      try {
+        const buffer = Buffer.alloc(Math.max(1, Math.min(PIECE_BYTES, total)))
+        for (let offset = 0; ; ) {
+          const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.byteLength, total - offset), offset)
+          const body = buffer.subarray(0, bytesRead)
+          const query = { offset, total, sha256 }
+          const answer = await client.shipSnapshot({ params: params(attempt), query, body }, { signal })
+          if (answer.bytes >= total) return
+          offset = answer.bytes
+        }
+      } finally {
+        await handle.close()
+      }
+    },
+    renew: (attempt, body, signal) => client.renew({ params: params(attempt), body }, within(body.waitMs + ANSWER_MS, signal)),
+    log: (attempt, offset, signal) => bytes(client.attemptLog({ params: params(attempt), query: { offset } }, { signal })),
+    result: (attempt, offset, signal) => bytes(client.attemptResult({ params: params(attempt), query: { offset } }, { signal })),
+    async settle(attempt) {
+      await client.settleAttempt({ params: params(attempt) }, within(ANSWER_MS))
+    },
+    async answer(attempt, requestId, optionId) {
+      await client.answerForAttempt({ params: { ...params(attempt), requestId }, body: { optionId } }, within(ANSWER_MS))
+    },
+  }
+}

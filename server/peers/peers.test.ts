@@ -1,0 +1,70 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Call } from '#server/lib/call.ts'
+import { PROTOCOL } from '#shared/model/index.ts'
+import { virtualClock } from '#test/fakes/clock.ts'
+import { openPeerDirectory } from './directory.ts'
+import { type Identity, nodeIdOf } from './identity.ts'
+import { proofOf } from './pairing.ts'
+import { createPeers } from './peers.ts'
+
+function makeIdentity(): Identity {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const { x = '' } = publicKey.export({ format: 'jwk' })
+  return { nodeId: nodeIdOf(x), publicKey: x, privateKey }
+}
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pairing-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const call = (remoteAddress: string): Call => ({ signal: new AbortController().signal, remoteAddress })
+
+async function world() {
+  const file = join(directory, 'peers.json')
+  const identity = makeIdentity()
+  const known = await openPeerDirectory(file)
+  const peers = createPeers({ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 })
+  const { body: self } = await peers.handlers.nodeInfo({}, call('127.0.0.1'))
+  const { body: made } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))
+  const other = makeIdentity()
+  const caller = { node: other.nodeId, name: 'home', publicKey: other.publicKey, version: '1', protocol: PROTOCOL }
+  const nonce = 'n'.repeat(16)
+  const pair = (from: string, shown = caller) => {
+    const proof = proofOf(made.code, 'caller', { caller: shown, callee: self, nonce })
+    return peers.handlers.pair({ body: { node: shown, port: 7420, nonce, proof } }, call(from))
+  }
+  return { file, known, peers, caller, pair }
+}
+
+test.each([
+  ['127.0.0.1', 'http://127.0.0.1:7420'],
+  ['::ffff:10.0.0.7', 'http://10.0.0.7:7420'],
+  ['fd7a::1', 'http://[fd7a::1]:7420'],
+  ['fe80::1%eth0', 'http://[fe80::1]:7420'],
+])('a node that paired from %s is known as %s, after a restart too', async (from, address) => {
+  const { file, caller, peers, pair } = await world()
+  await pair(from)
+  expect((await openPeerDirectory(file)).get(caller.node)).toMatchObject({ address, runsOurs: false, weRunTheirs: true })
+  expect(peers.fleet.accepts(caller.node)).toBe(true)
+  expect(peers.fleet.link(caller.node)).toBeNull()
+  await peers.handlers.removePeer({ params: { id: caller.node } }, call('127.0.0.1'))
+  expect(peers.fleet.accepts(caller.node)).toBe(false)
+})
+
+test('a key that is another than the id says, or none, does not get in, and does not use the code up', async () => {
+  const { known, caller, pair } = await world()
+  const refused = { code: 'pairing_refused' }
+  await expect(pair('127.0.0.1', { ...caller, node: 'a'.repeat(26) })).rejects.toMatchObject(refused)
+  const short = Buffer.alloc(31).toString('base64url')
+  await expect(pair('127.0.0.1', { ...caller, node: nodeIdOf(short), publicKey: short })).rejects.toMatchObject(refused)
+  await expect(pair('127.0.0.1', { ...caller, publicKey: `${caller.publicKey}!` })).rejects.toMatchObject(refused)
+  expect(known.list()).toEqual([])
+  await pair('127.0.0.1')
+  expect(known.list()).toHaveLength(1)
+})

@@ -1,0 +1,50 @@
+import type { Announcement, AttemptReport, Award, Bid, Card, JobId, NodeId } from '#shared/model/index.ts'
+
+/** An attempt as both of its nodes name it. */
+export interface AttemptName {
+  readonly jobId: JobId
+  readonly epoch: number
+}
+
+/** A piece of a file on its way to another node. */
+export interface Shipment {
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * What a home asks of one other node. Everything may be asked again: a repeated request is answered as the first was.
+ * @throws {ApiError} from each: `peer_unreachable` when there was no answer, `not_yours` when the attempt is not, or no longer, ours.
+ */
+export interface PeerLink {
+  announce(announcement: Announcement, signal: AbortSignal): Promise<Bid>
+  releaseBid(bidId: string): Promise<void>
+  award(award: Award, signal: AbortSignal): Promise<{ needsSnapshot: boolean; mark: number }>
+  /** Sends what the other node does not have yet. */
+  shipSnapshot(attempt: AttemptName, shipment: Shipment, signal: AbortSignal): Promise<void>
+  renew(
+    attempt: AttemptName,
+    renewal: { leaseMs: number; mark: number | null; after: number; waitMs: number; cancel: boolean },
+    signal: AbortSignal,
+  ): Promise<AttemptReport>
+  /** Bytes of an attempt's log from an offset, until it ends. */
+  log(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** The bundle with the result commit. */
+  result(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
+  settle(attempt: AttemptName): Promise<void>
+  answer(attempt: AttemptName, requestId: string, optionId: string): Promise<void>
+}
+
+/** Other nodes, as jobs see them. */
+export interface Fleet {
+  readonly self: { readonly id: NodeId; readonly name: string }
+  /** What the nodes that run our jobs told of themselves last, of those that answer. */
+  cards(): readonly Card[]
+  /** Whether this node takes jobs of another. */
+  accepts(home: NodeId): boolean
+  /** null for a node we do not give jobs to. */
+  link(node: NodeId): PeerLink | null
+  /** Called when a card or the trust in a node changed. */
+  onChange(listener: () => void): () => void
+}

@@ -1,0 +1,21 @@
+import type { Card, JobSpec } from '#shared/model/index.ts'
+
+type Wanted = Pick<JobSpec, 'where' | 'agent' | 'model'> & { readonly executor: string }
+
+const names = (card: Card, list: readonly string[]): boolean => list.some(name => name === card.name || name === card.node)
+
+/** Why a node cannot take a job, as far as its card tells; null when it may. A card is old: its yes is no promise. */
+export function infeasible(job: Wanted, card: Card): string | null {
+  const { where } = job
+  if (where.on.length > 0 && !names(card, where.on)) return 'It is not among the nodes the job names.'
+  if (names(card, where.notOn)) return 'The job excludes it.'
+  if (card.draining) return 'It is draining.'
+  for (const [label, value] of Object.entries(where.labels)) {
+    if (card.capacity.labels[label] !== value) return `It has no label ${label}=${value}.`
+  }
+  if (where.gpu && card.capacity.gpuCount === 0) return 'It has no GPU.'
+  if (!card.executors.some(({ kind }) => kind === job.executor)) return `It has no executor "${job.executor}".`
+  if (!card.agents.includes(job.agent)) return `It has no agent "${job.agent}".`
+  if (job.model !== undefined && !card.models.includes(job.model)) return `It has no model "${job.model}".`
+  return null
+}

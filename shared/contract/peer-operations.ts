@@ -1,0 +1,233 @@
+import * as z from 'zod'
+import {
+  Announcement,
+  AttemptReport,
+  Award,
+  Bid,
+  Card,
+  JobId,
+  NodeId,
+  Peer,
+  PlacementRecord,
+  ProtocolRange,
+} from '../model/index.ts'
+import { operation } from './operation.ts'
+
+const nodeParams = z.strictObject({ id: NodeId })
+const attemptParams = z.strictObject({ id: JobId, epoch: z.coerce.number().int().min(1) })
+const offset = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+const done = { kind: 'json', schema: z.strictObject({ ok: z.literal(true) }) } as const
+
+/** What anybody who can reach a node may know of it. */
+export const NodeInfo = z
+  .strictObject({ node: NodeId, name: z.string(), publicKey: z.string(), version: z.string(), protocol: ProtocolRange })
+  .meta({ id: 'NodeInfo' })
+export type NodeInfo = z.infer<typeof NodeInfo>
+
+/** The fleet, as the owner of a node sees and changes it. */
+export const fleetOperations = {
+  listPeers: operation({
+    summary: 'Other nodes that this one knows',
+    method: 'GET',
+    path: '/v1/peers',
+    access: 'local',
+    answer: { kind: 'json', schema: z.strictObject({ items: z.array(Peer) }) },
+    status: [200],
+    errors: [],
+  }),
+  addPeer: operation({
+    summary: 'Pair with a node, by the code it showed its owner',
+    method: 'POST',
+    path: '/v1/peers',
+    access: 'local',
+    body: z.strictObject({
+      address: z.url({ protocol: /^https?$/ }),
+      code: z.string().min(1).max(64),
+      weRunTheirs: z.boolean().default(false).describe('Also take jobs of that node.'),
+    }),
+    answer: { kind: 'json', schema: Peer },
+    status: [201],
+    errors: ['pairing_refused', 'peer_unreachable'],
+  }),
+  removePeer: operation({
+    summary: 'End the trust in a node at once',
+    method: 'DELETE',
+    path: '/v1/peers/:id',
+    access: 'local',
+    params: nodeParams,
+    answer: done,
+    status: [200],
+    errors: ['peer_unknown'],
+  }),
+  createPairingCode: operation({
+    summary: 'A code that lets one other node pair with this one, once and soon',
+    method: 'POST',
+    path: '/v1/pairing-codes',
+    access: 'local',
+    answer: { kind: 'json', schema: z.strictObject({ code: z.string(), expiresAt: z.iso.datetime() }) },
+    status: [201],
+    errors: [],
+  }),
+  listPlacements: operation({
+    summary: 'How the attempts of a job came to their nodes: every bid, its score, and the award',
+    method: 'GET',
+    path: '/v1/jobs/:id/placement',
+    access: 'local',
+    params: z.strictObject({ id: JobId }),
+    answer: { kind: 'json', schema: z.strictObject({ items: z.array(PlacementRecord) }) },
+    status: [200],
+    errors: ['not_found'],
+  }),
+  drain: operation({
+    summary: 'Take no more attempts, or take them again; what runs goes on',
+    method: 'POST',
+    path: '/v1/drain',
+    access: 'local',
+    body: z.strictObject({ draining: z.boolean() }),
+    answer: { kind: 'json', schema: z.strictObject({ draining: z.boolean() }) },
+    status: [200],
+    errors: [],
+  }),
+} as const
+
+/** What nodes say to each other. The home asks; the worker answers. */
+export const peerOperations = {
+  nodeInfo: operation({
+    summary: 'Which node this is',
+    method: 'GET',
+    path: '/v1/peer/node',
+    access: 'open',
+    answer: { kind: 'json', schema: NodeInfo },
+    status: [200],
+    errors: [],
+  }),
+  pair: operation({
+    summary: 'Exchange keys; each side proves that it knows the code without saying it',
+    method: 'POST',
+    path: '/v1/peer/pair',
+    access: 'open',
+    body: z.strictObject({
+      node: NodeInfo,
+      port: z.int().min(1).max(65_535).describe('Where the caller itself is asked, at the address it calls from.'),
+      nonce: z.string().min(16).max(64),
+      proof: z.string().max(128),
+    }),
+    answer: { kind: 'json', schema: z.strictObject({ node: NodeInfo, proof: z.string() }) },
+    status: [200],
+    errors: ['pairing_refused', 'too_many_requests'],
+  }),
+  card: operation({
+    summary: 'What this node can give now',
+    method: 'GET',
+    path: '/v1/peer/card',
+    access: 'peer',
+    answer: { kind: 'json', schema: Card },
+    status: [200],
+    errors: [],
+  }),
+  announce: operation({
+    summary: 'Ask for a bid; a bid reserves capacity for a short time',
+    method: 'POST',
+    path: '/v1/peer/announce',
+    access: 'peer',
+    body: Announcement,
+    answer: { kind: 'json', schema: Bid },
+    status: [200],
+    errors: [],
+  }),
+  releaseBid: operation({
+    summary: 'Let go of what a bid reserved',
+    method: 'POST',
+    path: '/v1/peer/release',
+    access: 'peer',
+    body: z.strictObject({ bidId: z.string().max(64) }),
+    answer: done,
+    status: [200],
+    errors: [],
+  }),
+  award: operation({
+    summary: 'Give the work to a bidder, under a lease; it starts when the snapshot is there',
+    method: 'POST',
+    path: '/v1/peer/award',
+    access: 'peer',
+    body: Award,
+    answer: { kind: 'json', schema: z.strictObject({ needsSnapshot: z.boolean(), mark: z.number() }) },
+    status: [200],
+    errors: ['not_yours', 'not_ready'],
+  }),
+  shipSnapshot: operation({
+    summary: 'A git bundle with the snapshot; what was sent before an offset is kept',
+    method: 'PUT',
+    path: '/v1/peer/attempts/:id/:epoch/snapshot',
+    access: 'peer',
+    params: attemptParams,
+    query: z.strictObject({ offset, total: offset, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    upload: true,
+    answer: { kind: 'json', schema: z.strictObject({ bytes: z.int().min(0) }) },
+    status: [200],
+    errors: ['not_yours', 'body_too_large', 'snapshot_failed'],
+  }),
+  renew: operation({
+    summary: 'Renew the lease of an attempt, and hear what happened since an event',
+    method: 'POST',
+    path: '/v1/peer/attempts/:id/:epoch/renew',
+    access: 'peer',
+    params: attemptParams,
+    body: z.strictObject({
+      leaseMs: z.int().min(1),
+      mark: z
+        .number()
+        .nullable()
+        .describe('The mark of the last report: the lease is counted from there, on the clock of the worker.'),
+      after: z.int().min(0).describe('Number of the last event that is safe at home.'),
+      waitMs: z.int().min(0).max(30_000).describe('How long to wait for news.'),
+      cancel: z.boolean(),
+    }),
+    answer: { kind: 'json', schema: AttemptReport },
+    status: [200],
+    errors: ['not_yours'],
+  }),
+  attemptLog: operation({
+    summary: 'Log of an attempt from an offset, until it ends',
+    method: 'GET',
+    path: '/v1/peer/attempts/:id/:epoch/log',
+    access: 'peer',
+    params: attemptParams,
+    query: z.strictObject({ offset: offset.default(0) }),
+    answer: { kind: 'bytes', mediaType: 'application/octet-stream' },
+    status: [200],
+    errors: ['not_yours', 'offset_out_of_range'],
+  }),
+  attemptResult: operation({
+    summary: 'A git bundle with the result commit, from an offset',
+    method: 'GET',
+    path: '/v1/peer/attempts/:id/:epoch/result',
+    access: 'peer',
+    params: attemptParams,
+    query: z.strictObject({ offset: offset.default(0) }),
+    answer: { kind: 'bytes', mediaType: 'application/octet-stream' },
+    status: [200],
+    errors: ['not_yours', 'no_result'],
+  }),
+  settleAttempt: operation({
+    summary: 'The home has all it needs, or wants none of it: the attempt may be forgotten',
+    method: 'POST',
+    path: '/v1/peer/attempts/:id/:epoch/settle',
+    access: 'peer',
+    params: attemptParams,
+    answer: done,
+    status: [200],
+    errors: ['not_yours'],
+  }),
+  answerForAttempt: operation({
+    summary: 'Answer a permission request of an attempt',
+    method: 'POST',
+    path: '/v1/peer/attempts/:id/:epoch/permissions/:requestId',
+    access: 'peer',
+    params: attemptParams.extend({ requestId: z.string().min(1).max(100) }),
+    body: z.strictObject({ optionId: z.string().max(200) }),
+    answer: done,
+    status: [200],
+    errors: ['not_yours', 'not_found', 'already_answered'],
+  }),
+} as const

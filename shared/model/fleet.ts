@@ -1,0 +1,144 @@
+import * as z from 'zod'
+import { EventBody } from './event.ts'
+import { Failure, JobId, JobSpec, Snapshot, Timestamp } from './job.ts'
+import { Capacity } from './node.ts'
+import { IsolationLevel, Result } from './result.ts'
+import { JobState } from './state.ts'
+import { Where } from './where.ts'
+
+/** Who a node is: the first 130 bits of the SHA-256 of its Ed25519 public key, in base32 (RFC 4648, lower case). */
+export const NodeId = z
+  .string()
+  .regex(/^[a-z2-7]{26}$/)
+  .meta({ id: 'NodeId' })
+export type NodeId = z.infer<typeof NodeId>
+
+/** Protocols a node speaks, both ends included; two nodes use the highest both know. */
+export const ProtocolRange = z.strictObject({ min: z.int().min(1), max: z.int().min(1) }).meta({ id: 'ProtocolRange' })
+export type ProtocolRange = z.infer<typeof ProtocolRange>
+export const PROTOCOL: ProtocolRange = { min: 1, max: 1 }
+
+/** What a node tells of itself to those it trusts. A newer card has a higher `seq`. Only chooses whom to ask, never who wins. */
+export const Card = z
+  .strictObject({
+    node: NodeId,
+    name: z.string().min(1).max(63),
+    seq: z.int().min(1).describe('Rises with every card of a node, restarts included.'),
+    version: z.string().max(40),
+    protocol: ProtocolRange,
+    capacity: Capacity,
+    slots: z.int().min(0).describe('Attempts at once.'),
+    busy: z.int().min(0).describe('Slots taken or reserved.'),
+    queued: z.int().min(0),
+    executors: z.array(z.strictObject({ kind: z.string().max(40), isolation: IsolationLevel })).max(8),
+    agents: z.array(z.string().max(40)).max(64),
+    models: z.array(z.string().max(200)).max(256),
+    repositories: z.array(z.string().max(64)).max(1000).describe('Repository caches, by the name their home gave them.'),
+    draining: z.boolean(),
+  })
+  .meta({ id: 'Card' })
+export type Card = z.infer<typeof Card>
+
+/** A peer as the API shows it. */
+export const Peer = z
+  .strictObject({
+    id: NodeId,
+    name: z.string(),
+    address: z.string().describe('Where it is asked.'),
+    source: z.enum(['paired', 'tailnet']).describe('How it came to be known.'),
+    state: z.enum(['online', 'offline']),
+    runsOurs: z.boolean().describe('Whether jobs of this node are offered to it.'),
+    weRunTheirs: z.boolean().describe('Whether this node takes jobs of it.'),
+    card: Card.nullable(),
+    lastSeenAt: Timestamp.nullable(),
+    problem: z.string().nullable().describe('Why it is offline.'),
+  })
+  .meta({ id: 'Peer' })
+export type Peer = z.infer<typeof Peer>
+
+/** What a node is told to bid on: enough to judge, nothing of the work itself. */
+export const Announcement = z
+  .strictObject({
+    jobId: JobId,
+    epoch: z.int().min(1),
+    agent: z.string().max(40),
+    executor: z.string().max(40),
+    model: z.string().max(200).nullable(),
+    labels: Where.shape.labels,
+    gpu: z.boolean(),
+    repository: z
+      .strictObject({ id: z.string().max(64), commit: z.string().max(64), base: z.string().max(64).nullable() })
+      .nullable(),
+  })
+  .meta({ id: 'Announcement' })
+export type Announcement = z.infer<typeof Announcement>
+
+/** What a bidder promises. Times are estimates from its own history. */
+export const Terms = z
+  .strictObject({
+    startMs: z.number().min(0).describe('Until the attempt could start, ms.'),
+    runMs: z
+      .strictObject({ p50: z.number().min(0), p90: z.number().min(0) })
+      .nullable()
+      .describe('How long attempts of this agent took here; null without history.'),
+    modelLoaded: z.boolean(),
+    repositoryCached: z.boolean(),
+    haves: z.array(z.string().max(64)).max(16).describe('Commits of the repository it has already.'),
+    executor: z.string().max(40),
+    isolation: IsolationLevel,
+    load: z.number().min(0).max(1).describe('Share of its slots in use, this reservation not counted.'),
+  })
+  .meta({ id: 'Terms' })
+export type Terms = z.infer<typeof Terms>
+
+/** The answer to an announcement: capacity reserved for `ttlMs`, or why not. A transient no may be a yes soon. */
+export const Bid = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('bid'), bidId: z.string().max(64), ttlMs: z.int().min(1), terms: Terms }),
+    z.strictObject({ kind: z.literal('no'), isTransient: z.boolean(), reason: z.string().max(500) }),
+  ])
+  .meta({ id: 'Bid' })
+export type Bid = z.infer<typeof Bid>
+
+/** The work, given to the winner of a negotiation. */
+export const Award = z
+  .strictObject({
+    bidId: z.string().max(64),
+    jobId: JobId,
+    epoch: z.int().min(1),
+    leaseMs: z.int().min(1).describe('From each renewal until the attempt is stopped.'),
+    logOffset: z.int().min(0).describe("Where the attempt's log begins in the job's."),
+    title: z.string().max(200),
+    spec: JobSpec,
+    snapshot: Snapshot.nullable(),
+  })
+  .meta({ id: 'Award' })
+export type Award = z.infer<typeof Award>
+
+/** How an attempt went. */
+export const AttemptEnd = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({ kind: z.literal('result'), result: Result, failure: Failure.nullable() })
+      .describe('The agent ended and there is something to judge: a result, and a failure when a check is red.'),
+    z.strictObject({ kind: z.literal('failed'), failure: Failure }),
+    z.strictObject({
+      kind: z.literal('stopped'),
+      stop: z.enum(['cancel', 'shutdown', 'lease', 'run_timeout', 'silence_timeout', 'check_timeout']),
+    }),
+    z.strictObject({ kind: z.literal('lost'), reason: z.string() }).describe('The server that ran it is gone.'),
+  ])
+  .meta({ id: 'AttemptEnd' })
+export type AttemptEnd = z.infer<typeof AttemptEnd>
+
+/** Where an attempt on another node stands, from the events its home has not seen yet. */
+export const AttemptReport = z
+  .strictObject({
+    state: JobState,
+    events: z.array(z.strictObject({ n: z.int().min(1), at: Timestamp, body: EventBody })).max(1000),
+    logBytes: z.int().min(0).describe('Bytes the attempt has logged so far.'),
+    mark: z.number().describe('Now, on a clock of the worker that never steps; given back by the next renewal.'),
+    end: AttemptEnd.nullable(),
+  })
+  .meta({ id: 'AttemptReport' })
+export type AttemptReport = z.infer<typeof AttemptReport>

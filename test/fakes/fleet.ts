@@ -1,0 +1,10 @@
+import type { Fleet } from '#server/peers/index.ts'
+
+/** A node that knows no other. */
+export const alone: Fleet = {
+  self: { id: 'a'.repeat(26), name: 'alone' },
+  cards: () => [],
+  accepts: () => false,
+  link: () => null,
+  onChange: () => () => {},
+}
