@@ -86,7 +86,11 @@ export function createProgram(
     .option('--timeout <duration>', 'longest run of the agent, such as 30m')
     .option('--memory <bytes>', 'memory of the sandbox, such as 4G')
     .addOption(many('--env <name=value>', 'environment variable inside; may be repeated'))
-    .addOption(many('--label <name=value>', 'label of the job; may be repeated'))
+    .addOption(many('--on <node>', 'only on this node, by name or id; may be repeated'))
+    .addOption(many('--not-on <node>', 'not on this node; may be repeated'))
+    .addOption(many('--label <name=value>', 'label the node must carry; may be repeated'))
+    .addOption(new Option('--needs <what>', 'what the node must have').choices(['gpu']))
+    .option('--local', 'only on the node the job is given to')
     .option('-d, --detach', 'print the id of the job and go')
     .option('--apply', 'apply the result to the work tree when the job succeeded')
     .option('--raw', 'pass the log on as it is, escape sequences and all')
@@ -113,6 +117,7 @@ export function createProgram(
     .action(async options => done(await (await import('./commands/jobs.ts')).listJobs(world, options)))
   remote(jobs.command('show').description('show one job'))
     .argument('<id>')
+    .option('--why', 'how its attempts came to their nodes: every bid and its score')
     .action(async (id: string, _, show: Command) =>
       done(await (await import('./commands/jobs.ts')).showJob(world, id, show.optsWithGlobals())),
     )
@@ -152,6 +157,27 @@ export function createProgram(
     .option('-f, --follow', 'go on to the end of the job')
     .action(async (id: string, options) => done(await (await import('./commands/logs.ts')).events(world, id, options)))
 
+  const peers = remote(command('peers', 'list the nodes this one knows')).action(async options =>
+    done(await (await import('./commands/peers.ts')).listPeers(world, options)),
+  )
+  remote(peers.command('add').description('pair with a node, by the code that `skein pair` shows there'))
+    .argument('<address>', 'where it is asked, such as http://desktop:8080')
+    .argument('<code>')
+    .option('--take-jobs', 'also run jobs of that node here')
+    .action(async (address: string, code: string, _, add: Command) =>
+      done(await (await import('./commands/peers.ts')).addPeer(world, address, code, add.optsWithGlobals())),
+    )
+  remote(peers.command('remove').description('end the trust in a node at once'))
+    .argument('<node>', 'its name or id')
+    .action(async (node: string, _, remove: Command) =>
+      done(await (await import('./commands/peers.ts')).removePeer(world, node, remove.optsWithGlobals())),
+    )
+  remote(command('pair', 'make a one-time code that lets another node run its jobs here')).action(async options =>
+    done(await (await import('./commands/peers.ts')).pair(world, options)),
+  )
+  remote(command('drain', 'take no more attempts; what runs goes on'))
+    .option('--undo', 'take them again')
+    .action(async options => done(await (await import('./commands/peers.ts')).drain(world, options)))
   remote(command('agents', 'list the agents of the server')).action(async options =>
     done(await (await import('./commands/node.ts')).agents(world, options)),
   )

@@ -1,9 +1,11 @@
 import { formatDuration } from '#server/lib/units.ts'
+import type { Client } from '#shared/contract/index.ts'
 import type { JobState, JobSummary } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
 import { renderJob } from '../render/job.ts'
+import { renderPlacements } from '../render/placement.ts'
 import { STATE_LOOKS } from '../render/state.ts'
 import { sanitizeLine } from '../sanitize.ts'
 import { table } from '../table.ts'
@@ -77,10 +79,24 @@ function took({ startedAt, endedAt }: JobSummary, now: number): string {
   return startedAt === null ? '' : formatDuration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))
 }
 
-export async function showJob(world: World, given: string, options: ConnectionOptions & { json?: boolean }): Promise<ExitCode> {
+export async function showJob(
+  world: World,
+  given: string,
+  options: ConnectionOptions & { json?: boolean; why?: boolean },
+): Promise<ExitCode> {
   const { client } = await connect(world, options)
-  const job = await client.getJob({ params: { id: await resolveJobId(client, given) } })
+  const id = await resolveJobId(client, given)
+  if (options.why) return showPlacement(world, client, id, options.json === true)
+  const job = await client.getJob({ params: { id } })
   const lines = options.json ? [JSON.stringify(job)] : renderJob(job, world.out.paint)
   for (const line of lines) await world.out.line(line)
+  return EXIT.ok
+}
+
+async function showPlacement(world: World, client: Client, id: string, json: boolean): Promise<ExitCode> {
+  const { items } = await client.listPlacements({ params: { id } })
+  if (json) await world.out.line(JSON.stringify({ items }))
+  else if (items.length === 0) await world.err.line('Nobody was asked: the node that took the job ran it itself.')
+  else for (const line of renderPlacements(items, world.out.paint)) await world.out.line(line)
   return EXIT.ok
 }

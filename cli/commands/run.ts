@@ -22,6 +22,10 @@ export interface RunOptions extends ConnectionOptions {
   readonly timeout?: string
   readonly memory?: string
   readonly label: readonly string[]
+  readonly on: readonly string[]
+  readonly notOn: readonly string[]
+  readonly needs?: 'gpu'
+  readonly local?: boolean
   readonly env: readonly string[]
   /** A path, or false for none. */
   readonly repo: string | boolean
@@ -96,7 +100,13 @@ async function jobRequest(
     ...(options.memory === undefined ? {} : { limits: { memoryBytes: bytes('--memory', options.memory) } }),
     network: { allow: [...options.allow] },
     env: pairs('--env', options.env),
-    labels: pairs('--label', options.label),
+    where: {
+      on: [...options.on],
+      notOn: [...options.notOn],
+      labels: pairs('--label', options.label),
+      gpu: options.needs === 'gpu',
+      local: options.local === true,
+    },
   }
 }
 

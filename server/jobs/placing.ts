@@ -82,7 +82,7 @@ export function createPlacing(
           throw new WorkFailure(
             'queue_timeout',
             'No node took the job within timeouts.queueMs.',
-            '`skein placement` tells who was asked and what each answered.',
+            '`skein jobs show ID --why` tells who was asked and what each answered.',
           )
         await change(signal)
       }

@@ -58,4 +58,80 @@ describe.skipIf(!hasSandbox)('a fleet of two', () => {
     expect((await worker.client.listJobs()).items).toEqual([])
     expect(readdirSync(join(worker.dataDir, 'attempts'))).toEqual([])
   })
+
+  it('goes on while its home is away, and home has everything without a gap when it is back', async () => {
+    await using home = await node('home')
+    await using worker = await node('worker')
+    await pair(home, worker)
+    const { jobId } = await home.client.createJob({
+      body: {
+        agent: 'command',
+        argv: ['sh', '-c', 'for i in $(seq 40); do echo line $i; sleep 0.05; done'],
+        where: { on: ['worker'] },
+      },
+    })
+    await home.until(jobId, ({ body }) => body.type === 'attempt.process')
+    await home.restart()
+    const { job, log, events } = await home.finish(jobId)
+    expect(job.failure).toBeNull()
+    expect(job.state).toBe('succeeded')
+    expect(job.epoch).toBe(1)
+    expect(log.match(/line \d+\n/g)).toEqual(Array.from({ length: 40 }, (_, index) => `line ${index + 1}\n`))
+    expect(events.map(({ n }) => n)).toEqual(events.map((_, index) => index + 1))
+  })
+
+  it('places a job again when its worker was restarted, under the next epoch', async () => {
+    await using home = await node('home')
+    await using worker = await node('worker')
+    await pair(home, worker)
+    const { jobId } = await home.client.createJob({
+      body: { agent: 'command', argv: ['sh', '-c', 'sleep 1; echo done'], where: { on: ['worker'] } },
+    })
+    await home.until(jobId, ({ body }) => body.type === 'attempt.process')
+    await worker.restart()
+    const { job, events } = await home.finish(jobId)
+    expect(job.state).toBe('succeeded')
+    expect(job.epoch).toBe(2)
+    expect(events.filter(({ body }) => body.type === 'attempt.lost')).toHaveLength(1)
+    expect(events.filter(({ body }) => body.type === 'result.accepted')).toHaveLength(1)
+  })
+
+  it('cancels what runs elsewhere, in bounded time, and leaves nothing there', async () => {
+    await using home = await node('home')
+    await using worker = await node('worker')
+    await pair(home, worker)
+    const { jobId } = await home.client.createJob({
+      body: { agent: 'command', argv: ['sh', '-c', 'trap "" TERM; sleep 1000'], where: { on: ['worker'] } },
+    })
+    await home.until(jobId, ({ body }) => body.type === 'attempt.process')
+    await home.client.cancelJob({ params: { id: jobId } })
+    const { job } = await home.finish(jobId)
+    expect(job.state).toBe('cancelled')
+    expect(readdirSync(join(worker.dataDir, 'attempts'))).toEqual([])
+  })
+
+  it('takes no jobs of a node it was not told to, or not any more', async () => {
+    await using home = await node('home')
+    await using worker = await node('worker')
+    await pair(home, worker)
+    const [there] = (await worker.client.listPeers()).items
+    await worker.client.removePeer({ params: { id: there?.id ?? '' } })
+    const { jobId } = await home.client.createJob({
+      body: { agent: 'command', argv: ['true'], where: { on: ['worker'] }, timeouts: { queueMs: 1000 } },
+    })
+    const { job } = await home.finish(jobId)
+    expect(job).toMatchObject({ state: 'failed', failure: { code: 'queue_timeout' } })
+    const { items } = await home.client.listPlacements({ params: { id: jobId } })
+    expect(JSON.stringify(items)).toMatch(/not trusted|not among|is not answering|did not answer/)
+  })
+
+  it('refuses a wrong code, and a code twice', async () => {
+    await using home = await node('home')
+    await using worker = await node('worker')
+    const { code } = await worker.client.createPairingCode()
+    const wrong = home.client.addPeer({ body: { address: worker.url, code: 'AAAA-AAAA-AAAA-AAAA-AAAA' } })
+    await expect(wrong).rejects.toMatchObject({ code: 'pairing_refused' })
+    await home.client.addPeer({ body: { address: worker.url, code } })
+    await expect(home.client.addPeer({ body: { address: worker.url, code } })).rejects.toMatchObject({ code: 'pairing_refused' })
+  })
 })

@@ -1,0 +1,123 @@
+import { formatBytes, formatDuration } from '#server/lib/units.ts'
+import type { Peer } from '#shared/model/index.ts'
+import { type ConnectionOptions, connect } from '../connect.ts'
+import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
+import { sanitizeLine } from '../sanitize.ts'
+import { table } from '../table.ts'
+import type { World } from '../world.ts'
+
+type Options = ConnectionOptions & { readonly json?: boolean }
+
+/** Lists the nodes this one knows, what each offers and what it may. */
+export async function listPeers(world: World, options: Options): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const { items } = await client.listPeers()
+  if (options.json) {
+    await world.out.line(JSON.stringify({ items }))
+    return EXIT.ok
+  }
+  if (items.length === 0) {
+    await world.err.line('No peers yet. On the other machine: `skein pair`; then here: `skein peers add http://HOST:PORT CODE`.')
+    return EXIT.ok
+  }
+  const { paint } = world.out
+  const columns = [
+    { title: 'NAME', value: (peer: Peer) => sanitizeLine(peer.name) },
+    {
+      title: 'STATE',
+      value: (peer: Peer) => (peer.state === 'online' ? (peer.card?.draining ? '◌ draining' : '● online') : '○ offline'),
+      paint: (cell: string, { state }: Peer) => paint(state === 'online' ? 'green' : 'dim', cell),
+    },
+    { title: 'BUSY', value: ({ card }: Peer) => (card ? `${card.busy}/${card.slots}` : ''), align: 'right' as const },
+    { title: 'CORES', value: ({ card }: Peer) => String(card?.capacity.cpuCores ?? ''), align: 'right' as const },
+    { title: 'MEMORY', value: ({ card }: Peer) => (card ? formatBytes(card.capacity.memoryBytes) : ''), align: 'right' as const },
+    { title: 'JOBS', value: trust },
+    { title: 'OFFERS', value: (peer: Peer) => sanitizeLine(offers(peer)), elastic: true },
+  ]
+  for (const line of table(items, columns, world.out)) await world.out.line(line)
+  return EXIT.ok
+}
+
+/** Which way jobs may go. */
+const trust = ({ runsOurs, weRunTheirs }: Peer): string =>
+  runsOurs && weRunTheirs ? 'both ways' : runsOurs ? 'ours there' : weRunTheirs ? 'theirs here' : 'none'
+
+function offers({ card, problem }: Peer): string {
+  if (problem !== null) return problem
+  if (!card) return ''
+  const labels = Object.entries(card.capacity.labels).map(([name, value]) => `${name}=${value}`)
+  const gpu = card.capacity.gpuCount > 0 ? [`${card.capacity.gpuCount} GPU`] : []
+  return [
+    ...card.executors.map(({ kind, isolation }) => `${kind} (${isolation})`),
+    ...gpu,
+    ...labels,
+    ...card.agents,
+    ...card.models,
+  ].join(', ')
+}
+
+/** Pairs with a node, by the code it showed. */
+export async function addPeer(
+  world: World,
+  address: string,
+  code: string,
+  options: Options & { readonly takeJobs?: boolean },
+): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  if (!/^https?:\/\//.test(address))
+    throw new CliError(EXIT.usage, `The address must begin with http:// or https://, not "${address}".`)
+  const peer = await client.addPeer({ body: { address, code, weRunTheirs: options.takeJobs === true } })
+  await world.out.line(
+    options.json ? JSON.stringify(peer) : `${sanitizeLine(peer.name)} (${peer.id}) takes jobs of this node now.`,
+  )
+  return EXIT.ok
+}
+
+/** Ends the trust in a node. */
+export async function removePeer(world: World, given: string, options: Options): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const { items } = await client.listPeers()
+  const found = items.filter(({ id, name }) => id === given || name === given)
+  const [peer] = found
+  if (!peer || found.length > 1)
+    throw new CliError(
+      EXIT.failed,
+      `${found.length === 0 ? 'No peer is' : 'Several peers are'} called "${given}"; \`skein peers --json\` tells their ids.`,
+    )
+  await client.removePeer({ params: { id: peer.id } })
+  await world.out.line(
+    options.json ? JSON.stringify({ removed: peer.id }) : `${sanitizeLine(peer.name)} is not trusted any more.`,
+  )
+  return EXIT.ok
+}
+
+/** Makes a code that lets one other node in. */
+export async function pair(world: World, options: Options): Promise<ExitCode> {
+  const { client, url } = await connect(world, options)
+  const made = await client.createPairingCode()
+  if (options.json) await world.out.line(JSON.stringify(made))
+  else {
+    await world.out.line(made.code)
+    const left = formatDuration(Date.parse(made.expiresAt) - Date.now())
+    await world.err.line(`The node that uses it within ${left} may run jobs here. There: skein peers add ${url} ${made.code}`)
+    if (/\/\/(127\.|localhost|\[::1\])/.test(url))
+      await world.err.line(
+        'Put an address that other machines reach in place of the loopback one; the server must listen there (--host).',
+      )
+  }
+  return EXIT.ok
+}
+
+/** Takes no more attempts, or takes them again. */
+export async function drain(world: World, options: Options & { readonly undo?: boolean }): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const { draining } = await client.drain({ body: { draining: options.undo !== true } })
+  await world.out.line(
+    options.json
+      ? JSON.stringify({ draining })
+      : draining
+        ? 'No more attempts are taken; what runs goes on.'
+        : 'Attempts are taken again.',
+  )
+  return EXIT.ok
+}
