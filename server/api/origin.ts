@@ -4,7 +4,7 @@ import type { Config } from '#shared/model/index.ts'
 const LOOPBACK_NAME = /^(localhost|[a-z0-9.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/
 const WILDCARDS = new Set(['', '0.0.0.0', '::', '[::]'])
 
-const isAddress = (name: string): boolean => isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0
+const isAddress = (name: string): boolean => !WILDCARDS.has(name) && isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0
 
 const bracketed = (host: string): string => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
 
