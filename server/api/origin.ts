@@ -1,10 +1,7 @@
-import { isIP } from 'node:net'
 import type { Config } from '#shared/model/index.ts'
 
 const LOOPBACK_NAME = /^(localhost|[a-z0-9.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/
 const WILDCARDS = new Set(['', '0.0.0.0', '::', '[::]'])
-
-const isAddress = (name: string): boolean => !WILDCARDS.has(name) && isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0
 
 const bracketed = (host: string): string => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
 
@@ -26,8 +23,7 @@ export function originRules(config: Pick<Config['api'], 'host' | 'allowedHosts' 
 
   const host = (header: string | undefined): boolean => {
     const name = header?.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
-    // An address cannot be rebound: whoever names one means the machine that has it.
-    return name !== undefined && (LOOPBACK_NAME.test(name) || isAddress(name) || hosts.has(name))
+    return name !== undefined && (LOOPBACK_NAME.test(name) || hosts.has(name))
   }
   return {
     host,
