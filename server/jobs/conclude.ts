@@ -1,13 +1,5 @@
 import type { Change, JobRow } from '#server/store/index.ts'
-import {
-  ATTEMPT_STATES,
-  type AttemptEnd,
-  type EventBody,
-  type Failure,
-  isEnd,
-  type JobState,
-  mayMove,
-} from '#shared/model/index.ts'
+import { type AttemptEnd, type EventBody, type Failure, isEnd, JOB_STATES, type JobState, mayMove } from '#shared/model/index.ts'
 import type { StopKind } from './stop.ts'
 
 /** The moves to the end, by way of every state between where there is no arrow: an attempt's own moves may have failed to be written. */
@@ -15,7 +7,7 @@ function steps(job: Pick<JobRow, 'state' | 'epoch'>, to: JobState, failure: Fail
   const { epoch } = job
   const events: EventBody[] = []
   let from: JobState = job.state
-  for (const state of ATTEMPT_STATES.slice(ATTEMPT_STATES.findIndex(state => state === job.state) + 1)) {
+  for (const state of JOB_STATES.slice(JOB_STATES.indexOf(job.state) + 1)) {
     if (mayMove(from, to)) break
     events.push({ type: 'job.state', from, to: state, epoch, failure: null })
     from = state

@@ -21,7 +21,7 @@ import { createRetention } from './retention.ts'
 import { createScheduler } from './scheduler.ts'
 import { createSpace } from './space.ts'
 
-export type { Directories, JobDeps, OwnNode } from './ports.ts'
+export type { Directories, JobDeps } from './ports.ts'
 
 /** The life of jobs: the only writer of job state. */
 export interface Jobs {

@@ -110,7 +110,7 @@ export function createNegotiation(
   }
 }
 
-export function announcementOf({ id, epoch, spec, snapshot }: JobRow): Announcement {
+function announcementOf({ id, epoch, spec, snapshot }: JobRow): Announcement {
   return {
     jobId: id,
     epoch,

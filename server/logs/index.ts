@@ -1,3 +1,3 @@
 /** Append-only job logs, addressed by byte offset. */
 export { createLogs } from './logs.ts'
-export type { LogReader, Logs, LogWriter } from './port.ts'
+export type { Logs, LogWriter } from './port.ts'

@@ -25,9 +25,16 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
+/** Everything a stream gives. */
+async function all(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const list: Uint8Array[] = []
+  for await (const piece of pieces) list.push(piece)
+  return list
+}
+
 /** A node that answers every request in one way. */
-async function peerThat(answer: (request: IncomingMessage, response: ServerResponse) => void) {
-  const server = createServer(answer).listen(0, '127.0.0.1')
+async function peerThat(answer: (request: IncomingMessage, response: ServerResponse) => unknown) {
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   closing.push(() => {
     server.closeAllConnections()
@@ -76,7 +83,7 @@ describe('a link', () => {
       response.end('two')
     })
     const link = httpLink(peer, { identity: home, clock })
-    const pieces = await Array.fromAsync(link.log(attempt, 0, new AbortController().signal))
+    const pieces = await all(link.log(attempt, 0, new AbortController().signal))
     expect(Buffer.concat(pieces).toString()).toBe('one two')
   })
 

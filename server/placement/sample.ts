@@ -1,7 +1,7 @@
 import type { Card, JobSpec, NodeId, Snapshot } from '#shared/model/index.ts'
 
 /** How many nodes are asked for a bid at most, this one among them. */
-export const MOST_ASKED = 8
+const MOST_ASKED = 8
 
 export interface Chosen {
   readonly card: Card

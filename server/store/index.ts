@@ -13,7 +13,7 @@ import type {
 import type { HostedStore } from './hosted.ts'
 
 export { StoreError } from './error.ts'
-export type { HostedEvent, HostedKey, HostedRow, HostedStore } from './hosted.ts'
+export type { HostedKey, HostedRow, HostedStore } from './hosted.ts'
 export { lockDataDirectory } from './lock.ts'
 
 /** A job as it is stored. Times are ms since 1970. */
