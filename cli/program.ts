@@ -199,9 +199,9 @@ export function createProgram(
     .option('--config <file>', 'as for serve')
     .action(async options => done(await (await import('./commands/doctor.ts')).doctor(world, options)))
 
-  command('demo', 'show the whole job on a throw-away repository: agent, sandbox, check, diff, branch').action(async () =>
-    done(await (await import('./commands/demo.ts')).demo(world, again)),
-  )
+  command('demo', 'show the whole job on a throw-away repository: agent, sandbox, check, diff, branch')
+    .addOption(new Option('--fleet <nodes>', 'show several nodes on this machine instead').argParser(whole(2, 8)))
+    .action(async options => done(await (await import('./commands/demo.ts')).demo(world, options, again)))
 
   command('completion', 'print a completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))

@@ -3,7 +3,7 @@ import { place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import { type JobId, type JobSpec, jobTitle, type Snapshot } from '#shared/model/index.ts'
+import { type Card, type JobId, type JobSpec, jobTitle, type Snapshot } from '#shared/model/index.ts'
 import type { JobDeps } from './ports.ts'
 import type { Space } from './space.ts'
 
@@ -150,18 +150,26 @@ function refuseSecrets(spec: JobSpec, { secrets }: JobDeps): void {
   }
 }
 
-async function requireSandbox(spec: JobSpec, { executors, settings }: JobDeps): Promise<void> {
+/** Nodes that could run a job of this one, by their cards. */
+function others({ where, sandbox }: Pick<JobSpec, 'where' | 'sandbox'>, fleet: JobDeps['fleet']): readonly Card[] {
+  // Without a sandbox nothing leaves this node.
+  return where.local || sandbox === 'none' ? [] : fleet.cards()
+}
+
+async function requireSandbox(spec: JobSpec, { executors, settings, fleet }: JobDeps): Promise<void> {
   if (spec.sandbox === 'none' && !settings.allowNoSandbox)
     throw new ApiError('forbidden', 'This node runs nothing without a sandbox (node.allowNoSandbox is false).')
   const probes = await Promise.all(executors.map(async executor => ({ executor: executor.kind, ...(await executor.probe()) })))
   const placement = place(spec, probes)
-  if (placement.ok) return
+  if (placement.ok || others(spec, fleet).some(({ executors: kinds }) => kinds.some(({ kind }) => kind === spec.executor))) return
   throw new ApiError('sandbox_unavailable', placement.why, { remedy: placement.remedy ?? 'See `skein doctor`.' })
 }
 
 /** Finds the agent a job names, or the first usable one for `auto`. @throws {ApiError} `agent_missing` */
-async function chooseAgent(spec: JobSpec, { agents, models }: JobDeps): Promise<string> {
+async function chooseAgent(spec: JobSpec, { agents, models, fleet }: JobDeps): Promise<string> {
+  const elsewhere = others(spec, fleet)
   if (spec.agent !== 'auto') {
+    if (elsewhere.some(card => card.agents.includes(spec.agent))) return spec.agent
     const agent = agents.find(({ id }) => id === spec.agent)
     if (!agent)
       throw new ApiError('agent_missing', `This node knows no agent "${spec.agent}".`, {
@@ -181,6 +189,8 @@ async function chooseAgent(spec: JobSpec, { agents, models }: JobDeps): Promise<
     if (agent.kind === 'command' || !(await agent.probe()).usable) continue
     if (anyModel || !(await agent.needs()).model) return agent.id
   }
+  const other = elsewhere.find(card => card.models.length > 0)?.agents.find(id => id !== 'command')
+  if (other) return other
   throw new ApiError(
     'agent_missing',
     anyModel ? 'No coding agent is usable on this machine.' : 'No agent can work here, because no model was found.',

@@ -82,7 +82,7 @@ export function createNegotiation(
 
   return {
     async negotiate(job, signal) {
-      const cards = [await ownCard.get(), ...(job.spec.where.local ? [] : fleet.cards())]
+      const cards = [await ownCard.get(), ...(job.spec.where.local || job.spec.sandbox === 'none' ? [] : fleet.cards())]
       const judged = cards.map(card => ({ card, why: infeasible(job.spec, card) }))
       const able = judged.filter(({ why }) => why === null).map(({ card }) => card)
       const chosen = sample({ self: fleet.self.id, cards: able, job, random })

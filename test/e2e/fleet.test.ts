@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { hasSandbox, makeRepository, startNode, type TestNode } from './node.ts'
 
@@ -133,5 +135,10 @@ describe.skipIf(!hasSandbox)('a fleet of two', () => {
     await expect(wrong).rejects.toMatchObject({ code: 'pairing_refused' })
     await home.client.addPeer({ body: { address: worker.url, code } })
     await expect(home.client.addPeer({ body: { address: worker.url, code } })).rejects.toMatchObject({ code: 'pairing_refused' })
+  })
+
+  it('is shown by the demo: bids, a job elsewhere, and a node that dies', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['cli/main.ts', 'demo', '--fleet', '3'])
+    expect(stdout).toContain('It ended as succeeded, in attempt 2.')
   })
 })
