@@ -9,52 +9,13 @@ import { type Client, createClient } from '#shared/contract/index.ts'
 import type { JobRequest } from '#shared/model/index.ts'
 import { hasSandbox } from '../e2e/node.ts'
 import { makeRepository, processesNaming } from './node.ts'
+import { kill, type Life, randomFrom, start } from './shipped.ts'
 
 /** Kills in one run; SKEIN_KILLS asks for more. */
 const KILLS = Number(process.env.SKEIN_KILLS ?? 100)
 const JOBS = 40
 /** Longest life of a server between two kills, ms; an attempt takes about a third of it. */
 const LONGEST_LIFE_MS = 900
-
-const bin = fileURLToPath(new URL('../../bin/skein.js', import.meta.url))
-
-interface Life {
-  readonly child: ChildProcess
-  readonly url: string
-  readonly token: string
-  readonly client: Client
-}
-
-/** Starts the shipped program, as a user would. */
-async function start(dataDir: string): Promise<Life> {
-  const child = spawn(process.execPath, [bin, 'serve', '--json', '--port', '0', '--data-dir', dataDir, '--log-level', 'fatal'], {
-    env: { PATH: process.env.PATH, HOME: dataDir, OLLAMA_HOST: 'http://127.0.0.1:9' },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  // A test that fails half way must not leave a server behind.
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const lines = createInterface({ input: child.stdout })
-  const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => ['{}'])])) as [string]
-  const { url } = JSON.parse(line) as { url?: string }
-  if (!url) throw new Error('The server did not start')
-  const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
-  return { child, url, token, client: createClient((path, init) => fetch(url + path, init as RequestInit), token) }
-}
-
-async function kill({ child }: Life): Promise<void> {
-  const gone = once(child, 'exit')
-  child.kill('SIGKILL')
-  await gone
-}
-
-/** A linear congruential generator (Numerical Recipes), so that a seed gives the same kills again. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 describe.skipIf(!hasSandbox)('random kills of the server', () => {
   it(`survives ${KILLS} of them with every accepted job`, { timeout: 1_200_000 }, async () => {
