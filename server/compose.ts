@@ -23,7 +23,7 @@ import { ollamaProvider } from '#server/models/ollama/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
 import { createPeers, loadIdentity, openPeerDirectory, type Peers, sha256 } from '#server/peers/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
-import { createLog, type Log } from '#server/telemetry/index.ts'
+import { createLog, type Log, lazyMetrics } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
@@ -149,7 +149,9 @@ export async function compose(input: {
     log,
   }
   const jobs = createJobs(deps)
-  const node = createNodeHandlers({ name, capacity, models })
+  const metrics = lazyMetrics({ counts: store.counts, places: jobs.places, version: VERSION })
+  store.onEvents(metrics.count)
+  const node = createNodeHandlers({ name, capacity, metrics: metrics.text, models })
   const api = createApi({
     handlers: { ...jobs.handlers, ...peers.handlers, ...node },
     token,

@@ -28,15 +28,23 @@ export function createCapacity(dataDir: string, labels: Readonly<Record<string, 
 }
 
 /** The operations the node answers for itself and for its models. */
-export type NodeHandlers = Pick<Handlers, 'health' | 'listModels' | 'chat' | 'embed'>
+export type NodeHandlers = Pick<Handlers, 'health' | 'metrics' | 'listModels' | 'chat' | 'embed'>
 
-export function createNodeHandlers(input: { name: string; capacity: () => Promise<Capacity>; models: Models }): NodeHandlers {
-  const { name, capacity, models } = input
+export function createNodeHandlers(input: {
+  name: string
+  capacity: () => Promise<Capacity>
+  metrics: () => Promise<string>
+  models: Models
+}): NodeHandlers {
+  const { name, capacity, metrics, models } = input
   // A caller with the node's own token is the owner: usage is counted per job only.
   const uncounted = () => {}
   return {
     async health() {
       return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity() } }
+    },
+    async metrics() {
+      return { body: new TextEncoder().encode(await metrics()) }
     },
     async listModels(_, { signal }) {
       const found = await models.list(signal)

@@ -30,6 +30,8 @@ export interface Jobs {
   start(): Promise<void>
   /** Takes no more jobs, tells running attempts to end (they go back to the queue), and waits for them. */
   stop(): Promise<void>
+  /** Places that attempts hold, and places there are. */
+  places(): { busy: number; slots: number }
   /** Fulfils when the repairs that follow a start are done. */
   settled(): Promise<void>
 }
@@ -105,6 +107,7 @@ export function createJobs(deps: JobDeps): Jobs {
       await Promise.all([scheduler.stop(), hosting.stop()])
       await repairs
     },
+    places: () => ({ busy: reservations.busy(), slots: deps.settings.concurrency }),
     settled: () => repairs,
   }
 }

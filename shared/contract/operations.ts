@@ -74,6 +74,15 @@ export const operations = {
     status: [200],
     errors: [],
   }),
+  metrics: operation({
+    summary: 'Figures of this node, in the text format of Prometheus',
+    method: 'GET',
+    path: '/metrics',
+    access: 'local',
+    answer: { kind: 'bytes', mediaType: 'text/plain; version=0.0.4; charset=utf-8' },
+    status: [200],
+    errors: [],
+  }),
   createJob: operation({
     summary: 'Accept a job; when this answers, it is on disk',
     method: 'POST',

@@ -80,7 +80,7 @@ function object(schema: JsonSchema, inner: (part: JsonSchema) => Arbitrary<unkno
   return fc.record(fields, { requiredKeys: schema.required ?? [], noNullPrototype: true })
 }
 
-function text({ format, pattern, minLength = 0, maxLength = 40 }: JsonSchema): Arbitrary<string> {
+function text({ format, pattern, minLength = 0, maxLength = pattern === undefined ? 40 : 1000 }: JsonSchema): Arbitrary<string> {
   if (format === 'date-time')
     return fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map(date => date.toISOString())
   if (format === 'uri') return fc.webUrl({ validSchemes: ['http', 'https'] })
