@@ -156,7 +156,7 @@ export async function compose(input: {
     handlers: { ...jobs.handlers, ...peers.handlers, ...node },
     token,
     authenticatePeer: ({ authorization, body, ...request }) =>
-      peers.verifier.verify(authorization, { ...request, bodySha256: sha256(body) }),
+      peers.verifier.verify(authorization, { ...request, bodySha256: async () => sha256(await body()) }),
     config: config.api,
     version: VERSION,
     clock,

@@ -19,7 +19,8 @@ export interface PeerRequest {
   readonly method: string
   /** With the query. */
   readonly path: string
-  readonly body: Uint8Array
+  /** Reads the body, which is done only for those who are known. */
+  body(): Promise<Uint8Array>
 }
 
 /** Pieces in which nodes send each other files are at most this large. */
@@ -88,8 +89,13 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
     if (!handler) throw new Error(`Operation "${name}" has no handler`)
     app.on(operation.method, operation.path, async c => {
       requireToken(c, operation)
-      const bytes = await bodyOf(c, operation, config.bodyBytes)
-      const peer = operation.access === 'peer' ? { peer: await deps.authenticatePeer(requestOf(c, bytes)) } : {}
+      let arriving: Promise<Uint8Array> | undefined
+      const body = () => {
+        arriving ??= bodyOf(c, operation, config.bodyBytes)
+        return arriving
+      }
+      const peer = operation.access === 'peer' ? { peer: await deps.authenticatePeer(requestOf(c, body)) } : {}
+      const bytes = await body()
       const call = { signal: c.req.raw.signal, remoteAddress: c.env.incoming.socket.remoteAddress, ...peer }
       return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps)
     })
@@ -162,7 +168,7 @@ function inputOf(c: Exchange, operation: Operation, bytes: Uint8Array): unknown 
 }
 
 /** What an assertion of another node is held against. */
-function requestOf(c: Exchange, body: Uint8Array): PeerRequest {
+function requestOf(c: Exchange, body: PeerRequest['body']): PeerRequest {
   const { pathname, search } = new URL(c.req.url)
   return { authorization: c.req.header('authorization') ?? '', method: c.req.method, path: pathname + search, body }
 }

@@ -141,6 +141,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     let isWaiting = true
     try {
       for (;;) {
+        if (!fleet.link(from.worker)) return finish(lost('The trust in the node that ran it has ended.'))
         const stop = stopKind(signal)
         if (stop === 'shutdown') return finish('detached')
         const asked = clock.monotonic()

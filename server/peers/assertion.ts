@@ -53,9 +53,16 @@ export async function assertionFor(identity: Identity, audience: NodeId, request
 /** Whether a header is meant to be an assertion. */
 export const isAssertion = (authorization: string | undefined): boolean => authorization?.startsWith(`${SCHEME} `) ?? false
 
+/** A request whose body may not have been read yet: nobody unknown makes this node read megabytes. */
+export interface ArrivingRequest {
+  readonly method: string
+  readonly path: string
+  readonly bodySha256: string | (() => Promise<string>)
+}
+
 export interface Verifier {
   /** @returns who asks. @throws {ApiError} `unauthorized`, with what is wrong */
-  verify(authorization: string, request: SignedRequest): Promise<NodeId>
+  verify(authorization: string, request: ArrivingRequest): Promise<NodeId>
 }
 
 /** @param keyOf public key of a node that is trusted; null for others */
@@ -103,7 +110,9 @@ export function createVerifier(deps: { self: NodeId; keyOf(node: NodeId): string
       })
       if (claims.method !== request.method || claims.path !== request.path)
         throw refusal(`The assertion is for ${claims.method} ${claims.path}.`, 'Sign each request anew.')
-      if (claims.body !== request.bodySha256) throw refusal('The body is not the one that was signed.', 'Sign each request anew.')
+      const { bodySha256 } = request
+      if (claims.body !== (typeof bodySha256 === 'string' ? bodySha256 : await bodySha256()))
+        throw refusal('The body is not the one that was signed.', 'Sign each request anew.')
       remember(claims.jti, claims.exp, now)
       return claims.iss
     },

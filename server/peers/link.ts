@@ -116,6 +116,8 @@ export function httpLink(peer: KnownPeer, deps: LinkDeps): PeerLink {
           const query = { offset, total, sha256 }
           const answer = await client.shipSnapshot({ params: params(attempt), query, body }, { signal })
           if (answer.bytes >= total) return
+          if (answer.bytes <= offset && bytesRead > 0 && answer.bytes !== 0)
+            throw new ApiError('peer_unreachable', `${peer.name} does not take what is sent to it.`)
           offset = answer.bytes
         }
       } finally {

@@ -137,6 +137,26 @@ describe.skipIf(!hasSandbox)('a fleet of two', () => {
     await expect(home.client.addPeer({ body: { address: worker.url, code } })).rejects.toMatchObject({ code: 'pairing_refused' })
   })
 
+  it('reads no body of a caller it does not know', async () => {
+    await using worker = await node('worker')
+    let asked = 0
+    const body = new ReadableStream({
+      pull(stream) {
+        asked += 1
+        stream.enqueue(new Uint8Array(64 * 1024))
+        if (asked > 100) stream.close()
+      },
+    })
+    const answer = await fetch(`${worker.url}/v1/peer/announce`, {
+      method: 'POST',
+      body,
+      duplex: 'half',
+      headers: { 'content-type': 'application/json', authorization: 'Skein e30.e30.e30' },
+    } as RequestInit)
+    expect(answer.status).toBe(401)
+    expect(asked).toBeLessThan(100)
+  })
+
   it('is shown by the demo: bids, a job elsewhere, and a node that dies', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['cli/main.ts', 'demo', '--fleet', '3'])
     expect(stdout).toContain('It ended as succeeded, in attempt 2.')
