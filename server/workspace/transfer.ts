@@ -155,8 +155,22 @@ async function fetchChecked(
   if ((await git.text(['rev-parse', ARRIVED_REF], own)).trim() !== commit) throw bad(`The bundle does not hold ${commit}.`)
   if ((await newBytes(git, own, commit)) > maxBytes)
     throw new WorkspaceError('too_large', `What was sent unpacks to more than ${maxBytes} bytes.`)
+  await refuseBadPaths(git, { ...own, indexFile: scratch.file('index') }, commit)
   await judge(own)
   await git.run(['fetch', ...flags, scratch.gitDir, `+${ARRIVED_REF}:${into}`], cache.git)
+}
+
+/**
+ * Names that no tree may have (`..`, `.git` in all its spellings): what git asks of them when it makes an index. A fetch from a bundle
+ * does not check objects, whatever `fetch.fsckObjects` says (git 2.39).
+ */
+async function refuseBadPaths(git: Git, own: GitOptions, commit: string): Promise<void> {
+  try {
+    await git.run(['read-tree', commit], own)
+  } catch (cause) {
+    if (!(cause instanceof GitFailure)) throw cause
+    throw bad(`git refused a path: ${cause.stderr.trim().split('\n')[0]?.slice(0, 300)}`, cause)
+  }
 }
 
 /** Sizes of the files of a commit, unpacked. */
