@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { decodeJwt, jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { NodeId } from '#shared/model/index.ts'
 import { type Identity, keyFrom } from './identity.ts'
+
+/** Loaded with the first request between nodes: a node without peers starts without it. */
+const loadJose = () => import('jose')
 
 const SCHEME = 'Skein'
 const TYPE = 'skein-request+jwt'
@@ -38,6 +40,7 @@ const Claims = z.object({
 
 /** The value of an Authorization header that lets one node make one request of another, once and soon. */
 export async function assertionFor(identity: Identity, audience: NodeId, request: SignedRequest, clock: Clock): Promise<string> {
+  const { SignJWT } = await loadJose()
   const now = Math.floor(clock.now() / 1000)
   const token = await new SignJWT({ method: request.method, path: request.path, body: request.bodySha256 })
     .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
@@ -82,7 +85,8 @@ export function createVerifier(deps: { self: NodeId; keyOf(node: NodeId): string
   return {
     async verify(authorization, request) {
       const token = authorization.slice(SCHEME.length + 1)
-      const claims = readClaims(token)
+      const { decodeJwt, jwtVerify } = await loadJose()
+      const claims = readClaims(() => decodeJwt(token))
       if (claims.aud !== self)
         throw refusal(`The assertion is for node ${claims.aud}, and this is ${self}.`, 'Ask the node it is for.')
       const publicKey = keyOf(claims.iss)
@@ -119,9 +123,9 @@ export function createVerifier(deps: { self: NodeId; keyOf(node: NodeId): string
   }
 }
 
-function readClaims(token: string): z.infer<typeof Claims> {
+function readClaims(decode: () => unknown): z.infer<typeof Claims> {
   try {
-    const claims = Claims.parse(decodeJwt(token))
+    const claims = Claims.parse(decode())
     if (claims.exp - claims.iat > LIFE_S) throw new Error('it lives too long')
     return claims
   } catch (cause) {
