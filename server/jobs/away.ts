@@ -8,17 +8,10 @@ import type { Fleet, PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import {
-  type AttemptEnd,
-  type AttemptReport,
-  type Award,
-  type EventBody,
-  isAttempt,
-  type NodeId,
-  overlay,
-} from '#shared/model/index.ts'
+import { type AttemptEnd, type AttemptReport, type Award, type NodeId, overlay } from '#shared/model/index.ts'
 import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
+import { believable } from './reports.ts'
 import { stopKind } from './stop.ts'
 
 /** How long one renewal waits for news, ms; short against a lease. */
@@ -26,30 +19,14 @@ const WAIT_MS = 10_000
 /** Pauses between tries to reach a node, ms: doubled from the first to the last. */
 const FIRST_PAUSE_MS = 250
 const LAST_PAUSE_MS = 5_000
+/** The same once a cancel is asked for, ms. */
+const CANCEL_WAIT_MS = 1_000
+/** Tries to bring an end home from a node that answers. */
+const MOST_TRIES = 20
 /** How much later than the worker the home ends a lease: clocks differ in rate by much less. */
 const MARGIN = 1.05
 /** What a log may hold past its limit: the lines that say so. */
 const LOG_SLACK_BYTES = 64 * 1024
-
-/** What a worker may tell of an attempt; the rest is for the home to say. */
-const TOLD_BY_WORKERS: ReadonlySet<EventBody['type']> = new Set<EventBody['type']>([
-  'job.state',
-  'attempt.started',
-  'attempt.process',
-  'check.started',
-  'check.ended',
-  'agent.message',
-  'agent.thought',
-  'agent.plan',
-  'agent.tool',
-  'agent.diff',
-  'agent.usage',
-  'model.usage',
-  'permission.requested',
-  'permission.answered',
-  'result.committed',
-  'warning',
-])
 
 /** Follows attempts of this node's jobs on other nodes. */
 export interface Away {
@@ -107,8 +84,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
 
   /** Brings over what a worker tells, each event once: how far it is known is written with it. */
   async function take(job: JobRow, away: AwayRow, report: AttemptReport): Promise<{ job: JobRow; away: AwayRow } | null> {
-    const events = report.events.map(({ body }) => body).filter(body => isFor(body, job.epoch))
-    const state = events.reduce((last, body) => (body.type === 'job.state' ? body.to : last), job.state)
+    const { events, state } = believable(report, job)
     const seen = report.events.at(-1)?.n ?? away.seen
     const moved = { ...away, seen }
     const written = await store.change({
@@ -138,7 +114,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     const shipping = shipLog(link, name, writer, from.logOffset, over.signal)
     let heardAt = clock.monotonic()
     let pause = FIRST_PAUSE_MS
-    let isWaiting = true
+    let tries = 0
     try {
       for (;;) {
         if (!fleet.link(from.worker)) return finish(lost('The trust in the node that ran it has ended.'))
@@ -146,7 +122,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
         if (stop === 'shutdown') return finish('detached')
         const asked = clock.monotonic()
         try {
-          const waitMs = isWaiting && stop === null ? WAIT_MS : 0
+          const waitMs = stop === null ? WAIT_MS : CANCEL_WAIT_MS
           const report = await link.renew(
             name,
             { leaseMs: settings.leaseMs, mark, after: away.seen, waitMs, cancel: stop === 'cancel' },
@@ -161,8 +137,11 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
             job = taken.job
             away = taken.away
           }
-          if (report.end)
-            return finish(await whole(job, report, report.end, { link, writer, shipping, logOffset: from.logOffset, signal }))
+          if (report.end) {
+            tries += 1
+            await shipping
+            return finish(await whole(job, report, report.end, { link, writer, logOffset: from.logOffset, signal }))
+          }
         } catch (error) {
           if (signal.aborted && stopKind(signal) === 'shutdown') return finish('detached')
           if (error instanceof ApiError && error.code === 'not_yours')
@@ -170,12 +149,12 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
           // Only a try that began after the lease had ended tells: a home that slept hears of everything it missed.
           if (asked - heardAt > settings.leaseMs * MARGIN)
             return finish(lost(`${nameOf(from.worker)} could not be reached for the length of its lease.`))
+          if (tries >= MOST_TRIES) return finish(refused(`Its end could not be brought home: ${messageOf(error)}`))
           if (stop === 'cancel' && asked - heardAt > settings.graceMs) return finish({ kind: 'stopped', stop: 'cancel' })
           log.debug({ err: error, ...name }, 'A worker could not be reached; trying again')
           await sleep(pause, signal)
           pause = Math.min(2 * pause, LAST_PAUSE_MS)
         }
-        isWaiting = stopKind(signal) === null
       }
     } finally {
       over.abort()
@@ -191,10 +170,12 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     job: JobRow,
     report: AttemptReport,
     end: AttemptEnd,
-    parts: { link: PeerLink; writer: LogWriter; shipping: Promise<void>; logOffset: number; signal: AbortSignal },
+    parts: { link: PeerLink; writer: LogWriter; logOffset: number; signal: AbortSignal },
   ): Promise<AttemptEnd> {
-    const { link, writer, shipping, logOffset, signal } = parts
-    await shipping
+    const { link, writer, logOffset, signal } = parts
+    // The stream may have ended before the attempt did.
+    if (writer.offset < logOffset + report.logBytes)
+      await shipLog(link, { jobId: job.id, epoch: job.epoch }, writer, logOffset, signal)
     await writer.flush()
     if (writer.dropped === 0 && writer.offset < logOffset + report.logBytes)
       throw new Error(`Its log has ${report.logBytes} bytes, of which ${writer.offset - logOffset} came`)
@@ -310,12 +291,7 @@ const refused = (detail: string): AttemptEnd => ({
   failure: { code: 'result_refused', detail, remedy: 'Retry the job, on another node (--not-on).' },
 })
 
-/** Whether an event may be told by a worker, and is of this attempt. */
-function isFor(body: EventBody, epoch: number): boolean {
-  if (!TOLD_BY_WORKERS.has(body.type)) return false
-  if ('epoch' in body && body.epoch !== epoch) return false
-  return body.type !== 'job.state' || isAttempt(body.to)
-}
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Where a repository lies on this machine is nobody else's business. */
 function withoutPaths(spec: Award['spec']): Award['spec'] {
