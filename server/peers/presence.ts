@@ -5,6 +5,8 @@ import type { KnownPeer, PeerDirectory } from './directory.ts'
 /** Between two looks at a node that answers, and at one that does not, ms. */
 const LOOK_MS = 10_000
 const MOST_MS = 60_000
+/** After the first look that fails: a node that was just paired may not know us yet, one that restarts is back in a moment. */
+const SOON_MS = 1_000
 
 /** What is known of a node now. */
 export interface Presence {
@@ -40,7 +42,8 @@ export function createPresence(deps: {
   const listeners = new Set<() => void>()
   let isOpen = false
 
-  function look(id: NodeId, pause = LOOK_MS): Promise<void> {
+  /** @param pause before this look, after one that failed */
+  function look(id: NodeId, pause = SOON_MS / 2): Promise<void> {
     const peer = directory.get(id)
     const running = looks.get(id)
     if (running || !peer) return running ?? Promise.resolve()
@@ -69,7 +72,7 @@ export function createPresence(deps: {
     if (isOpen)
       timers.set(
         id,
-        clock.after(next, () => void look(id, next)),
+        clock.after(next, () => void look(id, seen.problem === null ? undefined : next)),
       )
     tell()
   }
