@@ -110,6 +110,8 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       return killed + marked
     },
     async close() {
+      // A run that made no sandbox has not swept yet.
+      await sweepOnce()
       await groups?.close()
     },
   }
