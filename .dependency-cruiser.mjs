@@ -32,7 +32,7 @@ const server = {
   telemetry: [],
   lib: [],
 }
-const families = ['executors', 'agents', 'models', 'store']
+const families = ['executors', 'agents', 'models', 'peers', 'store']
 
 const folderRules = Object.entries(server).map(([folder, allowed]) => ({
   name: `server-${folder}`,

@@ -172,6 +172,11 @@ export function createProgram(
     .action(async (node: string, _, remove: Command) =>
       done(await (await import('./commands/peers.ts')).removePeer(world, node, remove.optsWithGlobals())),
     )
+  remote(peers.command('trust').description('trust a node of the tailnet again: its key changed, or it was removed here'))
+    .argument('<node>', 'its name or id')
+    .action(async (node: string, _, trust: Command) =>
+      done(await (await import('./commands/peers.ts')).trustPeer(world, node, trust.optsWithGlobals())),
+    )
   remote(command('pair', 'make a one-time code that lets another node run its jobs here')).action(async options =>
     done(await (await import('./commands/peers.ts')).pair(world, options)),
   )

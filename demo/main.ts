@@ -67,7 +67,7 @@ export async function runDemo(stage: Stage): Promise<boolean> {
   await say(`A git repository with a failing test and uncommitted changes: ${repository}\n${before}`)
 
   const { config: base } = resolveConfig({
-    flags: { dataDir: data, 'api.port': 0, 'log.level': 'error' },
+    flags: { dataDir: data, 'api.port': 0, 'log.level': 'error', 'tailscale.socket': 'off' },
     env: process.env,
     cwd: repository,
   })

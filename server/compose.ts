@@ -21,7 +21,8 @@ import { createLogs } from '#server/logs/index.ts'
 import { createModels, type ModelProvider, type Models } from '#server/models/index.ts'
 import { ollamaProvider } from '#server/models/ollama/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
-import { createPeers, loadIdentity, openPeerDirectory, type Peers, sha256 } from '#server/peers/index.ts'
+import { createPeers, loadIdentity, type Mesh, openPeerDirectory, type Peers, sha256 } from '#server/peers/index.ts'
+import { tailscaleMesh } from '#server/peers/tailscale/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog, type Log, lazyMetrics } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
@@ -35,6 +36,8 @@ export interface Probes {
   readonly executors: readonly Executor[]
   readonly agents: readonly Agent[]
   readonly models: Models
+  /** null when it is turned off. */
+  readonly mesh: Mesh | null
 }
 
 /** The composition root: the only place that names kinds. */
@@ -61,7 +64,7 @@ export function createProbes(
     builtinAgent({ programFile: insideProgram('builtin-agent') }),
     commandAgent({ clock, graceMs }),
   ]
-  return { executors, agents, models: createModels({ providers, clock }) }
+  return { executors, agents, models: createModels({ providers, clock }), mesh: createMesh(config, env, clock) }
 }
 
 function createProvider(provider: ProviderConfig, env: Environment, clock: Clock): ModelProvider {
@@ -77,6 +80,11 @@ function createProvider(provider: ProviderConfig, env: Environment, clock: Clock
         clock,
       })
   }
+}
+
+function createMesh({ tailscale: { socket } }: Config, env: Environment, clock: Clock): Mesh | null {
+  if (socket === 'off') return null
+  return tailscaleMesh({ socket, platform: process.platform, path: env.PATH ?? '', clock })
 }
 
 function createNodeSecrets(config: Config, env: Environment): Secrets {
@@ -104,7 +112,7 @@ export async function compose(input: {
   const logs = createLogs({ directory: join(directory.data, 'logs') })
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
-  const { executors, agents, models } = createProbes(config, env, log, clock)
+  const { executors, agents, models, mesh } = createProbes(config, env, log, clock)
   for (const executor of executors) life.use(executor)
   const gateway = createGateway({ models, log })
   const identity = await loadIdentity(join(directory.data, 'node.key'))
@@ -115,6 +123,15 @@ export async function compose(input: {
     directory: await openPeerDirectory(join(directory.data, 'peers.json')),
     clock,
     port: () => (api.server.address() as AddressInfo).port,
+    ...(mesh && {
+      mesh: {
+        mesh,
+        rules: config.fleet,
+        port: config.tailscale.port,
+        listen: addresses => api.listenForNodes(addresses),
+        warn: what => log.warn(what),
+      },
+    }),
   })
   const capacity = createCapacity(directory.data, config.node.labels)
   const deps: JobDeps = {

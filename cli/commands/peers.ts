@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from '#server/lib/units.ts'
+import type { Client } from '#shared/contract/index.ts'
 import type { Peer } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
@@ -17,7 +18,9 @@ export async function listPeers(world: World, options: Options): Promise<ExitCod
     return EXIT.ok
   }
   if (items.length === 0) {
-    await world.err.line('No peers yet. On the other machine: `skein pair`; then here: `skein peers add http://HOST:PORT CODE`.')
+    await world.err.line(
+      'No peers yet. Nodes of a tailnet find each other (`skein doctor` says why not). Else, there: `skein pair`; here: `skein peers add http://HOST:PORT CODE`.',
+    )
     return EXIT.ok
   }
   const { paint } = world.out
@@ -76,19 +79,35 @@ export async function addPeer(
 /** Ends the trust in a node. */
 export async function removePeer(world: World, given: string, options: Options): Promise<ExitCode> {
   const { client } = await connect(world, options)
-  const { items } = await client.listPeers()
-  const found = items.filter(({ id, name }) => id === given || name === given)
-  const [peer] = found
-  if (!peer || found.length > 1)
-    throw new CliError(
-      EXIT.failed,
-      `${found.length === 0 ? 'No peer is' : 'Several peers are'} called "${given}"; \`skein peers --json\` tells their ids.`,
-    )
+  const peer = await findPeer(client, given)
   await client.removePeer({ params: { id: peer.id } })
   await world.out.line(
     options.json ? JSON.stringify({ removed: peer.id }) : `${sanitizeLine(peer.name)} is not trusted any more.`,
   )
   return EXIT.ok
+}
+
+/** Lets what the tailnet says of a node count again. */
+export async function trustPeer(world: World, given: string, options: Options): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const { id } = await findPeer(client, given)
+  const peer = await client.trustPeer({ params: { id } })
+  const name = sanitizeLine(peer.name)
+  await world.out.line(
+    options.json ? JSON.stringify(peer) : `${name} counts again as what the tailnet says. Jobs: ${trust(peer)}.`,
+  )
+  return EXIT.ok
+}
+
+async function findPeer(client: Client, given: string): Promise<Peer> {
+  const { items } = await client.listPeers()
+  const found = items.filter(({ id, name }) => id === given || name === given)
+  const [peer] = found
+  if (peer && found.length === 1) return peer
+  throw new CliError(
+    EXIT.failed,
+    `${found.length === 0 ? 'No peer is' : 'Several peers are'} called "${given}"; \`skein peers --json\` tells their ids.`,
+  )
 }
 
 /** Makes a code that lets one other node in. */

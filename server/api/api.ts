@@ -19,6 +19,8 @@ export interface PeerRequest {
   readonly method: string
   /** With the query. */
   readonly path: string
+  /** The other end of the connection. */
+  readonly remote: { readonly address: string | undefined; readonly port: number | undefined }
   /** Reads the body, which is done only for those who are known. */
   body(): Promise<Uint8Array>
 }
@@ -71,6 +73,7 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
   app.use(async (c, next) => {
     c.set('extra', {})
     requireOurHost(c, rules)
+    requireNode(c)
     c.set('extra', cors(c, rules))
     if (stopping.aborted) {
       c.set('extra', { ...c.get('extra'), connection: 'close' })
@@ -96,7 +99,8 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
       }
       const peer = operation.access === 'peer' ? { peer: await deps.authenticatePeer(requestOf(c, body)) } : {}
       const bytes = await body()
-      const call = { signal: c.req.raw.signal, remoteAddress: c.env.incoming.socket.remoteAddress, ...peer }
+      const { remoteAddress, remotePort } = c.env.incoming.socket
+      const call = { signal: c.req.raw.signal, remoteAddress, remotePort, ...peer }
       return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps)
     })
   }
@@ -130,6 +134,14 @@ function requireOurHost(c: Exchange, rules: OriginRules): void {
  */
 function isForNodes(c: Exchange): boolean {
   return c.req.path.startsWith('/v1/peer/') && c.req.header('origin') === undefined
+}
+
+/** @throws {ApiError} `forbidden` for what is not between nodes, where the connection came in for those only */
+function requireNode(c: Exchange): void {
+  if (!c.env.isForNodes || isForNodes(c)) return
+  throw new ApiError('forbidden', 'At this address the node answers other nodes only.', {
+    remedy: 'Ask it on its own machine, or let it listen for everybody there (api.host).',
+  })
 }
 
 /** @returns the CORS headers of every answer to this request. @throws {ApiError} `forbidden` for pages of unknown origin. */
@@ -170,7 +182,9 @@ function inputOf(c: Exchange, operation: Operation, bytes: Uint8Array): unknown 
 /** What an assertion of another node is held against. */
 function requestOf(c: Exchange, body: PeerRequest['body']): PeerRequest {
   const { pathname, search } = new URL(c.req.url)
-  return { authorization: c.req.header('authorization') ?? '', method: c.req.method, path: pathname + search, body }
+  const { remoteAddress: address, remotePort: port } = c.env.incoming.socket
+  const authorization = c.req.header('authorization') ?? ''
+  return { authorization, method: c.req.method, path: pathname + search, remote: { address, port }, body }
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -4,7 +4,10 @@ import { ApiError } from '#shared/contract/index.ts'
 
 /** What the pipeline knows about one request; see api.ts for the order of the steps that fill it in. */
 export interface Environment {
-  Bindings: HttpBindings
+  Bindings: HttpBindings & {
+    /** The connection came in where only other nodes are answered. */
+    readonly isForNodes?: boolean
+  }
   Variables: {
     /** Headers every answer to this request carries besides the general ones. */
     extra: Readonly<Record<string, string>>

@@ -6,7 +6,7 @@ import type { Clock } from '#server/lib/clock.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { Config } from '#shared/model/index.ts'
-import { problem } from './exchange.ts'
+import { type Environment, problem } from './exchange.ts'
 
 /** Longest wait for the head of a request, for the whole of it, and between two on one connection; ms. */
 const HEADERS_TIMEOUT_MS = 15_000
@@ -20,6 +20,11 @@ export interface Api {
   /** Resolves once connections are accepted. @throws {Error} that says what to do when the address cannot be had. */
   listen(): Promise<{ url: string; port: number; server: Server }>
   /**
+   * Listens for other nodes only, on these addresses and the port of the API, and on no others of those given before.
+   * @throws {Error} when one of them cannot be had; the others are.
+   */
+  listenForNodes(addresses: readonly string[]): Promise<void>
+  /**
    * Accepts no connection and no new request (503) from now on, ends streams that would go on for ever, lets the other requests
    * finish, and breaks off what is left after `graceMs`.
    */
@@ -27,7 +32,7 @@ export interface Api {
 }
 
 interface ServeDeps {
-  readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
+  readonly fetch: (request: Request, env: Environment['Bindings']) => Response | Promise<Response>
   /** Aborted by `close`. */
   readonly stopping: AbortController
   readonly config: Pick<Config['api'], 'host' | 'port'>
@@ -35,34 +40,56 @@ interface ServeDeps {
   readonly log: Log
 }
 
+const SETTINGS = {
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+  requireHostHeader: true,
+}
+/** What a listener on every address says it listens on. */
+const WILDCARDS = new Set(['0.0.0.0', '::'])
+
+// Only requests whose target or Host makes no URL come here, so nothing of ours can be meant.
+const errorHandler = () =>
+  problem(new ApiError('not_found', 'The request names no path of this API.'), `urn:uuid:${randomUUID()}`)
+
 /** An HTTP server whose life can be ended in bounded time. */
 export function serve({ fetch, stopping, config, clock, log }: ServeDeps): Api {
-  const answer = getRequestListener((request, env) => fetch(request, env as HttpBindings), {
-    // Only requests whose target or Host makes no URL come here, so nothing of ours can be meant.
-    errorHandler: () => problem(new ApiError('not_found', 'The request names no path of this API.'), `urn:uuid:${randomUUID()}`),
+  const answering = (env: Partial<Environment['Bindings']>) =>
+    getRequestListener((request, bindings) => fetch(request, { ...(bindings as HttpBindings), ...env }), { errorHandler })
+  const [answer, answerNode] = [answering({}), answering({ isForNodes: true })]
+  const server = createServer(SETTINGS, (incoming, outgoing) => {
+    outgoing.once('close', () => {
+      // A connection kept alive past the last answer would hold up `close`.
+      if (stopping.signal.aborted) setImmediate(() => server.closeIdleConnections())
+    })
+    void answer(incoming, outgoing)
   })
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requireHostHeader: true,
-    },
-    (incoming, outgoing) => {
-      outgoing.once('close', () => {
-        // A connection kept alive past the last answer would hold up `close`.
-        if (stopping.signal.aborted) setImmediate(() => server.closeIdleConnections())
-      })
-      void answer(incoming, outgoing)
-    },
-  )
+  /** By address. Nothing is upgraded there. */
+  const forNodes = new Map<string, Server>()
   // Upgraded connections too, which the HTTP server itself forgets about.
   const sockets = new Set<Socket>()
-  server.on('connection', socket => {
+  const track = (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-  })
+  }
+  server.on('connection', track)
+
+  async function listenForNodesOn(host: string): Promise<void> {
+    const { address, port } = server.address() as AddressInfo
+    if (WILDCARDS.has(address) || address === host || forNodes.has(host)) return
+    const listener = createServer(SETTINGS, (incoming, outgoing) => void answerNode(incoming, outgoing))
+    listener.on('connection', track)
+    forNodes.set(host, listener)
+    await new Promise<void>((resolve, reject) => {
+      listener.on('error', cause => {
+        if (!listener.listening) forNodes.delete(host)
+        reject(listenError(cause, { host, port }))
+      })
+      listener.listen(port, host, resolve)
+    })
+  }
 
   return {
     server,
@@ -77,10 +104,21 @@ export function serve({ fetch, stopping, config, clock, log }: ServeDeps): Api {
           resolve({ url: urlOf(config.host, port), port, server })
         })
       }),
+    async listenForNodes(addresses) {
+      for (const [host, listener] of forNodes)
+        if (!addresses.includes(host)) {
+          forNodes.delete(host)
+          listener.close()
+        }
+      if (stopping.signal.aborted) return
+      const tried = await Promise.allSettled(addresses.map(listenForNodesOn))
+      for (const one of tried) if (one.status === 'rejected') throw one.reason
+    },
     async close(graceMs) {
       stopping.abort()
       if (!server.listening) return
-      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      const all = [server, ...forNodes.values()]
+      const closed = Promise.all(all.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
       const cancel = clock.after(graceMs, () => {
         for (const socket of sockets) socket.destroy()
       })

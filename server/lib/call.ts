@@ -10,6 +10,7 @@ export interface Call {
   readonly peer?: NodeId
   /** Address the request came from. */
   readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
 }
 
 type Json<O extends Operation> = O['answer'] extends { kind: 'json'; schema: infer S extends z.ZodType }

@@ -22,7 +22,7 @@ function world() {
   const clock = virtualClock(START)
   const verifier = createVerifier({
     self: worker.nodeId,
-    keyOf: id => (id === home.nodeId ? home.publicKey : null),
+    keyOf: async id => (id === home.nodeId ? home : null),
     clock,
   })
   return { clock, verifier, sign: (audience = worker.nodeId) => assertionFor(home, audience, request, clock) }
@@ -152,7 +152,7 @@ describe('refused', () => {
   test('a key ends with the trust in it', async () => {
     const clock = virtualClock(START)
     let key: string | null = home.publicKey
-    const verifier = createVerifier({ self: worker.nodeId, keyOf: () => key, clock })
+    const verifier = createVerifier({ self: worker.nodeId, keyOf: async () => (key !== null ? { publicKey: key } : null), clock })
     await verifier.verify(await assertionFor(home, worker.nodeId, request, clock), request)
     key = null
     await expect(verifier.verify(await assertionFor(home, worker.nodeId, request, clock), request)).rejects.toThrow('not trusted')

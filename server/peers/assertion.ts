@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { NodeId } from '#shared/model/index.ts'
-import { type Identity, keyFrom } from './identity.ts'
+import { type Identity, isPublicKey, keyFrom, nodeIdOf } from './identity.ts'
 
 /** Loaded with the first request between nodes: a node without peers starts without it. */
 const loadJose = () => import('jose')
@@ -43,7 +43,7 @@ export async function assertionFor(identity: Identity, audience: NodeId, request
   const { SignJWT } = await loadJose()
   const now = Math.floor(clock.now() / 1000)
   const token = await new SignJWT({ method: request.method, path: request.path, body: request.bodySha256 })
-    .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
+    .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, jwk: { kty: 'OKP', crv: 'Ed25519', x: identity.publicKey } })
     .setIssuer(identity.nodeId)
     .setAudience(audience)
     .setIssuedAt(now)
@@ -61,6 +61,20 @@ export interface ArrivingRequest {
   readonly method: string
   readonly path: string
   readonly bodySha256: string | (() => Promise<string>)
+  /** The other end of the connection. */
+  readonly remote?: Remote
+}
+
+export interface Remote {
+  readonly address: string | undefined
+  readonly port: number | undefined
+}
+
+/** A key to hold a request against. */
+export interface TrustedKey {
+  readonly publicKey: string
+  /** Called when the signature holds; the last that can refuse. @throws {ApiError} */
+  admit?(): Promise<void>
 }
 
 export interface Verifier {
@@ -68,8 +82,12 @@ export interface Verifier {
   verify(authorization: string, request: ArrivingRequest): Promise<NodeId>
 }
 
-/** @param keyOf public key of a node that is trusted; null for others */
-export function createVerifier(deps: { self: NodeId; keyOf(node: NodeId): string | null; clock: Clock }): Verifier {
+/** @param keyOf the key of a node that is trusted, or null; `shown` is the key the request brings, if it is that node's */
+export function createVerifier(deps: {
+  self: NodeId
+  keyOf(node: NodeId, shown: string | null, remote: Remote | undefined): Promise<TrustedKey | null>
+  clock: Clock
+}): Verifier {
   const { self, keyOf, clock } = deps
   /** Ids of assertions that were used, with when they expire, s. */
   const used = new Map<string, number>()
@@ -85,20 +103,21 @@ export function createVerifier(deps: { self: NodeId; keyOf(node: NodeId): string
   return {
     async verify(authorization, request) {
       const token = authorization.slice(SCHEME.length + 1)
-      const { decodeJwt, jwtVerify } = await loadJose()
+      const { decodeJwt, decodeProtectedHeader, jwtVerify } = await loadJose()
       const claims = readClaims(() => decodeJwt(token))
       if (claims.aud !== self)
         throw refusal(`The assertion is for node ${claims.aud}, and this is ${self}.`, 'Ask the node it is for.')
-      const publicKey = keyOf(claims.iss)
-      if (publicKey === null)
-        throw refusal(`Node ${claims.iss} is not trusted here.`, 'Pair the two: `skein pair` here, `skein peers add` there.')
       const now = Math.floor(clock.now() / 1000)
       if (claims.iat - now > SKEW_S || now - claims.exp > SKEW_S)
         throw refusal(
           `The assertion was made ${claims.iat - now} s from now by the caller's clock.`,
           'Set both clocks (NTP): they may differ by 30 s.',
         )
-      await jwtVerify(token, keyFrom(publicKey), {
+      const shown = shownKey(() => decodeProtectedHeader(token).jwk?.x, claims.iss)
+      const trusted = await keyOf(claims.iss, shown, request.remote)
+      if (trusted === null)
+        throw refusal(`Node ${claims.iss} is not trusted here.`, 'Pair the two: `skein pair` here, `skein peers add` there.')
+      await jwtVerify(token, keyFrom(trusted.publicKey), {
         algorithms: ['EdDSA'],
         typ: TYPE,
         issuer: claims.iss,
@@ -118,6 +137,7 @@ export function createVerifier(deps: { self: NodeId; keyOf(node: NodeId): string
       if (claims.body !== (typeof bodySha256 === 'string' ? bodySha256 : await bodySha256()))
         throw refusal('The body is not the one that was signed.', 'Sign each request anew.')
       remember(claims.jti, claims.exp, now)
+      await trusted.admit?.()
       return claims.iss
     },
   }
@@ -133,6 +153,16 @@ function readClaims(decode: () => unknown): z.infer<typeof Claims> {
       `This is no assertion: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}`,
       'Use a Skein node to ask.',
     )
+  }
+}
+
+/** A node's id is made of its key, so the key needs no other proof than that. */
+function shownKey(read: () => unknown, node: NodeId): string | null {
+  try {
+    const key = read()
+    return typeof key === 'string' && isPublicKey(key) && nodeIdOf(key) === node ? key : null
+  } catch {
+    return null
   }
 }
 

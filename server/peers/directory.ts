@@ -3,6 +3,19 @@ import { open, readFile, rename } from 'node:fs/promises'
 import * as z from 'zod'
 import { NodeId, Timestamp } from '#shared/model/index.ts'
 import { isPublicKey, nodeIdOf } from './identity.ts'
+import { type Rights, union } from './rights.ts'
+
+/** What a mesh says of a node, and whether that still counts. */
+const Membership = z.strictObject({
+  mesh: z.string(),
+  /** The mesh's id of the machine that showed this node's key. */
+  id: z.string().min(1),
+  runsOurs: z.boolean(),
+  weRunTheirs: z.boolean(),
+  /** Why it counts for nothing until the owner says so: the machine had another key before, or the owner ended the trust. */
+  barred: z.enum(['key_changed', 'removed']).nullable(),
+})
+export type Membership = z.infer<typeof Membership>
 
 const KnownPeer = z
   .strictObject({
@@ -13,13 +26,22 @@ const KnownPeer = z
     source: z.enum(['paired', 'tailnet']),
     runsOurs: z.boolean(),
     weRunTheirs: z.boolean(),
+    member: Membership.optional(),
     addedAt: Timestamp,
   })
   .refine(({ id, publicKey }) => nodeIdOf(publicKey) === id, 'the id is not that of the key')
-/** A node that this one trusts, and with what. */
+/** A node that this one knows, and what it trusts it with: `runsOurs` and `weRunTheirs` by pairing, those of `member` by a mesh. */
 export type KnownPeer = z.infer<typeof KnownPeer>
 
-/** The nodes this one trusts; kept in a file of its own, so that an owner can read it. */
+/** What a node may in all. @param mesh kind of the mesh that is in use; null without one */
+export function rightsNow(peer: KnownPeer, mesh: string | null): Rights {
+  const { member } = peer
+  return member && member.mesh === mesh && member.barred === null ? union(peer, member) : peer
+}
+
+export const hasAny = ({ runsOurs, weRunTheirs }: Rights): boolean => runsOurs || weRunTheirs
+
+/** The nodes this one knows; kept in a file of its own, so that an owner can read it. */
 export interface PeerDirectory {
   get(id: NodeId): KnownPeer | null
   list(): readonly KnownPeer[]

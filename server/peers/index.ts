@@ -2,5 +2,6 @@
 export { sha256 } from './assertion.ts'
 export { openPeerDirectory } from './directory.ts'
 export { loadIdentity } from './identity.ts'
+export type { Mesh } from './mesh.ts'
 export { createPeers, type Peers } from './peers.ts'
 export type { Fleet, PeerLink } from './port.ts'

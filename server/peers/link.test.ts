@@ -60,7 +60,7 @@ describe('a link', () => {
   test('signs what is sent, so that the other side can hold it against what came', async () => {
     const verifier = createVerifier({
       self: worker.nodeId,
-      keyOf: id => (id === home.nodeId ? home.publicKey : null),
+      keyOf: async id => (id === home.nodeId ? home : null),
       clock,
     })
     const callers: string[] = []

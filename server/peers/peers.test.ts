@@ -30,7 +30,7 @@ async function world() {
   const identity = makeIdentity()
   const known = await openPeerDirectory(file)
   const peers = createPeers({ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 })
-  const { body: self } = await peers.handlers.nodeInfo({}, call('127.0.0.1'))
+  const { body: self } = await peers.handlers.nodeInfo({ query: {} }, call('127.0.0.1'))
   const { body: made } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))
   const other = makeIdentity()
   const caller = { node: other.nodeId, name: 'home', publicKey: other.publicKey, version: '1', protocol: PROTOCOL }

@@ -4,16 +4,18 @@ import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError, type NodeInfo } from '#shared/contract/index.ts'
 import { type Card, type NodeId, type Peer, PROTOCOL } from '#shared/model/index.ts'
-import { createVerifier, type Verifier } from './assertion.ts'
-import type { KnownPeer, PeerDirectory } from './directory.ts'
-import { type Identity, isPublicKey, nodeIdOf } from './identity.ts'
+import { createVerifier, type Remote, type TrustedKey, type Verifier } from './assertion.ts'
+import { hasAny, type KnownPeer, type PeerDirectory, rightsNow } from './directory.ts'
+import { createDiscovery, type Discovery } from './discovery.ts'
+import type { Identity } from './identity.ts'
 import { httpLink, type LinkDeps, peerClient } from './link.ts'
+import type { Mesh } from './mesh.ts'
+import { proveNode } from './node-proof.ts'
 import { createPairingCodes, proofOf, sameProof } from './pairing.ts'
 import type { Fleet } from './port.ts'
 import { createPresence, type PresenceBoard } from './presence.ts'
-
-/** Longest wait for the answer of a node that is asked who it is, ms. */
-const ASK_MS = 5_000
+import type { MeshRules, Rights } from './rights.ts'
+import { ASK_MS, requireOwnKey, whoIs, whoIsAt } from './who-is.ts'
 
 export interface PeersDeps extends LinkDeps {
   readonly identity: Identity
@@ -23,53 +25,110 @@ export interface PeersDeps extends LinkDeps {
   readonly clock: Clock
   /** Where this node is asked, once it listens. */
   readonly port: () => number
+  /** The network that knows its members, where there is one. */
+  readonly mesh?: MeshDeps | undefined
+}
+
+interface MeshDeps {
+  readonly mesh: Mesh
+  readonly rules: MeshRules
+  /** Where nodes of the mesh are asked; default: where this one is. */
+  readonly port?: number | undefined
+  /** Listens for other nodes on these addresses of this machine, and on no others any more. */
+  listen(addresses: readonly string[]): Promise<void>
+  warn(what: string): void
 }
 
 /** Other nodes: who they are, whether they answer, what they may. */
 export interface Peers {
   readonly fleet: Fleet
   readonly verifier: Verifier
-  readonly handlers: Pick<Handlers, 'listPeers' | 'addPeer' | 'removePeer' | 'createPairingCode' | 'nodeInfo' | 'pair'>
+  readonly handlers: Pick<
+    Handlers,
+    'listPeers' | 'addPeer' | 'removePeer' | 'trustPeer' | 'createPairingCode' | 'nodeInfo' | 'pair'
+  >
   start(): void
   stop(): void
 }
 
-export function createPeers(deps: PeersDeps): Peers {
-  const { identity, name, version, directory, clock, port } = deps
+export function createPeers(given: PeersDeps): Peers {
+  const { identity, name, version, directory, clock, port } = given
   const self: NodeInfo = { node: identity.nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL }
+  const deps: LinkDeps = { identity, clock, fetch: onlyWhileUp(given.fetch ?? globalThis.fetch, host => discovery?.whyNot(host)) }
   const codes = createPairingCodes(clock)
-  const presence = createPresence({
-    directory,
-    clock,
-    ask: peer => peerClient(peer, deps).card({}, { signal: AbortSignal.timeout(ASK_MS) }),
-  })
+  const presence = createPresence({ directory, clock, ask: cardOf })
+  const discovery = given.mesh && startable(given.mesh)
+  const may = (peer: KnownPeer): Rights => rightsNow(peer, given.mesh?.mesh.kind ?? null)
   const links = new Map<NodeId, { peer: KnownPeer; link: ReturnType<typeof httpLink> }>()
+
+  function startable({ mesh, rules, listen, warn, port: theirs }: MeshDeps): Discovery {
+    return createDiscovery({
+      mesh,
+      rules,
+      directory,
+      self: self.node,
+      clock,
+      port: () => theirs ?? port(),
+      ask: ({ addresses: [host = ''] }, url) => whoIsAt(host, url, deps),
+      isAnswering: id => presence.of(id).problem === null,
+      listen,
+      warn,
+    })
+  }
+
+  /** Nodes that do not trust each other tell nothing but that they are there. */
+  async function cardOf(peer: KnownPeer): Promise<Card | null> {
+    const ask = () => peerClient(peer, deps).card({}, { signal: AbortSignal.timeout(ASK_MS) })
+    if (peer.source === 'paired') return ask()
+    const card = hasAny(may(peer)) ? await ask().catch(error => (isRefusal(error) ? null : Promise.reject(error))) : null
+    if (card) return card
+    const { node } = await whoIs(peer.address, deps)
+    if (node !== peer.id) throw new Error(`Another node answers there: ${node}`)
+    return null
+  }
+
+  async function keyOf(id: NodeId, shown: string | null, remote: Remote | undefined): Promise<TrustedKey | null> {
+    const known = directory.get(id)
+    // A key that was paired proves all there is to prove; one the mesh vouches for must also come from its own machine.
+    if (known && hasAny(known)) return known
+    return (await discovery?.vouch(id, shown, remote)) ?? null
+  }
 
   async function trust(
     peer: Pick<KnownPeer, 'id' | 'name' | 'publicKey' | 'address'>,
-    may: Partial<Pick<KnownPeer, 'runsOurs' | 'weRunTheirs'>>,
+    told: Partial<Pick<KnownPeer, 'runsOurs' | 'weRunTheirs'>>,
   ): Promise<KnownPeer> {
     const before = directory.get(peer.id)
     const known: KnownPeer = {
+      ...before,
       ...peer,
       source: 'paired',
-      runsOurs: may.runsOurs ?? before?.runsOurs ?? false,
-      weRunTheirs: may.weRunTheirs ?? before?.weRunTheirs ?? false,
+      runsOurs: told.runsOurs ?? before?.runsOurs ?? false,
+      weRunTheirs: told.weRunTheirs ?? before?.weRunTheirs ?? false,
       addedAt: new Date(clock.now()).toISOString(),
     }
     await directory.put(known)
     return known
   }
 
+  function requireKnown(id: NodeId): KnownPeer {
+    const peer = directory.get(id)
+    if (peer) return peer
+    throw new ApiError('peer_unknown', `This node knows no peer ${id}.`)
+  }
+
   return {
-    verifier: createVerifier({ self: identity.nodeId, keyOf: id => directory.get(id)?.publicKey ?? null, clock }),
+    verifier: createVerifier({ self: identity.nodeId, keyOf, clock }),
     fleet: {
       self: { id: identity.nodeId, name },
-      cards: () => cardsOf(directory, presence),
-      accepts: home => directory.get(home)?.weRunTheirs ?? false,
+      cards: () => directory.list().flatMap(peer => (may(peer).runsOurs ? cardNow(peer, presence) : [])),
+      accepts(home) {
+        const peer = directory.get(home)
+        return peer !== null && may(peer).weRunTheirs
+      },
       link(node) {
         const peer = directory.get(node)
-        if (!peer?.runsOurs) return null
+        if (!peer || !may(peer).runsOurs) return null
         const made = links.get(node)
         if (made?.peer === peer) return made.link
         const link = httpLink(peer, deps)
@@ -79,9 +138,14 @@ export function createPeers(deps: PeersDeps): Peers {
       onChange: presence.onChange,
     },
     handlers: {
-      nodeInfo: async () => ({ status: 200, body: self }),
+      async nodeInfo({ query: { nonce } }, { remoteAddress, remotePort }) {
+        discovery?.knock({ address: remoteAddress, port: remotePort })
+        if (nonce === undefined) return { status: 200, body: self }
+        const proof = await proveNode(identity, { nonce, addresses: discovery?.addresses() ?? [] })
+        return { status: 200, body: { ...self, proof } }
+      },
       async listPeers() {
-        return { status: 200, body: { items: directory.list().map(peer => present(peer, presence)) } }
+        return { status: 200, body: { items: directory.list().map(peer => present(peer, may(peer), presence)) } }
       },
       async createPairingCode() {
         const { code, expiresAt } = codes.create()
@@ -104,12 +168,23 @@ export function createPeers(deps: PeersDeps): Peers {
           { runsOurs: true, ...(body.weRunTheirs ? { weRunTheirs: true } : {}) },
         )
         await presence.look(known.id)
-        return { status: 201, body: present(known, presence) }
+        return { status: 201, body: present(known, may(known), presence) }
       },
       async removePeer({ params }) {
-        if (!(await directory.remove(params.id))) throw new ApiError('peer_unknown', `This node knows no peer ${params.id}.`)
+        const { member } = requireKnown(params.id)
+        // Were it forgotten, the mesh would bring it back in a moment.
+        if (discovery && member?.mesh === given.mesh?.mesh.kind) await discovery.memberships.bar(params.id)
+        else await directory.remove(params.id)
         links.delete(params.id)
         return { status: 200, body: { ok: true } }
+      },
+      async trustPeer({ params }) {
+        requireKnown(params.id)
+        await discovery?.memberships.unbar(params.id)
+        await discovery?.look()
+        await presence.look(params.id)
+        const peer = requireKnown(params.id)
+        return { status: 200, body: present(peer, may(peer), presence) }
       },
       async pair({ body }, call) {
         requireOwnKey(body.node)
@@ -120,31 +195,15 @@ export function createPeers(deps: PeersDeps): Peers {
         return { status: 200, body: { node: self, proof: proofOf(code, 'callee', transcript) } }
       },
     },
-    start: presence.start,
-    stop: presence.stop,
+    start() {
+      presence.start()
+      discovery?.start()
+    },
+    stop() {
+      discovery?.stop()
+      presence.stop()
+    },
   }
-}
-
-/** Asks an address which node it is. @throws {ApiError} `peer_unreachable`, `pairing_refused` */
-async function whoIs(address: string, deps: LinkDeps): Promise<NodeInfo> {
-  // Whoever it is, the assertion in this request is for nobody: the id is not known yet.
-  const nobody = { id: deps.identity.nodeId, name: 'The node', address }
-  const info = await peerClient(nobody, deps).nodeInfo({}, { signal: AbortSignal.timeout(ASK_MS) })
-  requireOwnKey(info)
-  if (info.protocol.max < PROTOCOL.min || info.protocol.min > PROTOCOL.max)
-    throw new ApiError(
-      'pairing_refused',
-      `It speaks protocol ${info.protocol.min} to ${info.protocol.max}, this node ${PROTOCOL.min} to ${PROTOCOL.max}.`,
-      {
-        remedy: 'Update the older of the two.',
-      },
-    )
-  return info
-}
-
-function requireOwnKey({ node, publicKey }: NodeInfo): void {
-  if (!isPublicKey(publicKey) || nodeIdOf(publicKey) !== node)
-    throw new ApiError('pairing_refused', `Node ${node} shows a key that is not its own.`)
 }
 
 /** Where a caller is asked in its turn: the address it calls from. */
@@ -155,15 +214,30 @@ function addressOf({ remoteAddress }: Call, port: number): string {
   return `http://${isIP(plain) === 6 ? `[${plain}]` : plain}:${port}`
 }
 
-function cardsOf(directory: PeerDirectory, presence: PresenceBoard): Card[] {
-  return directory.list().flatMap(({ id, runsOurs }) => {
-    const { card, problem } = presence.of(id)
-    return runsOurs && card && problem === null ? [card] : []
-  })
+const isRefusal = (error: unknown): boolean => error instanceof ApiError && error.code === 'unauthorized'
+
+/** Addresses of a mesh belong to its members only while it is up: else what is meant for a member could reach anybody. */
+function onlyWhileUp(fetch: typeof globalThis.fetch, whyNot: (host: string) => string | null | undefined): typeof fetch {
+  return async (input, init) => {
+    const { hostname } = new URL(input instanceof Request ? input.url : input)
+    const why = whyNot(hostname.replace(/^\[|\]$/g, ''))
+    if (why) throw new Error(why)
+    return fetch(input, init)
+  }
 }
 
-function present(peer: KnownPeer, presence: PresenceBoard): Peer {
-  const { id, name, address, source, runsOurs, weRunTheirs } = peer
+function cardNow({ id }: KnownPeer, presence: PresenceBoard): Card[] {
+  const { card, problem } = presence.of(id)
+  return card && problem === null ? [card] : []
+}
+
+const BARRED = {
+  key_changed: 'Its machine had another key before. If that is right: `skein peers trust`.',
+  removed: 'The trust in it was ended here. To take it back: `skein peers trust`.',
+} as const
+
+function present(peer: KnownPeer, { runsOurs, weRunTheirs }: Rights, presence: PresenceBoard): Peer {
+  const { id, name, address, source, member } = peer
   const { card, lastSeenAt, problem } = presence.of(id)
   return {
     id,
@@ -175,6 +249,6 @@ function present(peer: KnownPeer, presence: PresenceBoard): Peer {
     weRunTheirs,
     card,
     lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
-    problem,
+    problem: member?.barred ? BARRED[member.barred] : problem,
   }
 }

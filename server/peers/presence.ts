@@ -31,7 +31,8 @@ export interface PresenceBoard {
 
 export function createPresence(deps: {
   directory: PeerDirectory
-  ask(peer: KnownPeer): Promise<Card>
+  /** @returns null of a node that does not tell what it offers. */
+  ask(peer: KnownPeer): Promise<Card | null>
   clock: Clock
 }): PresenceBoard {
   const { directory, ask, clock } = deps
@@ -60,7 +61,7 @@ export function createPresence(deps: {
     let seen: Presence
     try {
       const card = await ask(peer)
-      if (card.node !== id) throw new Error(`Another node answers there: ${card.node}`)
+      if (card && card.node !== id) throw new Error(`Another node answers there: ${card.node}`)
       seen = { card, lastSeenAt: clock.now(), problem: null }
     } catch (error) {
       seen = { ...(board.get(id) ?? UNSEEN), problem: error instanceof Error ? error.message : String(error) }

@@ -20,7 +20,14 @@ const done = { kind: 'json', schema: z.strictObject({ ok: z.literal(true) }) } a
 
 /** What anybody who can reach a node may know of it. */
 export const NodeInfo = z
-  .strictObject({ node: NodeId, name: z.string(), publicKey: z.string(), version: z.string(), protocol: ProtocolRange })
+  .strictObject({
+    node: NodeId,
+    name: z.string(),
+    publicKey: z.string(),
+    version: z.string(),
+    protocol: ProtocolRange,
+    proof: z.string().max(4096).optional(),
+  })
   .meta({ id: 'NodeInfo' })
 export type NodeInfo = z.infer<typeof NodeInfo>
 
@@ -56,6 +63,16 @@ export const fleetOperations = {
     access: 'local',
     params: nodeParams,
     answer: done,
+    status: [200],
+    errors: ['peer_unknown'],
+  }),
+  trustPeer: operation({
+    summary: 'Let what the mesh says of a node count again, after its key changed or the trust in it was ended',
+    method: 'POST',
+    path: '/v1/peers/:id/trust',
+    access: 'local',
+    params: nodeParams,
+    answer: { kind: 'json', schema: Peer },
     status: [200],
     errors: ['peer_unknown'],
   }),
@@ -97,6 +114,14 @@ export const peerOperations = {
     method: 'GET',
     path: '/v1/peer/node',
     access: 'open',
+    query: z.strictObject({
+      nonce: z
+        .string()
+        .min(16)
+        .max(64)
+        .optional()
+        .describe('To be signed, with the addresses the node has on its mesh, by the key it shows.'),
+    }),
     answer: { kind: 'json', schema: NodeInfo },
     status: [200],
     errors: [],

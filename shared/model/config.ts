@@ -34,6 +34,12 @@ export const PlacementWeights = z
   .meta({ id: 'PlacementWeights' })
 export type PlacementWeights = z.infer<typeof PlacementWeights>
 
+/** Members of a mesh, by what the mesh says of them. */
+const Members = z.strictObject({
+  users: z.array(z.string().min(1).max(320)).default([]).describe('Login names.'),
+  tags: z.array(z.string().regex(/^tag:/)).default([]).describe('Such as `tag:skein`.'),
+})
+
 /** One schema for every source of settings: flags, environment, skein.yaml, defaults (in this order of strength). */
 export const Config = z
   .strictObject({
@@ -99,6 +105,23 @@ export const Config = z
           .describe('How long an attempt on another node goes on without hearing from this one.'),
         bidMs: z.int().min(100).default(3_000).describe('How long a bid reserves room.'),
         placement: PlacementWeights.prefault({}),
+        accept: Members.prefault({}).describe('Whose jobs are taken, besides those of paired nodes and of grants.'),
+        offer: Members.prefault({}).describe('Who is offered jobs of this node, besides the same.'),
+      })
+      .prefault({}),
+    tailscale: z
+      .strictObject({
+        socket: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Of the daemon; `off` does without Tailscale. Default: where it usually is.'),
+        port: z
+          .int()
+          .min(1)
+          .max(65_535)
+          .optional()
+          .describe('Where other nodes of the tailnet are asked; default: our own port.'),
       })
       .prefault({}),
     models: z.strictObject({ providers: z.array(ProviderConfig).default([]) }).prefault({}),

@@ -51,7 +51,7 @@ export const Peer = z
     weRunTheirs: z.boolean().describe('Whether this node takes jobs of it.'),
     card: Card.nullable(),
     lastSeenAt: Timestamp.nullable(),
-    problem: z.string().nullable().describe('Why it is offline.'),
+    problem: z.string().nullable().describe('Why it is offline, or not trusted any more.'),
   })
   .meta({ id: 'Peer' })
 export type Peer = z.infer<typeof Peer>

@@ -34,6 +34,7 @@ function start(args: readonly string[], options: { cwd?: string; env?: Record<st
       HOME: home,
       SKEIN_DATA_DIR: options.dataDir ?? join(home, 'data'),
       OLLAMA_HOST: 'http://127.0.0.1:9',
+      SKEIN_TAILSCALE_SOCKET: 'off',
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -38,7 +38,7 @@ export async function startNode(
   const life = new Lifetime()
   const dataDir = mkdtempSync(join(tmpdir(), 'skein-node-'))
   life.defer(() => rmSync(dataDir, { recursive: true, force: true }))
-  const environment = { PATH: process.env.PATH ?? '', OLLAMA_HOST: 'http://127.0.0.1:9', ...env }
+  const environment = { PATH: process.env.PATH ?? '', OLLAMA_HOST: 'http://127.0.0.1:9', SKEIN_TAILSCALE_SOCKET: 'off', ...env }
   const { config } = resolveConfig({
     flags: { dataDir, 'api.port': 0, 'log.level': 'fatal', 'jobs.graceMs': 300, ...flags },
     env: environment,

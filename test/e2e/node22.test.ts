@@ -12,7 +12,12 @@ if (!isHere) console.warn('skipped: Node.js 22 is not in test/lab/node22 (npm ci
 describe.skipIf(!isHere || !hasSandbox)('on the oldest Node.js we promise', () => {
   it('does the whole job, inside the sandbox too', () => {
     expect(execFileSync(node22, ['--version'], { encoding: 'utf8' })).toMatch(/^v22\.19\./)
-    const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', OLLAMA_HOST: 'http://127.0.0.1:9' }
+    const env = {
+      PATH: process.env.PATH ?? '',
+      HOME: '/nonexistent',
+      OLLAMA_HOST: 'http://127.0.0.1:9',
+      SKEIN_TAILSCALE_SOCKET: 'off',
+    }
     const said = execFileSync(node22, [bin, 'demo'], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] })
     expect(said).toContain('+  return Math.round(cents - (cents * percent) / 100)')
     expect(said).toContain('The work tree is as it was.')

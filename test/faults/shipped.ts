@@ -21,7 +21,7 @@ export interface Life {
 export async function start(dataDir: string, ...options: string[]): Promise<Life> {
   const flags = ['--json', '--port', '0', '--data-dir', dataDir, '--log-level', 'fatal', ...options]
   const child = spawn(process.execPath, [bin, 'serve', ...flags], {
-    env: { PATH: process.env.PATH, HOME: dataDir, OLLAMA_HOST: 'http://127.0.0.1:9' },
+    env: { PATH: process.env.PATH, HOME: dataDir, OLLAMA_HOST: 'http://127.0.0.1:9', SKEIN_TAILSCALE_SOCKET: 'off' },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   // A test that fails half way must not leave a server behind.

@@ -1,0 +1,172 @@
+import type { Clock } from '#server/lib/clock.ts'
+import type { NodeInfo } from '#shared/contract/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import type { NodeId } from '#shared/model/index.ts'
+import type { Remote, TrustedKey } from './assertion.ts'
+import { hasAny, type PeerDirectory } from './directory.ts'
+import { createMemberships, type Memberships } from './memberships.ts'
+import type { Mesh, MeshCaller, MeshMember, MeshOutage, MeshView } from './mesh.ts'
+import { createProbing } from './probing.ts'
+import { createRepeat } from './repeat.ts'
+import { type MeshRules, rightsOf } from './rights.ts'
+
+/** Longest wait for the mesh, ms: its daemon is on this machine. */
+const MESH_MS = 5_000
+/** Between two looks at the mesh when it tells of no change by itself, ms. */
+const LOOK_MS = 60_000
+/** Changes that come faster than this are looked at together, ms. */
+const TOGETHER_MS = 1_000
+
+export interface DiscoveryDeps {
+  readonly mesh: Mesh
+  readonly directory: PeerDirectory
+  readonly rules: MeshRules
+  readonly self: NodeId
+  readonly clock: Clock
+  /** Where nodes of the mesh are asked. */
+  readonly port: () => number
+  /** Asks an address which node is there. @throws {Error} when there is none, or it does not prove its key and that it has that address */
+  readonly ask: (member: MeshMember, url: string) => Promise<NodeInfo>
+  /** Whether a node answered when it was asked last. */
+  readonly isAnswering: (id: NodeId) => boolean
+  /** Listens for other nodes on these addresses, and on no others any more. */
+  readonly listen: (addresses: readonly string[]) => Promise<void>
+  readonly warn: (what: string) => void
+}
+
+/** Finds the nodes of a mesh, and says by the mesh who asks. */
+export interface Discovery {
+  readonly memberships: Memberships
+  /** Addresses of this node on the mesh. */
+  addresses(): readonly string[]
+  /** Why an address of the mesh must not be used now; null when it may, or is none of the mesh. */
+  whyNot(address: string): string | null
+  /** A caller that may be a node which is not known yet. */
+  knock(remote: Remote): void
+  /** The key of a node that the mesh vouches for. */
+  vouch(node: NodeId, shown: string | null, remote: Remote | undefined): Promise<TrustedKey | null>
+  /** Looks at once. */
+  look(): Promise<void>
+  start(): void
+  stop(): void
+}
+
+export function createDiscovery(deps: DiscoveryDeps): Discovery {
+  const { mesh, directory, rules, self, clock, port, ask, isAnswering, listen, warn } = deps
+  const memberships = createMemberships({ directory, mesh: mesh.kind, clock })
+  const probing = createProbing({
+    clock,
+    isDone: member => {
+      const node = memberships.of(member.id)
+      return node !== null && isAnswering(node.id)
+    },
+    probe,
+  })
+  let view: MeshView | MeshOutage | null = null
+  /** Of listening; told once. */
+  let lastFailure: string | null = null
+  const over = new AbortController()
+  const looking = createRepeat({
+    clock,
+    apartMs: TOGETHER_MS,
+    // What is not on this machine does not come by itself.
+    everyMs: () => (view?.state === 'absent' ? null : LOOK_MS),
+    run: () => look().catch(error => warn(`The mesh could not be looked at: ${error instanceof Error ? error.message : error}`)),
+  })
+
+  const urlOf = (address: string) => `http://${address.includes(':') ? `[${address}]` : address}:${port()}`
+  const soon = () => AbortSignal.timeout(MESH_MS)
+  const running = () => (view?.state === 'running' ? view : null)
+  const mayOf = (caller: MeshCaller) => rightsOf(caller, running()?.self ?? { user: null }, rules)
+
+  async function look(): Promise<void> {
+    view = await mesh.view(soon())
+    if (view.state !== 'running') {
+      probing.follow([])
+      return listenOn([])
+    }
+    // First of all, so that whoever is asked next finds this node too.
+    await listenOn(view.hasInterface ? view.self.addresses : [])
+    await memberships.keepOnly(new Set(view.members.map(({ id }) => id)))
+    await Promise.all(view.members.map(refresh))
+    probing.follow(view.members.filter(({ isOnline }) => isOnline))
+  }
+
+  async function listenOn(addresses: readonly string[]): Promise<void> {
+    const failure = await listen(addresses).then(
+      () => null,
+      error => (error instanceof Error ? error.message : String(error)),
+    )
+    if (failure !== null && failure !== lastFailure) warn(failure)
+    lastFailure = failure
+  }
+
+  /** What the mesh grants a node that is known already. */
+  async function refresh({ id, addresses: [address] }: MeshMember): Promise<void> {
+    if (address === undefined || !memberships.of(id)) return
+    const caller = await mesh.whois(address, undefined, soon()).catch(() => null)
+    if (caller) await memberships.update(id, mayOf(caller), urlOf(address))
+  }
+
+  async function probe(member: MeshMember): Promise<void> {
+    const [address] = member.addresses
+    if (address === undefined) return
+    const info = await ask(member, urlOf(address))
+    const caller = await mesh.whois(address, undefined, soon())
+    if (info.node === self || caller?.id !== member.id) throw new Error('This is another machine.')
+    if (!(await memberships.meet(caller, info, urlOf(address), mayOf(caller))))
+      warn(`${member.name} shows the key of node ${info.node}, which is on another machine.`)
+  }
+
+  async function callerAt({ address, port: from }: Remote): Promise<MeshCaller | null> {
+    if (address === undefined || !mesh.mayOwn(address)) return null
+    return mesh.whois(address, from, soon()).catch(() => null)
+  }
+
+  return {
+    memberships,
+    addresses: () => running()?.self.addresses ?? [],
+    whyNot(address) {
+      if (running() || !mesh.mayOwn(address)) return null
+      return view === null || view.state === 'running' ? 'The mesh was not asked yet.' : view.what
+    },
+    knock(remote) {
+      void callerAt(remote).then(caller => {
+        if (caller && !probing.soon(caller.id)) looking.now()
+      })
+    },
+    async vouch(node, shown, remote) {
+      const caller = remote && (await callerAt(remote))
+      if (!caller) return null
+      const known = directory.get(node)
+      const publicKey = known?.publicKey ?? shown
+      const may = mayOf(caller)
+      if (publicKey === null || !hasAny(may)) return null
+      return {
+        publicKey,
+        async admit() {
+          const [address = ''] = caller.addresses
+          const met = await memberships.meet(caller, { node, publicKey, name: caller.name }, urlOf(address), may)
+          if (met && met.member?.barred === null) return
+          throw new ApiError(
+            'unauthorized',
+            `${caller.name} is not trusted here: ${met ? 'its key changed, or the trust in it was ended' : 'its key is that of another machine'}.`,
+            {
+              remedy: `There: \`skein peers trust ${caller.name}\`.`,
+            },
+          )
+        },
+      }
+    },
+    look,
+    start() {
+      mesh.watch(looking.now, over.signal)
+      looking.now()
+    },
+    stop() {
+      over.abort()
+      looking.stop()
+      probing.follow([])
+    },
+  }
+}

@@ -1,0 +1,2 @@
+/** Tailscale, by the LocalAPI of the daemon on this machine. */
+export { tailscaleMesh } from './tailscale.ts'
