@@ -21,7 +21,16 @@ import { createLogs } from '#server/logs/index.ts'
 import { createModels, type ModelProvider, type Models } from '#server/models/index.ts'
 import { ollamaProvider } from '#server/models/ollama/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
-import { createPeers, loadIdentity, type Mesh, openPeerDirectory, type Peers, sha256 } from '#server/peers/index.ts'
+import {
+  type Checkup,
+  checkPeers,
+  createPeers,
+  loadIdentity,
+  type Mesh,
+  openPeerDirectory,
+  type Peers,
+  sha256,
+} from '#server/peers/index.ts'
 import { tailscaleMesh } from '#server/peers/tailscale/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog, type Log, lazyMetrics } from '#server/telemetry/index.ts'
@@ -87,6 +96,23 @@ function createMesh({ tailscale: { socket } }: Config, env: Environment, clock: 
   return tailscaleMesh({ socket, platform: process.platform, path: env.PATH ?? '', clock })
 }
 
+/** What `doctor` asks of other nodes. */
+export async function inspectPeers(config: Config, mesh: Mesh | null): Promise<Checkup> {
+  const damage: string[] = []
+  const peers = await openPeerDirectory(peersFile(config.dataDir)).then(
+    directory => directory.list(),
+    error => {
+      damage.push(error instanceof Error ? error.message : String(error))
+      return []
+    },
+  )
+  const checkup = await checkPeers({ mesh, peers, now: systemClock.now })
+  const problems = damage.map(what => ({ what, fix: 'A server does not start with it as it is.' }))
+  return { ...checkup, problems: [...problems, ...checkup.problems] }
+}
+
+const peersFile = (dataDir: string): string => join(dataDir, 'peers.json')
+
 function createNodeSecrets(config: Config, env: Environment): Secrets {
   const secrets = createSecrets()
   for (const { name, value } of secretValues(env, config.models.providers)) secrets.add(value, name)
@@ -120,7 +146,7 @@ export async function compose(input: {
     identity,
     name,
     version: VERSION,
-    directory: await openPeerDirectory(join(directory.data, 'peers.json')),
+    directory: await openPeerDirectory(peersFile(directory.data)),
     clock,
     port: () => (api.server.address() as AddressInfo).port,
     ...(mesh && {

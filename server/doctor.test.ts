@@ -41,6 +41,7 @@ const report = (deps: Partial<DoctorDeps> = {}) =>
     nodeVersion: 'v24.0.0',
     git: async () => 'git version 2.45.0',
     disk: async () => ({ freeBytes: 100 * 2 ** 30, writable: true }),
+    peers: async () => ({ mesh: { state: 'absent', detail: 'Tailscale was not found.' }, problems: [] }),
     server: null,
     clock: { now: () => Date.UTC(2026, 10, 1) },
     ...deps,

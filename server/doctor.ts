@@ -4,6 +4,7 @@ import type { Executor, ExecutorProbe } from '#server/executors/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { formatBytes } from '#server/lib/units.ts'
 import type { Models } from '#server/models/index.ts'
+import type { Checkup } from '#server/peers/index.ts'
 import { type AgentInfo, type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type ModelInfo } from '#shared/model/index.ts'
 import { apiKey, type Environment, lookup, type ResolvedConfig, SETTING_PATHS, type Source, secretValues } from './config.ts'
 
@@ -24,6 +25,8 @@ export interface DoctorReport {
   readonly models: readonly ModelInfo[]
   readonly unreachable: readonly { provider: string; reason: string }[]
   readonly disk: { readonly dataDir: string; readonly freeBytes: number | null; readonly writable: boolean }
+  /** Whether Tailscale can be used, and how. */
+  readonly tailscale: Checkup['mesh']
   /** Address of the server that runs on this data directory, or null. */
   readonly server: string | null
   readonly settings: readonly { path: string; value: unknown; source: Source }[]
@@ -41,6 +44,8 @@ export interface DoctorDeps {
   readonly git: () => Promise<string | null>
   /** What is free where the data directory is or will be, and whether this user may write there. */
   readonly disk: (dataDir: string) => Promise<{ freeBytes: number | null; writable: boolean }>
+  /** How this node stands with other nodes. */
+  readonly peers: () => Promise<Checkup>
   readonly server: string | null
   readonly clock: Pick<Clock, 'now'>
 }
@@ -55,12 +60,13 @@ const EARLIEST_TIME = Date.UTC(2026, 0, 1)
 export async function diagnose(deps: DoctorDeps): Promise<DoctorReport> {
   const { resolved, executors, agents, models, clock, env } = deps
   const { dataDir } = resolved.config
-  const [git, sandboxes, infos, listed, space] = await Promise.all([
+  const [git, sandboxes, infos, listed, space, fleet] = await Promise.all([
     deps.git(),
     Promise.all(executors.map(async executor => ({ kind: executor.kind, ...(await executor.probe()) }))),
     Promise.all(agents.map(agent => agent.probe())),
     models.list(AbortSignal.timeout(MODELS_TIMEOUT_MS)),
     deps.disk(dataDir),
+    deps.peers(),
   ])
   const found: Findings = { git, sandboxes, agents: infos, ...listed, disk: { dataDir, ...space } }
   const problems = [
@@ -71,11 +77,13 @@ export async function diagnose(deps: DoctorDeps): Promise<DoctorReport> {
     ...modelProblems(found, resolved.config, env),
     ...addressProblems(resolved.config),
     ...clockProblems(clock.now()),
+    ...fleet.problems.map((problem): Problem => ({ severity: 'warning', ...problem })),
   ]
   return {
     ok: problems.every(({ severity }) => severity !== 'error'),
     node: deps.nodeVersion,
     ...found,
+    tailscale: fleet.mesh,
     server: deps.server,
     settings: settings(resolved, env),
     problems,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { createProbes } from '#server/compose.ts'
+import { createProbes, inspectPeers } from '#server/compose.ts'
 import { resolveConfig } from '#server/config.ts'
 import { type DoctorReport, diagnose } from '#server/doctor.ts'
 import { systemClock } from '#server/lib/clock.ts'
@@ -18,10 +18,12 @@ export async function doctor(world: World, options: { config?: string; dataDir?:
   const { env, cwd, out } = world
   const resolved = resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
   const running = await runningServer(resolved.config.dataDir)
+  const probes = createProbes(resolved.config, env)
   const report: DoctorReport = await diagnose({
     resolved,
     env,
-    ...createProbes(resolved.config, env),
+    ...probes,
+    peers: () => inspectPeers(resolved.config, probes.mesh),
     nodeVersion: process.version,
     git: () =>
       execute('git', ['--version']).then(

@@ -23,6 +23,7 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
     ...(missing.length > 0 ? [optional(false, 'agents', `not here: ${missing.map(({ id }) => id).join(', ')}`)] : []),
     ...modelLines(report).map(([good, text]) => optional(good, 'models', text)),
     line(disk.writable, 'disk', `${disk.dataDir}${disk.freeBytes === null ? '' : `, ${formatBytes(disk.freeBytes)} free`}`),
+    optional(report.tailscale.state === 'running', 'tailscale', report.tailscale.detail),
     optional(
       report.server !== null,
       'server',

@@ -1,5 +1,6 @@
 /** Other nodes: identity, trust, presence, and the links jobs go over. */
 export { sha256 } from './assertion.ts'
+export { type Checkup, checkPeers } from './checkup.ts'
 export { openPeerDirectory } from './directory.ts'
 export { loadIdentity } from './identity.ts'
 export type { Mesh } from './mesh.ts'
