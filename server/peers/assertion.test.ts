@@ -1,16 +1,11 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { virtualClock } from '#test/fakes/clock.ts'
+import { makeIdentity } from '#test/fakes/identity.ts'
 import { assertionFor, createVerifier, isAssertion, type SignedRequest, sha256 } from './assertion.ts'
-import { type Identity, nodeIdOf } from './identity.ts'
-
-function makeIdentity(): Identity {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const { x = '' } = publicKey.export({ format: 'jwk' })
-  return { nodeId: nodeIdOf(x), publicKey: x, privateKey }
-}
+import type { Identity } from './identity.ts'
 
 const home = makeIdentity()
 const worker = makeIdentity()

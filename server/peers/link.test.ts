@@ -1,19 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
 import { afterEach, describe, expect, test } from 'vitest'
 import { virtualClock } from '#test/fakes/clock.ts'
+import { makeIdentity } from '#test/fakes/identity.ts'
 import { createVerifier, sha256 } from './assertion.ts'
-import { type Identity, nodeIdOf } from './identity.ts'
 import { httpLink, peerClient } from './link.ts'
-
-function makeIdentity(): Identity {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const { x = '' } = publicKey.export({ format: 'jwk' })
-  return { nodeId: nodeIdOf(x), publicKey: x, privateKey }
-}
 
 const home = makeIdentity()
 const worker = makeIdentity()

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,16 +5,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Call } from '#server/lib/call.ts'
 import { PROTOCOL } from '#shared/model/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
+import { makeIdentity } from '#test/fakes/identity.ts'
 import { openPeerDirectory } from './directory.ts'
-import { type Identity, nodeIdOf } from './identity.ts'
+import { nodeIdOf } from './identity.ts'
 import { proofOf } from './pairing.ts'
 import { createPeers } from './peers.ts'
-
-function makeIdentity(): Identity {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const { x = '' } = publicKey.export({ format: 'jwk' })
-  return { nodeId: nodeIdOf(x), publicKey: x, privateKey }
-}
 
 let directory: string
 beforeEach(() => {
