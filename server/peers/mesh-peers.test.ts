@@ -1,0 +1,219 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Call } from '#server/lib/call.ts'
+import { type Card, PROTOCOL } from '#shared/model/index.ts'
+import { type VirtualClock, virtualClock } from '#test/fakes/clock.ts'
+import { makeIdentity } from '#test/fakes/identity.ts'
+import { down, type FakeMesh, fakeMesh, machine } from '#test/fakes/mesh.ts'
+import { assertionFor, sha256 } from './assertion.ts'
+import { openPeerDirectory } from './directory.ts'
+import type { Identity } from './identity.ts'
+import { checkNodeProof, proveNode } from './node-proof.ts'
+import { createPeers } from './peers.ts'
+import { PEER_CAPABILITY } from './rights.ts'
+
+const ADDRESS = '100.64.0.2'
+const both = { runsOurs: true, weRunTheirs: true }
+const settled = async () => {
+  for (let turn = 0; turn < 30; turn++) await new Promise(resolve => setTimeout(resolve, 0))
+}
+const call: Call = { signal: new AbortController().signal }
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'mesh-peers-'))
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+/** What another node answers over HTTP, wherever it is asked. */
+function nodeAt(identity: Identity, address: string, asked: string[]): typeof fetch {
+  const card: Card = {
+    node: identity.nodeId,
+    name: 'desk',
+    seq: 1,
+    version: '1',
+    protocol: PROTOCOL,
+    capacity: { cpuCores: 1, memoryBytes: 1, storageBytes: 1, gpuCount: 0, labels: {} },
+    slots: 1,
+    busy: 0,
+    queued: 0,
+    executors: [],
+    agents: [],
+    models: [],
+    repositories: [],
+    draining: false,
+  }
+  return async input => {
+    const url = new URL(String(input))
+    asked.push(url.pathname)
+    if (url.pathname === '/v1/peer/card') return Response.json(card)
+    const proof = await proveNode(identity, { nonce: url.searchParams.get('nonce') ?? '', addresses: [address] })
+    return Response.json({
+      ...{ node: identity.nodeId, publicKey: identity.publicKey, name: 'desk', version: '1', protocol: PROTOCOL },
+      proof,
+    })
+  }
+}
+
+async function peersOf(
+  identity: Identity,
+  { mesh, clock, answers }: { mesh: FakeMesh; clock: VirtualClock; answers: typeof fetch },
+  file: string,
+) {
+  return createPeers({
+    identity,
+    name: 'here',
+    version: '1',
+    directory: await openPeerDirectory(join(root, file)),
+    clock,
+    port: () => 8080,
+    fetch: answers,
+    mesh: {
+      mesh,
+      rules: { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } },
+      listen: async () => {},
+      warn: () => {},
+    },
+  })
+}
+
+async function world() {
+  const [self, other] = [makeIdentity(), makeIdentity()]
+  const mesh = fakeMesh()
+  const clock = virtualClock()
+  const asked: string[] = []
+  mesh.members = [machine('m1', ADDRESS)]
+  mesh.grants.set('m1', { [PEER_CAPABILITY]: [both] })
+  const answers = nodeAt(other, ADDRESS, asked)
+  const peers = await peersOf(self, { mesh, clock, answers }, 'peers.json')
+  const list = async () => (await peers.handlers.listPeers({}, call)).body.items
+  const request = { method: 'GET', path: '/v1/peer/card', bodySha256: sha256('') }
+  /** A request of the other node, as it arrives from an address. */
+  const ask = async (from: string, by: Identity = other) =>
+    peers.verifier.verify(await assertionFor(by, self.nodeId, request, clock), {
+      ...request,
+      remote: { address: from, port: 4711 },
+    })
+  return { self, other, mesh, clock, answers, peers, list, ask, asked }
+}
+type World = Awaited<ReturnType<typeof world>>
+
+async function found(): Promise<World> {
+  const all = await world()
+  all.peers.start()
+  await settled()
+  return all
+}
+
+test('a node of the mesh is listed with what it offers, and is given jobs', async () => {
+  const { list, peers, other } = await found()
+  expect(await list()).toMatchObject([
+    { id: other.nodeId, name: 'desk', source: 'tailnet', state: 'online', ...both, problem: null },
+  ])
+  expect(peers.fleet.cards()).toMatchObject([{ node: other.nodeId }])
+  expect(peers.fleet.link(other.nodeId)).not.toBeNull()
+  expect(peers.fleet.accepts(other.nodeId)).toBe(true)
+  peers.stop()
+})
+
+test('who is asked proves its key and where it is', async () => {
+  const { peers, self } = await found()
+  const { body } = await peers.handlers.nodeInfo({ query: { nonce: 'n'.repeat(16) } }, call)
+  await checkNodeProof(body.proof, { node: self.nodeId, publicKey: self.publicKey, nonce: 'n'.repeat(16), address: '100.64.0.1' })
+  peers.stop()
+})
+
+describe('is not found', () => {
+  test('a machine that passes on what another node answered', async () => {
+    const all = await world()
+    all.mesh.members = [machine('m1', '100.64.0.3')]
+    all.peers.start()
+    await settled()
+    expect(await all.list()).toEqual([])
+    all.peers.stop()
+  })
+
+  test('this node itself, whose data was copied to another machine', async () => {
+    const all = await world()
+    const peers = await peersOf(all.other, all, 'copy.json')
+    peers.start()
+    await settled()
+    expect((await peers.handlers.listPeers({}, call)).body.items).toEqual([])
+    peers.stop()
+  })
+})
+
+describe('a request', () => {
+  test('counts from the machine the key is bound to, and from nowhere else', async () => {
+    const { ask, other, mesh, peers } = await found()
+    expect(await ask(ADDRESS)).toBe(other.nodeId)
+    mesh.members = [...mesh.members, machine('m2', '100.64.0.3')]
+    mesh.grants.set('m2', { [PEER_CAPABILITY]: [both] })
+    for (const from of ['100.64.0.3', '192.0.2.1', '127.0.0.1'])
+      await expect(ask(from)).rejects.toMatchObject({ code: 'unauthorized' })
+    peers.stop()
+  })
+
+  test('in the name of another node, with a key of one’s own, is refused', async () => {
+    const { ask, mesh, peers, list } = await world()
+    const victim = makeIdentity()
+    await expect(ask(ADDRESS, { ...makeIdentity(), nodeId: victim.nodeId })).rejects.toMatchObject({ code: 'unauthorized' })
+    mesh.grants.clear()
+    await expect(ask(ADDRESS)).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(await list()).toEqual([])
+    peers.stop()
+  })
+})
+
+test('trust that was ended stays ended and is shown, until it is taken back', async () => {
+  const { peers, other, ask, list, clock } = await found()
+  await peers.handlers.removePeer({ params: { id: other.nodeId } }, call)
+  clock.advance(120_000)
+  await settled()
+  expect(await list()).toMatchObject([
+    { runsOurs: false, weRunTheirs: false, problem: expect.stringContaining('skein peers trust') },
+  ])
+  expect(peers.fleet.link(other.nodeId)).toBeNull()
+  expect(peers.fleet.cards()).toEqual([])
+  await expect(ask(ADDRESS)).rejects.toMatchObject({ code: 'unauthorized' })
+  const { body } = await peers.handlers.trustPeer({ params: { id: other.nodeId } }, call)
+  expect(body).toMatchObject({ ...both, problem: null })
+  expect(await ask(ADDRESS)).toBe(other.nodeId)
+  peers.stop()
+})
+
+test('nothing is sent to an address of the mesh while the mesh is out, for it could be anybody’s', async () => {
+  const { peers, mesh, other, asked, clock, list } = await found()
+  mesh.outage = down
+  mesh.change()
+  clock.advance(1_000)
+  await settled()
+  const before = asked.length
+  const link = peers.fleet.link(other.nodeId)
+  await expect(link?.settle({ jobId: 'j', epoch: 1 })).rejects.toThrow(/It is off/)
+  clock.advance(60_000)
+  await settled()
+  expect(asked.length).toBe(before)
+  expect(await list()).toMatchObject([{ state: 'offline', problem: expect.stringContaining('It is off.') }])
+  peers.stop()
+})
+
+test('without the mesh, what it once said counts for nothing', async () => {
+  const { peers, other } = await found()
+  peers.stop()
+  const file = join(root, 'peers.json')
+  const without = createPeers({
+    identity: makeIdentity(),
+    name: 'here',
+    version: '1',
+    directory: await openPeerDirectory(file),
+    clock: virtualClock(),
+    port: () => 8080,
+  })
+  expect(without.fleet.accepts(other.nodeId)).toBe(false)
+  expect(without.fleet.link(other.nodeId)).toBeNull()
+  await without.handlers.removePeer({ params: { id: other.nodeId } }, call)
+  expect((await openPeerDirectory(file)).list()).toEqual([])
+})
