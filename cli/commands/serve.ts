@@ -3,6 +3,9 @@ import { serve as startServer } from '#server/main.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import type { World } from '../world.ts'
 
+/** How long a connection to a proxy may keep a stopped server alive, ms: Node.js (NODE_USE_ENV_PROXY) would for minutes. */
+const LINGER_MS = 1_000
+
 export interface ServeOptions {
   readonly config?: string
   readonly dataDir?: string
@@ -48,6 +51,7 @@ export async function serve(world: World, options: ServeOptions): Promise<ExitCo
     await world.out.line(options.json ? JSON.stringify({ url: server.url, pid: process.pid }) : `Skein is ready at ${server.url}`)
     await asked.promise
     await server.close()
+    setTimeout(() => process.exit(), LINGER_MS).unref()
     return EXIT.ok
   } finally {
     off()

@@ -105,6 +105,7 @@ export function createPeers(given: PeersDeps): Peers {
       source: 'paired',
       runsOurs: told.runsOurs ?? before?.runsOurs ?? false,
       weRunTheirs: told.weRunTheirs ?? before?.weRunTheirs ?? false,
+      ...(before?.member && { member: { ...before.member, barred: null } }),
       addedAt: new Date(clock.now()).toISOString(),
     }
     await directory.put(known)

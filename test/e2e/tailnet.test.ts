@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Peer } from '#shared/model/index.ts'
 import { hasSandbox } from './node.ts'
-import { type Policy, type Server, startTailnet, type Tailnet, whyNoTailnet } from './tailnet.ts'
+import { type Policy, type Server, startTailnet, type Tailnet, whyNoNamespaces, whyNoTailnet } from './tailnet.ts'
 
 const reason = whyNoTailnet() ?? (hasSandbox ? null : 'no sandbox')
-if (reason) console.warn(`skipped: no real tailnet: ${reason}`)
+const reasonForNone = reason ?? whyNoNamespaces()
+if (reasonForNone) console.warn(`skipped: no real tailnet${reason ? '' : ' but one in userspace'}: ${reasonForNone}`)
 
 const skein = ['tag:skein']
 const alice = ['alice@example.com']
@@ -19,12 +20,12 @@ const granting = (...values: unknown[]): Policy => ({
 const named = (peers: readonly Peer[], name: string) => peers.find(peer => peer.name === name)
 
 /** The steps follow each other on one tailnet: each begins where the one before ended. */
-describe.skipIf(reason !== null)('nodes of a real tailnet', () => {
+describe.skipIf(reasonForNone !== null)('nodes of a real tailnet', () => {
   let tailnet: Tailnet
   let a: Server
   let b: Server
   beforeAll(async () => {
-    tailnet = await startTailnet(granting(both))
+    tailnet = await startTailnet('tun', granting(both))
     a = await tailnet.serve('a')
   })
   afterAll(() => tailnet?.[Symbol.asyncDispose]())
@@ -48,6 +49,17 @@ describe.skipIf(reason !== null)('nodes of a real tailnet', () => {
     const { items } = JSON.parse(await a.skein('jobs', '--json')) as { items: { id: string; state: string }[] }
     expect(items[0]?.state).toBe('succeeded')
     expect(await a.skein('jobs', 'show', items[0]?.id ?? '', '--why')).toContain('node-b')
+  })
+
+  it('go on with a job when its home was restarted meanwhile', async () => {
+    const { jobId } = JSON.parse(
+      await a.skein('run', '--json', '--detach', '--on', 'node-b', '--', 'sh', '-c', 'sleep 5; echo ran'),
+    ) as { jobId: string }
+    while (!(await a.skein('jobs', 'show', jobId, '--json')).includes('"running"'));
+    await a.stop()
+    await a.start()
+    expect(await a.skein('logs', '--follow', jobId)).toContain('ran')
+    expect(JSON.parse(await a.skein('jobs', 'show', jobId, '--json'))).toMatchObject({ epoch: 1 })
   })
 
   it('answer nobody but nodes at their address of the tailnet', async () => {
@@ -98,5 +110,17 @@ describe.skipIf(reason !== null)('nodes of a real tailnet', () => {
     await a.until(peers => peers.length === 0)
     tailnet.policy(granting(both))
     await a.until(peers => named(peers, 'node-b')?.card != null)
+  })
+})
+
+describe.skipIf(reason !== null)('nodes of a real tailnet without interfaces', () => {
+  it('find each other and run jobs: what comes in by loopback is known by the machine that sent it', async () => {
+    await using tailnet = await startTailnet('userspace', granting(both))
+    const a = await tailnet.serve('a')
+    const b = await tailnet.serve('b')
+    await a.until(peers => named(peers, 'node-b')?.card != null)
+    await b.until(peers => named(peers, 'node-a')?.card != null)
+    expect(await a.skein('run', '--json', '--on', 'node-b', '--', 'echo', 'ran')).toContain('ran')
+    expect(await a.skein('doctor')).toContain('without a network interface')
   })
 })

@@ -19,7 +19,7 @@ export interface Policy {
   readonly removed?: readonly string[]
 }
 
-/** Three machines of a tailnet, each in a network namespace: `a` and `b` under tag:skein, `c` of alice@example.com. */
+/** Three machines of a tailnet, each in a network namespace or, without an interface, all in this one: `a` and `b` under tag:skein, `c` of alice@example.com. */
 export interface Tailnet extends AsyncDisposable {
   policy(policy: Policy): void
   /** Starts a server on a machine. */
@@ -38,14 +38,19 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** Why the lab cannot be used here; null when it can. */
-export function whyNoTailnet(): string | null {
+/** Why machines cannot have network namespaces of their own here; null when they can. */
+export function whyNoNamespaces(): string | null {
   if (process.getuid?.() !== 0) return 'network namespaces need root'
   try {
     execFileSync('ip', ['netns', 'list'], { stdio: 'ignore' })
+    return null
   } catch {
     return '`ip netns` is not usable here (apt install iproute2)'
   }
+}
+
+/** Why the lab cannot be used here; null when it can. */
+export function whyNoTailnet(): string | null {
   try {
     for (const name of ['tailscale', 'tailscaled', 'control']) accessSync(join(lab, 'bin', name), constants.X_OK)
     return null
@@ -54,7 +59,8 @@ export function whyNoTailnet(): string | null {
   }
 }
 
-export async function startTailnet(policy: Policy): Promise<Tailnet> {
+/** @param kind with an interface each (needs root), or in userspace: incoming by loopback, outgoing by a proxy */
+export async function startTailnet(kind: 'tun' | 'userspace', policy: Policy): Promise<Tailnet> {
   const directory = mkdtempSync(join(tmpdir(), 'skein-tailnet-'))
   const file = join(directory, 'policy.json')
   const env = { ...process.env, LAB_TAILNET: lab, LAB_TAILNET_POLICY: file }
@@ -62,14 +68,14 @@ export async function startTailnet(policy: Policy): Promise<Tailnet> {
   const run = (...argv: string[]) => execFileSync(script, argv, { env, stdio: 'ignore' })
   writeFileSync(file, JSON.stringify(policy))
   run('down')
-  run('up', '--tun')
+  run('up', ...(kind === 'tun' ? ['--tun'] : []))
   return {
     policy(next) {
       writeFileSync(file, JSON.stringify(next))
       run('policy')
     },
     async serve(machine, more = {}) {
-      const server = nodeOn(machine, join(directory, machine), more)
+      const server = nodeOn(machine, join(directory, machine), kind === 'tun' ? insideOf(machine) : beside(machine), more)
       servers.push(server)
       await server.start()
       return server
@@ -82,7 +88,28 @@ export async function startTailnet(policy: Policy): Promise<Tailnet> {
   }
 }
 
-function nodeOn(machine: string, dataDir: string, more: Readonly<Record<string, string>>): Server {
+interface Way {
+  /** What is put before a command line. */
+  readonly before: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+const insideOf = (machine: string): Way => ({ before: ['nsenter', `--net=/run/netns/tn${machine}`], env: {} })
+
+/** In userspace all machines have one loopback, so each has a port of its own; `a` and `b` ask each other. */
+function beside(machine: string): Way {
+  const number = machine.charCodeAt(0) - 'a'.charCodeAt(0)
+  const env = {
+    API_PORT: String(29_100 + number),
+    SKEIN_TAILSCALE_PORT: String(29_100 + (1 - number)),
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: `http://127.0.0.1:${19_201 + number}`,
+    NO_PROXY: '127.0.0.1',
+  }
+  return { before: [], env }
+}
+
+function nodeOn(machine: string, dataDir: string, way: Way, more: Readonly<Record<string, string>>): Server {
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: dataDir,
@@ -90,14 +117,18 @@ function nodeOn(machine: string, dataDir: string, more: Readonly<Record<string, 
     SKEIN_DATA_DIR: dataDir,
     SKEIN_NODE_NAME: `node-${machine}`,
     SKEIN_TAILSCALE_SOCKET: join(lab, machine, 'sock'),
+    ...way.env,
     ...more,
   }
-  const inside = (...argv: string[]) => [`--net=/run/netns/tn${machine}`, process.execPath, program, ...argv]
+  const command = (...argv: string[]): [string, string[]] => {
+    const [first = process.execPath, ...rest] = [...way.before, process.execPath, program, ...argv]
+    return [first, rest]
+  }
   let child: ChildProcess | null = null
 
   const server: Server = {
     async skein(...argv) {
-      const { stdout } = await execute('nsenter', inside(...argv), { env })
+      const { stdout } = await execute(...command(...argv), { env })
       return stdout
     },
     peers: async () => (JSON.parse(await server.skein('peers', '--json')) as { items: Peer[] }).items,
@@ -106,7 +137,7 @@ function nodeOn(machine: string, dataDir: string, more: Readonly<Record<string, 
     },
     forget: name => rmSync(join(dataDir, name)),
     async start() {
-      const started = spawn('nsenter', inside('serve', '--log-level', 'warn'), { env, stdio: ['ignore', 'pipe', 'inherit'] })
+      const started = spawn(...command('serve', '--log-level', 'warn'), { env, stdio: ['ignore', 'pipe', 'inherit'] })
       child = started
       await once(started.stdout, 'data')
     },

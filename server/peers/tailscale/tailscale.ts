@@ -33,18 +33,32 @@ export interface TailscaleDeps extends Place {
 export function tailscaleMesh(deps: TailscaleDeps): Mesh {
   const { clock, socket, platform, path } = deps
   let hasInterface = true
+  /** That answered last: finding it may mean running another program. */
+  let open: Door | null = null
 
   /** Asks one of two ways. @throws {Error} of the first, when neither works */
   async function ask(apiPath: string, argv: string[], signal: AbortSignal): Promise<unknown> {
-    const door = await findDoor(deps)
     try {
-      return await getJson(door, apiPath, signal)
+      return await askDoor(apiPath, signal)
     } catch (error) {
-      if (signal.aborted || (error instanceof LocalApiError && error.status === 404)) throw error
+      if (signal.aborted || isNobody(error)) throw error
       const command = await findCommand(path, platform)
       if (command === null) throw error
       return askCommand(command, socket, argv, signal).catch(() => Promise.reject(error))
     }
+  }
+
+  /** A door that was open may have moved: an app of macOS takes another port and token each time it starts. */
+  async function askDoor(apiPath: string, signal: AbortSignal): Promise<unknown> {
+    if (open) {
+      const answer = await getJson(open, apiPath, signal).catch(error => (isNobody(error) ? Promise.reject(error) : MOVED))
+      if (answer !== MOVED) return answer
+      open = null
+    }
+    const door = await findDoor(deps)
+    const answer = await getJson(door, apiPath, signal)
+    open = door
+    return answer
   }
 
   async function outage(error: unknown): Promise<MeshOutage> {
@@ -83,7 +97,7 @@ export function tailscaleMesh(deps: TailscaleDeps): Mesh {
         const query = new URLSearchParams({ addr })
         return callerOf(WhoIs.parse(await ask(`/localapi/v0/whois?${query}`, ['whois', '--json', addr], signal)))
       } catch (error) {
-        if (error instanceof LocalApiError && error.status === 404) return null
+        if (isNobody(error)) return null
         throw new Error((await outage(error)).what, { cause: error })
       }
     },
@@ -126,5 +140,10 @@ export function tailscaleMesh(deps: TailscaleDeps): Mesh {
     })
   }
 }
+
+const MOVED = Symbol('moved')
+
+/** What LocalAPI answers for an address that is nobody's. */
+const isNobody = (error: unknown): boolean => error instanceof LocalApiError && error.status === 404
 
 const nameOf = (door: Door): string => ('port' in door ? `127.0.0.1:${door.port}` : door.socketPath)
