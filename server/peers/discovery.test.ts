@@ -256,6 +256,24 @@ async function admitted(discovery: Discovery, node: string, shown: string | null
 }
 
 describe('a request', () => {
+  test('from loopback is asked about where the mesh has no interface, and only there', async () => {
+    const { mesh, discovery, asked } = await world()
+    const desk = infoOf(makeIdentity())
+    mesh.members = [machine('m1', '127.0.0.1')]
+    mesh.grants.set('m1', FULL)
+    await discovery.look()
+    expect(await admitted(discovery, desk.node, desk.publicKey, '127.0.0.1')).toBe(false)
+    mesh.hasInterface = false
+    await discovery.look()
+    expect(await admitted(discovery, desk.node, desk.publicKey, '192.0.2.1')).toBe(false)
+    expect(await admitted(discovery, desk.node, desk.publicKey, '127.0.0.1')).toBe(true)
+    mesh.outage = down
+    await discovery.look()
+    expect(discovery.whyNot('127.0.0.1')).toBeNull()
+    expect(asked).toContain('127.0.0.1')
+    discovery.stop()
+  })
+
   test('of a node that is not known yet is let in by the policy, by the key it brings', async () => {
     const { mesh, discovery, directory, mayOf } = await world()
     const desk = infoOf(makeIdentity())

@@ -118,8 +118,12 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       warn(`${member.name} shows the key of node ${info.node}, which is on another machine.`)
   }
 
+  /** Without an interface, what comes from the mesh is handed on from loopback, and the mesh knows by the port whose it is. */
+  const mayComeFrom = (address: string) =>
+    mesh.mayOwn(address) || (running()?.hasInterface === false && /^(::1|(::ffff:)?127\.[\d.]+)$/.test(address))
+
   async function callerAt({ address, port: from }: Remote): Promise<MeshCaller | null> {
-    if (address === undefined || !mesh.mayOwn(address)) return null
+    if (address === undefined || !mayComeFrom(address)) return null
     return mesh.whois(address, from, soon()).catch(() => null)
   }
 

@@ -45,7 +45,7 @@ export interface Mesh {
   readonly kind: string
   /** Asks anew. Never throws for an outage: it is an answer. */
   view(signal: AbortSignal): Promise<MeshView | MeshOutage>
-  /** Whether an address could be a member's, so that the mesh is worth asking. */
+  /** Whether an address is of those the mesh gives its members. */
   mayOwn(address: string): boolean
   /** Who sends from there, asked anew. @param port of the connection's other end @returns null when it is nobody of the mesh */
   whois(address: string, port: number | undefined, signal: AbortSignal): Promise<MeshCaller | null>

@@ -19,9 +19,6 @@ const WATCH_MASK = (1 << 1) | (1 << 4) | (1 << 12) | (1 << 13) | (1 << 15)
 const RANGES = new BlockList()
 RANGES.addSubnet('100.64.0.0', 10, 'ipv4')
 RANGES.addSubnet('fd7a:115c:a1e0::', 48, 'ipv6')
-const LOOPBACK = new BlockList()
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
-LOOPBACK.addAddress('::1', 'ipv6')
 
 export interface TailscaleDeps extends Place {
   /** Where to look for the command, as in PATH. */
@@ -32,7 +29,6 @@ export interface TailscaleDeps extends Place {
 /** The tailnet of this machine. Asks the daemon by its LocalAPI, or by the `tailscale` command where that is not let in. */
 export function tailscaleMesh(deps: TailscaleDeps): Mesh {
   const { clock, socket, platform, path } = deps
-  let hasInterface = true
   /** That answered last: finding it may mean running another program. */
   let open: Door | null = null
 
@@ -78,7 +74,6 @@ export function tailscaleMesh(deps: TailscaleDeps): Mesh {
       }
       const outageNow = outageOf(status.BackendState)
       if (outageNow || !status.Self) return outageNow ?? outageOf('Starting') ?? outage(new Error('it says nothing of itself'))
-      hasInterface = status.TUN
       return { state: 'running', self: memberOf(status.Self, status), hasInterface: status.TUN, members: membersOf(status) }
     },
 
@@ -86,8 +81,7 @@ export function tailscaleMesh(deps: TailscaleDeps): Mesh {
       const plain = address.replace(/^::ffff:/, '')
       const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4'
       if (isIP(plain) === 0) return false
-      // Without an interface, what comes from the tailnet is handed on from loopback, and the daemon knows by the port whose it is.
-      return RANGES.check(plain, family) || (!hasInterface && LOOPBACK.check(plain, family))
+      return RANGES.check(plain, family)
     },
 
     async whois(address, port, signal) {
