@@ -38,7 +38,8 @@ import { createWorkspace } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
 import { type DataDirectory, nodeMarker } from './data-directory.ts'
-import { createCapacity, createNodeHandlers, freeBytes } from './node.ts'
+import { createCapacity, createNodeHandlers, freeBytes, loadPerCore } from './node.ts'
+import { createPower } from './power.ts'
 
 /** What `doctor` asks and a server works with: the ways to reach the outside world that a machine may or may not have. */
 export interface Probes {
@@ -165,7 +166,7 @@ export async function compose(input: {
     logs,
     hostedLogs: createLogs({ directory: join(directory.hosted, 'logs') }),
     fleet: peers.fleet,
-    node: { version: VERSION, capacity },
+    node: { version: VERSION, capacity, power: createPower({ platform: process.platform }), loadPerCore },
     random: Math.random,
     events,
     workspace,

@@ -1,5 +1,5 @@
 import { readdir, statfs } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism, loadavg, totalmem } from 'node:os'
 import type { Handlers } from '#server/lib/call.ts'
 import { VERSION } from '#server/lib/version.ts'
 import type { Models } from '#server/models/index.ts'
@@ -25,6 +25,12 @@ export function createCapacity(dataDir: string, labels: Readonly<Record<string, 
     const [storageBytes, gpuCount] = await Promise.all([freeBytes(dataDir), countGpus()])
     return { cpuCores: availableParallelism(), memoryBytes: totalmem(), storageBytes, gpuCount, labels: { ...labels } }
   }
+}
+
+/** Programs that want to run, a core, over the last minute; 0 on Windows, which does not count them. */
+export function loadPerCore(): number {
+  const [lastMinute = 0] = loadavg()
+  return lastMinute / availableParallelism()
 }
 
 /** The operations the node answers for itself and for its models. */

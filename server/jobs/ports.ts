@@ -10,7 +10,7 @@ import type { Fleet } from '#server/peers/index.ts'
 import type { Store } from '#server/store/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import type { Capacity, JobId, Limits, PlacementWeights, Timeouts } from '#shared/model/index.ts'
+import type { Capacity, JobId, Limits, PlacementWeights, PowerSource, Timeouts } from '#shared/model/index.ts'
 
 /** What the node allows and assumes where a job says nothing. */
 export interface JobSettings {
@@ -46,6 +46,10 @@ export interface Directories {
 export interface OwnNode {
   readonly version: string
   capacity(): Promise<Capacity>
+  /** What the machine runs on now. */
+  power(): Promise<PowerSource>
+  /** Programs that want to run, a core, over the last minute; 1 is a machine that is just busy. 0 where nothing tells. */
+  loadPerCore(): number
 }
 
 export interface JobDeps {

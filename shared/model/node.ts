@@ -11,6 +11,9 @@ export const Capacity = z
   .meta({ id: 'Capacity' })
 export type Capacity = z.infer<typeof Capacity>
 
+export const PowerSource = z.enum(['mains', 'battery', 'unknown']).meta({ id: 'PowerSource' })
+export type PowerSource = z.infer<typeof PowerSource>
+
 export const Health = z
   .strictObject({ ok: z.boolean(), version: z.string(), node: z.string(), capacity: Capacity })
   .meta({ id: 'Health' })

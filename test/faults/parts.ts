@@ -43,7 +43,12 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
     logs: wrap(createLogs({ directory: join(directories.data, 'logs') }), 'logs'),
     hostedLogs: createLogs({ directory: join(directories.hosted, 'logs') }),
     fleet: alone,
-    node: { version: '0', capacity: async () => ({ cpuCores: 1, memoryBytes: 0, storageBytes: 0, gpuCount: 0, labels: {} }) },
+    node: {
+      version: '0',
+      capacity: async () => ({ cpuCores: 1, memoryBytes: 0, storageBytes: 0, gpuCount: 0, labels: {} }),
+      power: async () => 'unknown',
+      loadPerCore: () => 0,
+    },
     random: Math.random,
     events,
     workspace: wrap(createWorkspace({ directory: directories.data, log }), 'workspace'),
