@@ -13,6 +13,7 @@ import { processExecutor } from '#server/executors/process/index.ts'
 import { createGateway } from '#server/gateway/index.ts'
 import { createJobs, type JobDeps, type Jobs } from '#server/jobs/index.ts'
 import { type Clock, systemClock } from '#server/lib/clock.ts'
+import { nodeFiles } from '#server/lib/files.ts'
 import { createJobIds, newToken } from '#server/lib/ids.ts'
 import { insideProgram } from '#server/lib/inside.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
@@ -176,6 +177,7 @@ export async function compose(input: {
     gateway,
     secrets,
     clock,
+    files: nodeFiles,
     newJobId: createJobIds(clock),
     newToken,
     freeBytes,

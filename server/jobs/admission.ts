@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { within } from '#server/lib/within.ts'
 import { place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
@@ -6,6 +7,9 @@ import { ApiError } from '#shared/contract/index.ts'
 import { type Card, type JobId, type JobSpec, jobTitle, type Snapshot } from '#shared/model/index.ts'
 import type { JobDeps } from './ports.ts'
 import type { Space } from './space.ts'
+
+/** Longest wait for the providers' lists of models, ms. */
+const MODELS_MS = 5_000
 
 /** What a caller gets back: a new job, or the one it already has under its key. */
 export interface Admitted {
@@ -166,7 +170,7 @@ async function requireSandbox(spec: JobSpec, { executors, settings, fleet }: Job
 }
 
 /** Finds the agent a job names, or the first usable one for `auto`. @throws {ApiError} `agent_missing` */
-async function chooseAgent(spec: JobSpec, { agents, models, fleet }: JobDeps): Promise<string> {
+async function chooseAgent(spec: JobSpec, { agents, models, fleet, clock }: JobDeps): Promise<string> {
   const elsewhere = others(spec, fleet)
   if (spec.agent !== 'auto') {
     if (elsewhere.some(card => card.agents.includes(spec.agent))) return spec.agent
@@ -184,7 +188,8 @@ async function chooseAgent(spec: JobSpec, { agents, models, fleet }: JobDeps): P
       )
     return agent.id
   }
-  const anyModel = spec.model !== undefined || (await models.list(AbortSignal.timeout(5000))).models.length > 0
+  const listed = await within(clock, MODELS_MS, null, signal => models.list(signal))
+  const anyModel = spec.model !== undefined || listed.models.length > 0
   for (const agent of agents) {
     if (agent.kind === 'command' || !(await agent.probe()).usable) continue
     if (anyModel || !(await agent.needs()).model) return agent.id

@@ -1,4 +1,3 @@
-import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Executor } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
@@ -94,10 +93,10 @@ async function work(
   if (!info.usable) throw new WorkFailure('agent_missing', info.detail, info.remedy ?? undefined)
 
   const root = attemptDirectory(deps.directories.attempts, claimed)
-  await mkdir(root, { recursive: true, mode: 0o700 })
-  leftovers.defer(() => rm(root, { recursive: true, force: true }))
+  await deps.files.makeDirectory(root)
+  leftovers.defer(() => deps.files.remove(root))
   const limits = limitsOf(claimed, deps)
-  const openPlace = createPlaces({ job: claimed, root, executor, workspace: deps.workspace, limits, leftovers })
+  const openPlace = createPlaces({ job: claimed, root, executor, limits, leftovers, ...deps })
   const attempt: Attempt = { job: claimed, progress, deps, record, agent, openPlace, permissions, signal }
 
   const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Logs, LogWriter } from '#server/logs/index.ts'
 import type { Change, HostedKey, HostedStore, JobRow } from '#server/store/index.ts'
 import type { Award, JobSpec, Limits, NodeId } from '#shared/model/index.ts'
@@ -8,8 +7,6 @@ export const fileNameOf = ({ home, jobId, epoch }: HostedKey): string => `${jobI
 
 /** The repository of another node, as a cache here is called. */
 export const repositoryOf = (home: NodeId, repositoryId: string): string => `${home.slice(0, 8)}-${repositoryId}`.slice(0, 64)
-
-export const directoryOf = (root: string, key: HostedKey): string => join(root, fileNameOf(key))
 
 /** The job of another node as this one runs it: under its own limits, and never without a sandbox. */
 export function hostedJob({ home }: HostedKey, award: Award, limits: Limits, at: number): JobRow {

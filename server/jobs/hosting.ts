@@ -1,7 +1,3 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Logs } from '#server/logs/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
@@ -10,22 +6,21 @@ import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { AttemptEnd, AttemptReport, Award, JobId, NodeId } from '#shared/model/index.ts'
 import { runAttempt } from './attempt.ts'
-import { attemptLogs, directoryOf, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
+import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
+import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
 import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
 
 const MAX_EVENTS = 500
-const SNAPSHOT = 'snapshot.bundle'
-const RESULT = 'result.bundle'
 /** What a home did not fetch within this time is forgotten, ms. */
 const KEEP_MS = 7 * 24 * 3_600_000
 
 /** Attempts of other nodes' jobs: takes them, runs them under a lease, and keeps what came of them until their home has it. */
 export interface Hosting {
   award(home: NodeId, award: Award): Promise<{ needsSnapshot: boolean; mark: number }>
-  receiveSnapshot(key: HostedKey, piece: { offset: number; total: number; sha256: string; body: Uint8Array }): Promise<number>
+  receiveSnapshot(key: HostedKey, piece: Piece): Promise<number>
   renew(
     key: HostedKey,
     renewal: { leaseMs: number; mark: number | null; after: number; waitMs: number; cancel: boolean },
@@ -54,7 +49,8 @@ export function createHosting(
   deps: JobDeps & { hostedLogs: Logs },
   parts: { reservations: Reservations; permissions: Permissions },
 ): Hosting {
-  const { store, clock, settings, workspace, directories, hostedLogs, log } = deps
+  const { store, clock, settings, workspace, hostedLogs, log } = deps
+  const travel = createHostedFiles({ root: deps.directories.hosted, files: deps.files })
   const { hosted } = store
   const { reservations, permissions } = parts
   const running = new Map<string, Running>()
@@ -111,19 +107,18 @@ export function createHosting(
     leftovers: Lifetime,
   ): Promise<AttemptEnd> {
     const job = hostedJob(key, award, settings.limits, clock.now())
-    const directory = directoryOf(directories.hosted, key)
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await travel.prepare(key)
       await arrived
       signal.throwIfAborted()
       if (job.snapshot)
-        await workspace.receive(join(directory, SNAPSHOT), job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
+        await workspace.receive(travel.snapshotOf(key), job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
       const own = { ...deps, store: outbox(key, hosted), logs: attemptLogs(hostedLogs, key, award.logOffset) }
       const progress = createProgress({ job, store: own.store, clock })
       const end = await runAttempt(progress, own, permissions, signal, leftovers)
       progress.flush()
       if (end.kind === 'result' && end.result.commit !== null && job.snapshot)
-        await workspace.bundle(job.snapshot, end.result.commit, `refs/skein/jobs/${job.id}`, join(directory, RESULT))
+        await workspace.bundle(job.snapshot, end.result.commit, `refs/skein/jobs/${job.id}`, travel.resultOf(key))
       return end
     } catch (error) {
       if (signal.aborted) return { kind: 'stopped', stop: stopOf(signal) }
@@ -136,7 +131,7 @@ export function createHosting(
   async function forget(key: HostedKey): Promise<void> {
     await hosted.remove(key)
     await hostedLogs.remove(fileNameOf(key))
-    await rm(directoryOf(directories.hosted, key), { recursive: true, force: true })
+    await travel.remove(key)
     const others = await hosted.all()
     if (!others.some(({ jobId }) => jobId === key.jobId)) await workspace.release([key.jobId])
   }
@@ -171,20 +166,12 @@ export function createHosting(
       return answer()
     },
 
-    async receiveSnapshot(key, { offset, total, sha256, body }) {
+    async receiveSnapshot(key, piece) {
       await find(key)
-      if (total > settings.limits.diskBytes)
-        throw new ApiError('body_too_large', `A snapshot of ${total} bytes is more than this node takes.`)
-      const directory = directoryOf(directories.hosted, key)
-      await mkdir(directory, { recursive: true, mode: 0o700 })
-      const file = join(directory, SNAPSHOT)
-      const size = await append(file, offset, total, body)
-      if (size < total) return size
-      if ((await hashOf(file)) !== sha256) {
-        await rm(file, { force: true })
-        throw new ApiError('snapshot_failed', 'What arrived is not what was sent; send it again from the start.')
-      }
-      running.get(fileNameOf(key))?.arrived()
+      if (piece.total > settings.limits.diskBytes)
+        throw new ApiError('body_too_large', `A snapshot of ${piece.total} bytes is more than this node takes.`)
+      const size = await travel.takeSnapshot(key, piece)
+      if (size >= piece.total) running.get(fileNameOf(key))?.arrived()
       return size
     },
 
@@ -215,15 +202,10 @@ export function createHosting(
       if (offset > (await hostedLogs.size(name)))
         throw new ApiError('offset_out_of_range', `Offset ${offset} is past the end of the attempt's log.`)
       const isOver = async () => (await hosted.get(key))?.end !== null
-      return follow(hostedLogs, name, offset, isOver, news.bind(null, key), signal)
+      return followLog(hostedLogs, name, offset, { isOver, news: (waitMs, until) => news(key, waitMs, until) }, signal)
     },
 
-    async result(key, offset) {
-      const file = join(directoryOf(directories.hosted, key), RESULT)
-      const found = await stat(file).catch(() => null)
-      if (!found) throw new ApiError('no_result', `Attempt ${key.epoch} of job ${key.jobId} left no result here.`)
-      return { body: createReadStream(file, { start: offset }), bytes: found.size }
-    },
+    result: (key, offset) => travel.result(key, offset),
 
     async requireOf(key) {
       await find(key)
@@ -255,62 +237,3 @@ export function createHosting(
 }
 
 const stopOf = (signal: AbortSignal): StopKind => (signal.reason instanceof Stop ? signal.reason.kind : 'cancel')
-
-/** Writes a piece of a file at its offset; what is there already is not written again. @returns the size of the file then. */
-async function append(file: string, offset: number, total: number, piece: Uint8Array): Promise<number> {
-  if (offset + piece.byteLength > total) throw new ApiError('body_too_large', 'More bytes came than were announced.')
-  const handle = await open(file, 'a', 0o600)
-  try {
-    const { size } = await handle.stat()
-    const fresh = piece.subarray(Math.min(piece.byteLength, Math.max(0, size - offset)))
-    if (offset > size || fresh.byteLength === 0) return size
-    await handle.appendFile(fresh)
-    return size + fresh.byteLength
-  } finally {
-    await handle.close()
-  }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(file) as AsyncIterable<Uint8Array>) hash.update(piece)
-  return hash.digest('hex')
-}
-
-/** A log from an offset until its attempt is over. */
-async function* follow(
-  logs: Logs,
-  name: string,
-  from: number,
-  isOver: () => Promise<boolean>,
-  news: (waitMs: number, signal: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const PIECE_BYTES = 256 * 1024
-  const WAIT_MS = 15_000
-  const reader = logs.reader(name)
-  let wake = () => {}
-  const unfollow = logs.follow(name, () => wake())
-  try {
-    for (let offset = from; !signal.aborted; ) {
-      // Asked before the size: what was written before the end is then read.
-      const over = await isOver()
-      const size = await logs.size(name)
-      if (offset < size) {
-        const piece = await reader.read(offset, Math.min(PIECE_BYTES, size - offset))
-        offset += piece.byteLength
-        yield piece
-        continue
-      }
-      if (over) return
-      const written = new Promise<void>(resolve => {
-        wake = resolve
-      })
-      if ((await logs.size(name)) > offset) continue
-      await Promise.race([written, news(WAIT_MS, signal)])
-    }
-  } finally {
-    unfollow()
-    await reader.close()
-  }
-}

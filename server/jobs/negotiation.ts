@@ -1,3 +1,4 @@
+import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
 import { best, infeasible, type Reservations, sample, score } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
@@ -52,7 +53,7 @@ export function createNegotiation(
         chosen.why === 'self'
           ? await askHere(announcement)
           : link
-            ? await link.announce(announcement, AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]))
+            ? await within(clock, ASK_MS, signal, until => link.announce(announcement, until))
             : ({ kind: 'no', isTransient: false, reason: 'The trust in it has ended.' } as const)
       return { ...chosen, bid, answer: valued(bid), ms: clock.monotonic() - begun }
     } catch (error) {

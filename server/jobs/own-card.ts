@@ -1,3 +1,4 @@
+import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { Card } from '#shared/model/index.ts'
@@ -26,7 +27,7 @@ export function createOwnCard(
 
   async function listModels(): Promise<string[]> {
     try {
-      const found = await models.list(AbortSignal.timeout(MODELS_TIMEOUT_MS))
+      const found = await within(clock, MODELS_TIMEOUT_MS, null, signal => models.list(signal))
       return found.models.map(({ id }) => id).slice(0, 256)
     } catch {
       return []

@@ -1,6 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Executor, Sandbox } from '#server/executors/index.ts'
+import type { Files } from '#server/lib/files.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
@@ -33,14 +33,15 @@ export function createPlaces(input: {
   root: string
   executor: Executor
   workspace: Workspace
+  files: Files
   limits: Limits
   leftovers: Lifetime
 }) {
-  const { job, root, executor, workspace, limits, leftovers } = input
+  const { job, root, executor, workspace, files, limits, leftovers } = input
   return async ({ purpose, commit, readOnly, env, gatewaySocket }: PlaceRequest): Promise<Place> => {
     const base = join(root, purpose)
     const directory = join(base, 'work')
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await files.makeDirectory(directory)
     const mounts = commit !== null && job.snapshot ? (await workspace.checkout(job.snapshot, commit, directory)).mounts : []
     const sandbox = await executor.prepare({
       id: `${job.id}.${job.epoch}.${purpose}`,
@@ -58,7 +59,7 @@ export function createPlaces(input: {
       async close() {
         await sandbox.cleanup()
         // What cannot be removed is tried again, and told of, with the whole directory of the attempt.
-        const removed = rm(base, { recursive: true, force: true }).catch(() => {})
+        const removed = files.remove(base).catch(() => {})
         leftovers.defer(() => removed)
       },
     }

@@ -4,6 +4,7 @@ import type { Events } from '#server/events/index.ts'
 import type { Executor } from '#server/executors/index.ts'
 import type { Gateway } from '#server/gateway/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
+import type { Files } from '#server/lib/files.ts'
 import type { Logs } from '#server/logs/index.ts'
 import type { Models } from '#server/models/index.ts'
 import type { Fleet } from '#server/peers/index.ts'
@@ -69,6 +70,7 @@ export interface JobDeps {
   readonly gateway: Gateway
   readonly secrets: Secrets
   readonly clock: Clock
+  readonly files: Files
   readonly newJobId: () => JobId
   readonly newToken: () => string
   /** Free bytes on the file system of a directory. */

@@ -1,4 +1,3 @@
-import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import type { Ending } from './ending.ts'
@@ -10,9 +9,9 @@ import type { JobDeps } from './ports.ts'
  * @returns jobs whose attempt is on another node
  */
 export async function recover(deps: JobDeps, ending: Ending): Promise<{ job: JobRow; row: AwayRow }[]> {
-  const { store, executors, directories, log } = deps
+  const { store, executors, directories, files, log } = deps
   const recorded = await store.processes()
-  const leftovers = await readdir(directories.attempts).catch(() => [])
+  const leftovers = await files.list(directories.attempts)
   const inFlight = await store.inFlight()
   // A clean stop leaves nothing: then no process table is searched and a start stays fast.
   if (recorded.length > 0 || leftovers.length > 0 || inFlight.length > 0) {
@@ -21,7 +20,7 @@ export async function recover(deps: JobDeps, ending: Ending): Promise<{ job: Job
       if (ended > 0) log.warn({ executor: executor.kind, ended }, 'Ended orphaned processes of an earlier server')
     }
   }
-  for (const name of leftovers) await rm(join(directories.attempts, name), { recursive: true, force: true })
+  for (const name of leftovers) await files.remove(join(directories.attempts, name))
   const followed: { job: JobRow; row: AwayRow }[] = []
   for (const job of inFlight) {
     const row = await store.away(job.id)

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JobId, PruneReport } from '#shared/model/index.ts'
 import type { JobDeps } from './ports.ts'
@@ -15,7 +14,7 @@ export interface Retention {
 }
 
 export function createRetention(deps: JobDeps, space: Space): Retention {
-  const { store, logs, workspace, clock, directories, settings, log } = deps
+  const { store, logs, workspace, clock, directories, files, settings, log } = deps
   let last = clock.monotonic()
 
   async function remove(ids: readonly JobId[]): Promise<void> {
@@ -23,7 +22,7 @@ export function createRetention(deps: JobDeps, space: Space): Retention {
     await workspace.release(ids)
     for (const id of ids) {
       await logs.remove(id)
-      await rm(join(directories.artifacts, id), { recursive: true, force: true })
+      await files.remove(join(directories.artifacts, id))
     }
     await store.remove(ids)
   }

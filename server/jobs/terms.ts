@@ -1,3 +1,4 @@
+import { within } from '#server/lib/within.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { Announcement, NodeId, Terms } from '#shared/model/index.ts'
 import { repositoryOf } from './hosted-attempt.ts'
@@ -9,7 +10,7 @@ const NONE: readonly string[] = []
 
 /** What this node promises for a job. @param home whose job it is; null for one of its own */
 export async function termsFor(
-  { executors, workspace, models }: Pick<JobDeps, 'executors' | 'workspace' | 'models'>,
+  { executors, workspace, models, clock }: Pick<JobDeps, 'executors' | 'workspace' | 'models' | 'clock'>,
   reservations: Reservations,
   { executor, repository, model }: Announcement,
   home: NodeId | null,
@@ -18,7 +19,7 @@ export async function termsFor(
   const [probe, haves, offered] = await Promise.all([
     executors.find(({ kind }) => kind === executor)?.probe(),
     cache === null ? NONE : workspace.haves(cache),
-    model === null ? NONE : listModels(models),
+    model === null ? NONE : listModels(models, clock),
   ])
   const slots = reservations.busy() + reservations.free()
   return {
@@ -34,7 +35,7 @@ export async function termsFor(
   }
 }
 
-async function listModels(models: JobDeps['models']): Promise<readonly string[]> {
-  const found = await models.list(AbortSignal.timeout(MODELS_MS)).catch(() => null)
+async function listModels(models: JobDeps['models'], clock: JobDeps['clock']): Promise<readonly string[]> {
+  const found = await within(clock, MODELS_MS, null, signal => models.list(signal)).catch(() => null)
   return found?.models.map(({ id }) => id) ?? []
 }

@@ -11,6 +11,9 @@ export interface Clock {
 /** setTimeout fires at once for delays past 2^31 ms; longer waits are walked in steps. */
 const LONGEST_TIMER_MS = 2_147_000_000
 
+/** Fulfils when this turn of the event loop is over: what else it asks for can then be done in one go. */
+export const endOfTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { endOfTurn } from '#server/lib/clock.ts'
+import { type Files, isMissing, nodeFiles, type OpenFile, pieces } from '#server/lib/files.ts'
 import type { JobId } from '#shared/model/index.ts'
 import type { Logs } from './port.ts'
-import { createReader, isMissing } from './reader.ts'
-import { createWriter, pieces } from './writer.ts'
+import { createReader } from './reader.ts'
+import { createWriter, type WriterOptions } from './writer.ts'
 
 type Listener = (size: number, sealed: boolean) => void
 
 /** Logs below a directory, 1,024 folders of them at most: `<dir>/<last two characters of the id>/<id>.log`, mode 0600. */
-export function createLogs({ directory }: { directory: string }): Logs {
+export function createLogs(deps: { directory: string; files?: Files; endOfTurn?: WriterOptions['endOfTurn'] }): Logs {
+  const { directory, files = nodeFiles } = deps
   const listeners = new Map<JobId, Set<Listener>>()
   // The end of an id is random, its start is time: by the start, all of today's logs would share one folder.
   const fileOf = (id: JobId) => join(directory, id.slice(-2), `${id}.log`)
@@ -17,36 +19,33 @@ export function createLogs({ directory }: { directory: string }): Logs {
     for (const listener of listeners.get(id) ?? []) listener(size, sealed)
   }
 
-  async function openFile(id: JobId, flags: 'r' | 'a+'): Promise<FileHandle> {
-    const file = fileOf(id)
+  async function openFile(id: JobId, mode: 'read' | 'append'): Promise<OpenFile> {
+    const path = fileOf(id)
     try {
-      return await open(file, flags, 0o600)
+      return await files.open(path, mode)
     } catch (error) {
-      if (flags === 'r' || !isMissing(error)) throw error
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      return open(file, flags, 0o600)
-    }
-  }
-
-  async function size(id: JobId): Promise<number> {
-    try {
-      return (await stat(fileOf(id))).size
-    } catch (error) {
-      if (isMissing(error)) return 0
-      throw error
+      if (mode === 'read' || !isMissing(error)) throw error
+      await files.makeDirectory(dirname(path))
+      return files.open(path, mode)
     }
   }
 
   return {
-    size,
+    size: async id => (await files.size(fileOf(id))) ?? 0,
 
     async writer(id, { maxBytes, redact }) {
-      const handle = await openFile(id, 'a+')
-      const { size: before } = await handle.stat()
-      return createWriter({ handle, size: before, maxBytes, redact, wrote: written => tell(id, written, false) })
+      const file = await openFile(id, 'append')
+      return createWriter({
+        file,
+        size: await file.size(),
+        maxBytes,
+        redact,
+        wrote: written => tell(id, written, false),
+        endOfTurn: deps.endOfTurn ?? endOfTurn,
+      })
     },
 
-    reader: id => createReader(() => openFile(id, 'r')),
+    reader: id => createReader(() => openFile(id, 'read')),
 
     follow(id, listener) {
       const set = listeners.get(id) ?? new Set()
@@ -58,37 +57,27 @@ export function createLogs({ directory }: { directory: string }): Logs {
     },
 
     async seal(id) {
-      const handle = await openFile(id, 'a+')
+      const file = await openFile(id, 'append')
       try {
-        const { size: bytes } = await handle.stat()
+        const bytes = await file.size()
         const hash = createHash('sha256')
-        for await (const piece of pieces(handle, 0, bytes)) hash.update(piece)
-        if (bytes > 0) await handle.datasync()
+        for await (const piece of pieces(file, 0, bytes)) hash.update(piece)
+        if (bytes > 0) await file.sync()
         tell(id, bytes, true)
         return { bytes, sha256: hash.digest('hex') }
       } finally {
-        await handle.close()
+        await file.close()
       }
     },
 
-    async remove(id) {
-      await rm(fileOf(id), { force: true })
-    },
+    remove: id => files.remove(fileOf(id)),
 
     async totalBytes() {
-      const folders = await readdir(directory).catch(() => [])
       let total = 0
-      for (const folder of folders) {
-        const names = await readdir(join(directory, folder)).catch(() => [])
-        const sizes = await Promise.all(
-          names.map(name =>
-            stat(join(directory, folder, name)).then(
-              file => file.size,
-              () => 0,
-            ),
-          ),
-        )
-        total += sizes.reduce((sum, bytes) => sum + bytes, 0)
+      for (const folder of await files.list(directory)) {
+        const names = await files.list(join(directory, folder))
+        const sizes = await Promise.all(names.map(name => files.size(join(directory, folder, name)).catch(() => 0)))
+        total += sizes.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0)
       }
       return total
     },

@@ -8,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSecrets } from '#server/access/index.ts'
+import { nodeFile } from '#server/lib/files.ts'
 import { createWriter, type WriterOptions } from './writer.ts'
 
 const MIB = 1024 * 1024
@@ -33,7 +34,18 @@ function smallDisk(): string | null {
 async function openAt(file: string, options: Partial<WriterOptions> = {}) {
   const handle = await open(file, 'a+', 0o600)
   const { size } = await handle.stat()
-  return { handle, writer: createWriter({ handle, size, maxBytes: 64 * MIB, redact: asIs, wrote() {}, ...options }) }
+  return {
+    handle,
+    writer: createWriter({
+      file: nodeFile(handle),
+      size,
+      maxBytes: 64 * MIB,
+      redact: asIs,
+      wrote() {},
+      endOfTurn: () => turn(),
+      ...options,
+    }),
+  }
 }
 
 function newFile(): string {

@@ -1,30 +1,31 @@
 import { createHash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
+import { type OpenFile, pieces } from '#server/lib/files.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { LogWriter } from './port.ts'
 
 /** Bytes that may wait for the disk before `write` makes its caller wait. */
 const MAX_PENDING_BYTES = 1024 * 1024
-const READ_BYTES = 256 * 1024
 /** Small writes are gathered to this size before secrets are sought in them: a search a line would cost more than the disk. */
 const GATHER_BYTES = 64 * 1024
 const ACCEPTED = Promise.resolve()
 
 export interface WriterOptions {
-  readonly handle: FileHandle
+  readonly file: OpenFile
   /** Size of the file when the writer was made. */
   readonly size: number
   readonly maxBytes: number
   redact(bytes: Uint8Array, end: boolean): Uint8Array
   /** Told of the new size whenever bytes reached the file. */
   wrote(size: number): void
+  /** Fulfils when this turn of the event loop is over. */
+  endOfTurn(): Promise<void>
 }
 
 /**
  * Appends to one log. What is given within one turn of the event loop, or while the disk is busy, goes into one write, so that
  * many small lines cost few system calls.
  */
-export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOptions): LogWriter {
+export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }: WriterOptions): LogWriter {
   const limit = Math.max(maxBytes, size)
   let written = size
   let accepted = size
@@ -69,12 +70,12 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
 
   async function drain(): Promise<void> {
     // The rest of this turn's writes join the first.
-    await new Promise(resolve => setImmediate(resolve))
+    await endOfTurn()
     try {
       for (takeGathered(); queue.length > 0 && failure === null; takeGathered()) {
         const batch = queue.length === 1 && queue[0] ? queue[0] : Buffer.concat(queue)
         queue = []
-        await writeWhole(batch, written)
+        await file.write(batch, written)
         written += batch.byteLength
         wrote(written)
       }
@@ -82,14 +83,6 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
       failure = asFailure(error)
     } finally {
       writing = null
-    }
-  }
-
-  /** Writes all of it: a full disk may take a part and say so only at the next call. */
-  async function writeWhole(bytes: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < bytes.byteLength; ) {
-      const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, position + done)
-      done += bytesWritten
     }
   }
 
@@ -128,29 +121,18 @@ export function createWriter({ handle, size, maxBytes, redact, wrote }: WriterOp
     },
     async hash(from, to) {
       const hash = createHash('sha256')
-      for await (const piece of pieces(handle, from, to)) hash.update(piece)
+      for await (const piece of pieces(file, from, to)) hash.update(piece)
       return hash.digest('hex')
     },
     async close() {
       try {
         await writer.flush()
       } finally {
-        await handle.close()
+        await file.close()
       }
     },
   }
   return writer
-}
-
-/** Reads [from, to) of a file in pieces; ends early where the file does. */
-export async function* pieces(handle: FileHandle, from: number, to: number): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(Math.min(READ_BYTES, Math.max(1, to - from)))
-  for (let offset = from; offset < to; ) {
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.byteLength, to - offset), offset)
-    if (bytesRead === 0) return
-    offset += bytesRead
-    yield buffer.subarray(0, bytesRead)
-  }
 }
 
 function asFailure(error: unknown): unknown {

@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
+import { type Files, nodeFiles } from '#server/lib/files.ts'
+import { within } from '#server/lib/within.ts'
 import { ApiError, type Carrier, type Client, createClient, type Response_ } from '#shared/contract/index.ts'
 import { assertionFor, sha256 } from './assertion.ts'
 import type { KnownPeer } from './directory.ts'
@@ -74,9 +75,9 @@ function whyOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message : error.message
 }
 
-/** The operations of another node, as this one may call them. */
-export function peerClient(peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): Client {
-  const calls = Object.entries(createClient(carrierTo(peer, deps), null)) as [string, (...args: unknown[]) => Promise<unknown>][]
+/** The operations of another node over any carrier; whatever is wrong with an answer is told as one line about that node. */
+function clientOver(carrier: Carrier, peer: Pick<KnownPeer, 'name' | 'address'>): Client {
+  const calls = Object.entries(createClient(carrier, null)) as [string, (...args: unknown[]) => Promise<unknown>][]
   const mapped = calls.map(([name, call]) => {
     const told = (...args: unknown[]) => call(...args).catch(cause => Promise.reject(unreachable(peer, cause)))
     return [name, told]
@@ -84,12 +85,20 @@ export function peerClient(peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, dep
   return Object.fromEntries(mapped) as Client
 }
 
+/** The operations of another node, as this one may call them. */
+export const peerClient = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): Client =>
+  clientOver(carrierTo(peer, deps), peer)
+
 /** A link to a node over HTTP. */
-export function httpLink(peer: KnownPeer, deps: LinkDeps): PeerLink {
-  const client = peerClient(peer, deps)
-  const within = (ms: number, signal?: AbortSignal) => ({
-    signal: signal ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : AbortSignal.timeout(ms),
-  })
+export const httpLink = (peer: KnownPeer, deps: LinkDeps): PeerLink =>
+  createLink(peer, peerClient(peer, deps), { clock: deps.clock, files: nodeFiles })
+
+/** What jobs ask of a node, over whatever carries its operations. */
+function createLink(
+  peer: Pick<KnownPeer, 'name' | 'address'>,
+  client: Client,
+  { clock, files }: { clock: Clock; files: Files },
+): PeerLink {
   const params = ({ jobId, epoch }: { jobId: string; epoch: number }) => ({ id: jobId, epoch })
   const bytes = async function* (answer: Promise<{ body: unknown }>): AsyncGenerator<Uint8Array> {
     const { body } = await answer
@@ -99,39 +108,43 @@ export function httpLink(peer: KnownPeer, deps: LinkDeps): PeerLink {
       throw unreachable(peer, cause)
     }
   }
+  const soon = <T>(ask: (options: { signal: AbortSignal }) => Promise<T>, ms = ANSWER_MS, signal: AbortSignal | null = null) =>
+    within(clock, ms, signal, until => ask({ signal: until }))
 
   return {
     announce: (body, signal) => client.announce({ body }, { signal }),
     async releaseBid(bidId) {
-      await client.releaseBid({ body: { bidId } }, within(ANSWER_MS))
+      await soon(options => client.releaseBid({ body: { bidId } }, options))
     },
-    award: (body, signal) => client.award({ body }, within(ANSWER_MS, signal)),
+    award: (body, signal) => soon(options => client.award({ body }, options), ANSWER_MS, signal),
     async shipSnapshot(attempt, { file, bytes: total, sha256 }, signal) {
-      const handle = await open(file)
+      const bundle = await files.open(file, 'read')
       try {
-        const buffer = Buffer.alloc(Math.max(1, Math.min(PIECE_BYTES, total)))
+        const buffer = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, total)))
         for (let offset = 0; ; ) {
-          const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.byteLength, total - offset), offset)
-          const body = buffer.subarray(0, bytesRead)
+          const size = await bundle.read(buffer.subarray(0, Math.min(buffer.byteLength, total - offset)), offset)
+          const body = buffer.subarray(0, size)
           const query = { offset, total, sha256 }
           const answer = await client.shipSnapshot({ params: params(attempt), query, body }, { signal })
           if (answer.bytes >= total) return
-          if (answer.bytes <= offset && bytesRead > 0 && answer.bytes !== 0)
+          if (answer.bytes <= offset && size > 0 && answer.bytes !== 0)
             throw new ApiError('peer_unreachable', `${peer.name} does not take what is sent to it.`)
           offset = answer.bytes
         }
       } finally {
-        await handle.close()
+        await bundle.close()
       }
     },
-    renew: (attempt, body, signal) => client.renew({ params: params(attempt), body }, within(body.waitMs + ANSWER_MS, signal)),
+    renew: (attempt, body, signal) =>
+      soon(options => client.renew({ params: params(attempt), body }, options), body.waitMs + ANSWER_MS, signal),
     log: (attempt, offset, signal) => bytes(client.attemptLog({ params: params(attempt), query: { offset } }, { signal })),
     result: (attempt, offset, signal) => bytes(client.attemptResult({ params: params(attempt), query: { offset } }, { signal })),
     async settle(attempt) {
-      await client.settleAttempt({ params: params(attempt) }, within(ANSWER_MS))
+      await soon(options => client.settleAttempt({ params: params(attempt) }, options))
     },
     async answer(attempt, requestId, optionId) {
-      await client.answerForAttempt({ params: { ...params(attempt), requestId }, body: { optionId } }, within(ANSWER_MS))
+      const asked = { params: { ...params(attempt), requestId }, body: { optionId } }
+      await soon(options => client.answerForAttempt(asked, options))
     },
   }
 }

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
+import { within } from '#server/lib/within.ts'
 import { ApiError, type NodeInfo } from '#shared/contract/index.ts'
 import { type Card, type NodeId, type Peer, PROTOCOL } from '#shared/model/index.ts'
 import { createVerifier, type Remote, type TrustedKey, type Verifier } from './assertion.ts'
 import { hasAny, type KnownPeer, type PeerDirectory, rightsNow } from './directory.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
+import { createFleet } from './fleet.ts'
 import type { Identity } from './identity.ts'
 import { httpLink, type LinkDeps, peerClient } from './link.ts'
 import type { Mesh } from './mesh.ts'
@@ -59,7 +61,6 @@ export function createPeers(given: PeersDeps): Peers {
   const presence = createPresence({ directory, clock, ask: cardOf })
   const discovery = given.mesh && startable(given.mesh)
   const may = (peer: KnownPeer): Rights => rightsNow(peer, given.mesh?.mesh.kind ?? null)
-  const links = new Map<NodeId, { peer: KnownPeer; link: ReturnType<typeof httpLink> }>()
 
   function startable({ mesh, rules, listen, warn, port: theirs }: MeshDeps): Discovery {
     return createDiscovery({
@@ -78,7 +79,7 @@ export function createPeers(given: PeersDeps): Peers {
 
   /** Nodes that do not trust each other tell nothing but that they are there. */
   async function cardOf(peer: KnownPeer): Promise<Card | null> {
-    const ask = () => peerClient(peer, deps).card({}, { signal: AbortSignal.timeout(ASK_MS) })
+    const ask = () => within(clock, ASK_MS, null, signal => peerClient(peer, deps).card({}, { signal }))
     if (peer.source === 'paired') return ask()
     const card = hasAny(may(peer)) ? await ask().catch(error => (isRefusal(error) ? null : Promise.reject(error))) : null
     if (card) return card
@@ -120,24 +121,13 @@ export function createPeers(given: PeersDeps): Peers {
 
   return {
     verifier: createVerifier({ self: identity.nodeId, keyOf, clock }),
-    fleet: {
+    fleet: createFleet({
       self: { id: identity.nodeId, name },
-      cards: () => directory.list().flatMap(peer => (may(peer).runsOurs ? cardNow(peer, presence) : [])),
-      accepts(home) {
-        const peer = directory.get(home)
-        return peer !== null && may(peer).weRunTheirs
-      },
-      link(node) {
-        const peer = directory.get(node)
-        if (!peer || !may(peer).runsOurs) return null
-        const made = links.get(node)
-        if (made?.peer === peer) return made.link
-        const link = httpLink(peer, deps)
-        links.set(node, { peer, link })
-        return link
-      },
-      onChange: presence.onChange,
-    },
+      directory,
+      presence,
+      may,
+      linkTo: peer => httpLink(peer, deps),
+    }),
     handlers: {
       async nodeInfo({ query: { nonce } }, { remoteAddress, remotePort }) {
         discovery?.knock({ address: remoteAddress, port: remotePort })
@@ -176,7 +166,6 @@ export function createPeers(given: PeersDeps): Peers {
         // Were it forgotten, the mesh would bring it back in a moment.
         if (discovery && member?.mesh === given.mesh?.mesh.kind) await discovery.memberships.bar(params.id)
         else await directory.remove(params.id)
-        links.delete(params.id)
         return { status: 200, body: { ok: true } }
       },
       async trustPeer({ params }) {
@@ -225,11 +214,6 @@ function onlyWhileUp(fetch: typeof globalThis.fetch, whyNot: (host: string) => s
     if (why) throw new Error(why)
     return fetch(input, init)
   }
-}
-
-function cardNow({ id }: KnownPeer, presence: PresenceBoard): Card[] {
-  const { card, problem } = presence.of(id)
-  return card && problem === null ? [card] : []
 }
 
 const BARRED = {

@@ -7,6 +7,7 @@ import { processExecutor } from '#server/executors/process/index.ts'
 import { createGateway } from '#server/gateway/index.ts'
 import { createJobs } from '#server/jobs/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
+import { nodeFiles } from '#server/lib/files.ts'
 import { createJobIds, newToken } from '#server/lib/ids.ts'
 import { insideProgram } from '#server/lib/inside.ts'
 import { createLogs } from '#server/logs/index.ts'
@@ -58,6 +59,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
     gateway: wrap(createGateway({ models, log }), 'gateway'),
     secrets: createSecrets(),
     clock,
+    files: nodeFiles,
     newJobId: createJobIds(clock),
     newToken,
     freeBytes: async () => 2 ** 40,

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type Files, pieces } from '#server/lib/files.ts'
+import type { Logs } from '#server/logs/index.ts'
+import type { HostedKey } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import { fileNameOf } from './hosted-attempt.ts'
+
+const LOG_PIECE_BYTES = 256 * 1024
+/** Longest wait for a log to grow before its attempt is asked after again, ms. */
+const LOG_WAIT_MS = 15_000
+
+/** A piece of a file, and what the whole of it has to be. */
+export interface Piece {
+  readonly offset: number
+  readonly total: number
+  /** Of the whole file, hex. */
+  readonly sha256: string
+  readonly body: Uint8Array
+}
+
+/** What travels of a hosted attempt: a snapshot comes, a result goes. One directory an attempt. */
+export function createHostedFiles({ root, files }: { root: string; files: Files }) {
+  const directoryOf = (key: HostedKey): string => join(root, fileNameOf(key))
+  const snapshotOf = (key: HostedKey): string => join(directoryOf(key), 'snapshot.bundle')
+  const resultOf = (key: HostedKey): string => join(directoryOf(key), 'result.bundle')
+
+  async function hashOf(path: string): Promise<string> {
+    const hash = createHash('sha256')
+    for await (const piece of contents(path, 0)) hash.update(piece)
+    return hash.digest('hex')
+  }
+
+  async function* contents(path: string, from: number): AsyncGenerator<Uint8Array> {
+    const file = await files.open(path, 'read')
+    try {
+      yield* pieces(file, from)
+    } finally {
+      await file.close()
+    }
+  }
+
+  return {
+    snapshotOf,
+    resultOf,
+    prepare: (key: HostedKey): Promise<void> => files.makeDirectory(directoryOf(key)),
+    remove: (key: HostedKey): Promise<void> => files.remove(directoryOf(key)),
+
+    /**
+     * Takes a piece of the snapshot. @returns how much of it is there; all of it is only said when it is what was sent.
+     * @throws {ApiError} `body_too_large`, `snapshot_failed`
+     */
+    async takeSnapshot(key: HostedKey, { offset, total, sha256, body }: Piece): Promise<number> {
+      await files.makeDirectory(directoryOf(key))
+      const path = snapshotOf(key)
+      const size = await append(files, path, offset, total, body)
+      if (size < total || (await hashOf(path)) === sha256) return size
+      await files.remove(path)
+      throw new ApiError('snapshot_failed', 'What arrived is not what was sent; send it again from the start.')
+    },
+
+    /** @throws {ApiError} `no_result` */
+    async result(key: HostedKey, offset: number): Promise<{ body: AsyncIterable<Uint8Array>; bytes: number }> {
+      const path = resultOf(key)
+      const bytes = await files.size(path)
+      if (bytes === null) throw new ApiError('no_result', `Attempt ${key.epoch} of job ${key.jobId} left no result here.`)
+      return { body: contents(path, offset), bytes }
+    },
+  }
+}
+
+/** Writes a piece of a file at its offset; what is there already is not written again. @returns the size of the file then. */
+async function append(files: Files, path: string, offset: number, total: number, piece: Uint8Array): Promise<number> {
+  if (offset + piece.byteLength > total) throw new ApiError('body_too_large', 'More bytes came than were announced.')
+  const file = await files.open(path, 'append')
+  try {
+    const size = await file.size()
+    const fresh = piece.subarray(Math.min(piece.byteLength, Math.max(0, size - offset)))
+    if (offset > size || fresh.byteLength === 0) return size
+    await file.write(fresh, size)
+    return size + fresh.byteLength
+  } finally {
+    await file.close()
+  }
+}
+
+/** A log from an offset until its attempt is over. @param news fulfils when there is something new of the attempt, or after a time */
+export async function* followLog(
+  logs: Logs,
+  name: string,
+  from: number,
+  attempt: { isOver: () => Promise<boolean>; news: (waitMs: number, signal: AbortSignal) => Promise<void> },
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const reader = logs.reader(name)
+  let wake = () => {}
+  const unfollow = logs.follow(name, () => wake())
+  try {
+    for (let offset = from; !signal.aborted; ) {
+      // Asked before the size: what was written before the end is then read.
+      const over = await attempt.isOver()
+      const size = await logs.size(name)
+      if (offset < size) {
+        const piece = await reader.read(offset, Math.min(LOG_PIECE_BYTES, size - offset))
+        offset += piece.byteLength
+        yield piece
+        continue
+      }
+      if (over) return
+      const written = new Promise<void>(resolve => {
+        wake = resolve
+      })
+      if ((await logs.size(name)) > offset) continue
+      await Promise.race([written, attempt.news(LOG_WAIT_MS, signal)])
+    }
+  } finally {
+    unfollow()
+    await reader.close()
+  }
+}

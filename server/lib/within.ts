@@ -1,0 +1,24 @@
+import type { Clock } from './clock.ts'
+
+/**
+ * Gives a task a signal that aborts after `ms` on this clock, or when `signal` does. Unlike `AbortSignal.timeout`, no timer is
+ * left when the task is over, and the time is the clock's.
+ */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal | null,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  const abort = () => controller.abort(signal?.reason)
+  const cancel = clock.after(ms, () => controller.abort(new DOMException(`It took longer than ${ms} ms`, 'TimeoutError')))
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  try {
+    return await task(controller.signal)
+  } finally {
+    cancel()
+    signal?.removeEventListener('abort', abort)
+  }
+}

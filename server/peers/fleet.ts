@@ -1,0 +1,44 @@
+import type { Card, NodeId } from '#shared/model/index.ts'
+import type { KnownPeer, PeerDirectory } from './directory.ts'
+import type { Fleet, PeerLink } from './port.ts'
+import type { PresenceBoard } from './presence.ts'
+import type { Rights } from './rights.ts'
+
+/** The nodes that jobs may go to and come from: those known, as far as they are trusted and answer. */
+export function createFleet(deps: {
+  self: Fleet['self']
+  directory: Pick<PeerDirectory, 'get' | 'list'>
+  presence: Pick<PresenceBoard, 'of' | 'onChange'>
+  may(peer: KnownPeer): Rights
+  linkTo(peer: KnownPeer): PeerLink
+}): Fleet {
+  const { self, directory, presence, may, linkTo } = deps
+  const links = new Map<NodeId, { peer: KnownPeer; link: PeerLink }>()
+
+  function cardNow({ id }: KnownPeer): Card[] {
+    const { card, problem } = presence.of(id)
+    return card && problem === null ? [card] : []
+  }
+
+  return {
+    self,
+    cards: () => directory.list().flatMap(peer => (may(peer).runsOurs ? cardNow(peer) : [])),
+    accepts(home) {
+      const peer = directory.get(home)
+      return peer !== null && may(peer).weRunTheirs
+    },
+    link(node) {
+      const peer = directory.get(node)
+      if (!peer || !may(peer).runsOurs) {
+        links.delete(node)
+        return null
+      }
+      const made = links.get(node)
+      if (made?.peer === peer) return made.link
+      const link = linkTo(peer)
+      links.set(node, { peer, link })
+      return link
+    },
+    onChange: presence.onChange,
+  }
+}
