@@ -60,7 +60,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
 function listen(server: ReturnType<typeof createServer>, socket: GatewaySpec['socket']): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    // Stays: a connection that cannot be accepted for want of descriptors must not end the server.
+    server.on('error', reject)
     server.listen(socket, resolve)
   })
 }

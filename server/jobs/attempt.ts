@@ -43,7 +43,10 @@ export async function runAttempt(
       maxBytes: limitsOf(claimed, deps).logBytes,
       redact: deps.secrets.stream(),
     })
-    life.defer(() => writer.close())
+    // What is in it counts once it is flushed, which a result has waited for.
+    life.defer(() =>
+      writer.close().catch(error => deps.log.error({ err: error, jobId: claimed.id }, 'Failed to close the log of a job')),
+    )
     const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, progress, ...deps })
     life.defer(() => record.finish())
     try {

@@ -8,7 +8,10 @@ import { redactJson } from './record.ts'
 
 /** The last steps of a job, each repeatable, so that a crash between any two of them is made good at the next start. */
 export interface Ending {
-  /** Writes what an attempt's end makes of its job; a result under an old epoch is refused and logged. */
+  /**
+   * Writes what an attempt's end makes of its job, and then delivers and seals; a result under an old epoch is refused and logged.
+   * Rejects only when nothing was written.
+   */
   settle(job: JobRow, end: AttemptEnd, unwritten?: Unwritten): Promise<void>
   /** Brings an accepted result into the repository of the person who asked. */
   deliver(job: JobRow): Promise<void>
@@ -62,6 +65,12 @@ export function createEnding(deps: JobDeps): Ending {
     await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256 })
   }
 
+  async function finish(id: JobId): Promise<void> {
+    const job = await store.job(id)
+    if (job?.undelivered) await deliver(job)
+    if (job && job.endedAt !== null) await seal(job.id)
+  }
+
   return {
     deliver,
     seal,
@@ -70,9 +79,9 @@ export function createEnding(deps: JobDeps): Ending {
       const stored = await store.job(attempt.id)
       const expected = { ...attempt, cancelRequested: stored?.cancelRequested ?? attempt.cancelRequested }
       if (!(await accept(expected, end, unwritten)) && !(await acceptFromStored(attempt, end))) return refuse(attempt, end)
-      const after = await store.job(attempt.id)
-      if (after?.undelivered) await deliver(after)
-      if (after?.endedAt !== null && after) await seal(after.id)
+      await finish(attempt.id).catch(error =>
+        log.error({ err: error, jobId: attempt.id }, 'Failed to deliver a result or seal a log; the next start does'),
+      )
     },
   }
 }

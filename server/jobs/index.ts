@@ -94,11 +94,11 @@ export function createJobs(deps: JobDeps): Jobs {
       },
     },
     async start() {
-      const hosted = new Set(await hosting.recover())
+      await hosting.recover()
       const followed = await recover(deps, ending)
       ready = true
       repairs = recoverLater(deps, ending)
-        .then(() => dropOrphanedSnapshots(deps, id => admission.isPending(id) || hosted.has(id)))
+        .then(() => dropOrphanedSnapshots(deps, admission.isPending))
         .catch(error => log.error({ err: error }, 'Failed to repair what an earlier server left'))
       await scheduler.start(followed)
     },

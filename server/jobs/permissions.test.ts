@@ -56,6 +56,17 @@ describe('permission requests', () => {
     expect(clock.waiting()).toBe(0)
   })
 
+  it('of an attempt that is over, or past a number, ask nobody', async () => {
+    const { end, ask, events } = setup('ask')
+    const first = Array.from({ length: 32 }, ask)
+    expect(await ask()).toBe('no')
+    end.abort()
+    expect(await Promise.all(first)).toEqual(first.map(() => null))
+    const before = events.length
+    expect(await ask()).toBeNull()
+    expect(events.length).toBe(before)
+  })
+
   it('end with the attempt and leave no timer', async () => {
     const { clock, end, ask, events } = setup('ask')
     const answer = ask()

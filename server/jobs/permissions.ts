@@ -3,10 +3,24 @@ import type { Clock } from '#server/lib/clock.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { EventBody, JobId, PermissionPolicy } from '#shared/model/index.ts'
 
+/** Requests of one job that may wait for an answer at once; agents ask one after the other. */
+const MAX_OPEN = 32
+
 type By = Extract<EventBody, { type: 'permission.answered' }>['by']
 interface Pending {
   readonly options: PermissionRequest['options']
   settle(optionId: string | null, by: By): void
+}
+
+/** Requests of one job; they are numbered from 1, so those that are answered need not be kept. */
+interface Asked {
+  count: number
+  readonly open: Map<string, Pending>
+}
+
+function wasAsked({ count }: Asked, requestId: string): boolean {
+  const number = /^\d+-([1-9]\d*)$/.exec(requestId)?.[1]
+  return number !== undefined && Number(number) <= count
 }
 
 /** What asks, and how it is answered. */
@@ -40,13 +54,16 @@ function byPolicy(policy: PermissionPolicy, options: PermissionRequest['options'
 }
 
 export function createPermissions({ clock }: { clock: Clock }): Permissions {
-  const jobs = new Map<JobId, Map<string, Pending | 'answered'>>()
+  const jobs = new Map<JobId, Asked>()
 
   return {
     ask(request, { jobId, epoch, policy, timeoutMs, signal, emit }) {
-      const requests = jobs.get(jobId) ?? new Map<string, Pending | 'answered'>()
-      jobs.set(jobId, requests)
-      const requestId = `${epoch}-${requests.size + 1}`
+      // Nobody is left who would hear of it.
+      if (signal.aborted) return Promise.resolve(null)
+      const asked = jobs.get(jobId) ?? { count: 0, open: new Map<string, Pending>() }
+      jobs.set(jobId, asked)
+      if (asked.open.size >= MAX_OPEN) return Promise.resolve(byPolicy('deny', request.options))
+      const requestId = `${epoch}-${++asked.count}`
       emit({
         type: 'permission.requested',
         epoch,
@@ -59,7 +76,6 @@ export function createPermissions({ clock }: { clock: Clock }): Permissions {
 
       if (policy !== 'ask') {
         const optionId = byPolicy(policy, request.options)
-        requests.set(requestId, 'answered')
         tell(optionId, 'policy')
         return Promise.resolve(optionId)
       }
@@ -67,20 +83,21 @@ export function createPermissions({ clock }: { clock: Clock }): Permissions {
         const settle: Pending['settle'] = (optionId, by) => {
           cancelTimer()
           signal.removeEventListener('abort', end)
-          requests.set(requestId, 'answered')
+          asked.open.delete(requestId)
           tell(optionId, by)
           resolve(optionId)
         }
         const end = () => settle(null, 'end')
         const cancelTimer = clock.after(timeoutMs, () => settle(byPolicy('deny', request.options), 'timeout'))
         signal.addEventListener('abort', end, { once: true })
-        requests.set(requestId, { options: request.options, settle })
+        asked.open.set(requestId, { options: request.options, settle })
       })
     },
 
     answer(jobId, requestId, optionId) {
-      const request = jobs.get(jobId)?.get(requestId)
-      if (request === 'answered')
+      const asked = jobs.get(jobId)
+      const request = asked?.open.get(requestId)
+      if (!request && asked && wasAsked(asked, requestId))
         throw new ApiError('already_answered', `Request ${requestId} of job ${jobId} has been answered.`)
       if (!request) throw new ApiError('not_found', `Job ${jobId} has no open permission request ${requestId}.`)
       if (!request.options.some(option => option.id === optionId)) {

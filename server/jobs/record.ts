@@ -8,8 +8,11 @@ import type { Progress } from './progress.ts'
 
 /** Longest text an event carries, characters; agents have no bound of their own. */
 const MAX_TEXT = 256 * 1024
-/** Agents may report faster than a disk takes it; past this many events waiting, reports are dropped and counted. */
+/** Agents may report faster than a disk takes it; past this many events waiting, or characters in them, reports are dropped and counted. */
 const MAX_WAITING = 10_000
+const MAX_WAITING_CHARACTERS = 16 * 1024 * 1024
+/** What an agent tells of itself in one attempt, characters; the log has a limit of its own. Past it, reports are dropped and counted. */
+const MAX_TOLD = 64 * 1024 * 1024
 
 /** What an attempt leaves behind while it runs: events and log, with secrets struck out. */
 export interface Record_ {
@@ -31,8 +34,7 @@ export interface Record_ {
 }
 
 /** Strikes secrets out of any JSON value. Most values have none, so they are looked for before anything is rebuilt. */
-export function redactJson<T>(value: T, secrets: Secrets): T {
-  const json = JSON.stringify(value)
+export function redactJson<T>(value: T, secrets: Secrets, json = JSON.stringify(value)): T {
   if (secrets.find(json) === null) return value
   return JSON.parse(json, (_key, part: unknown) => (typeof part === 'string' ? secrets.redact(part) : part)) as T
 }
@@ -56,9 +58,18 @@ export function createRecord(input: {
   const encoder = new TextEncoder()
   let heard = clock.monotonic()
   let waiting = 0
+  let waitingCharacters = 0
+  let told = 0
   let dropped = 0
 
-  const append = (event: EventBody) => store.append(jobId, [redactJson(shorten(event), secrets)], clock.now(), { durable: false })
+  /** Whether there is room for one more event of so many characters. */
+  function admits({ type }: EventBody, characters: number): boolean {
+    // Told by an attempt itself, and few.
+    if (!type.startsWith('agent.') && !type.startsWith('permission.')) return waiting < MAX_WAITING
+    if (waiting >= MAX_WAITING || waitingCharacters >= MAX_WAITING_CHARACTERS) return false
+    told += characters
+    return told <= MAX_TOLD
+  }
   const record: Record_ = {
     jobId,
     epoch,
@@ -70,16 +81,21 @@ export function createRecord(input: {
     },
     emit(event) {
       record.touch()
-      if (waiting >= MAX_WAITING) {
+      const short = shorten(event)
+      const json = JSON.stringify(short)
+      if (!admits(short, json.length)) {
         dropped += 1
         return
       }
       waiting += 1
+      waitingCharacters += json.length
       progress.flush()
-      void append(event)
+      void store
+        .append(jobId, [redactJson(short, secrets, json)], clock.now(), { durable: false })
         .catch(error => log.error({ err: error, jobId, epoch, type: event.type }, 'Failed to store an event'))
         .finally(() => {
           waiting -= 1
+          waitingCharacters -= json.length
         })
     },
     warn(code, detail) {
@@ -96,7 +112,7 @@ export function createRecord(input: {
     },
     finish() {
       if (dropped === 0) return
-      const detail = `${dropped} reports came faster than they could be stored.`
+      const detail = `${dropped} reports were dropped: they came faster than they could be stored, or were too many together.`
       dropped = 0
       waiting = 0
       record.warn('events_dropped', detail)

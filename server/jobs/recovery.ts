@@ -20,7 +20,10 @@ export async function recover(deps: JobDeps, ending: Ending): Promise<{ job: Job
       if (ended > 0) log.warn({ executor: executor.kind, ended }, 'Ended orphaned processes of an earlier server')
     }
   }
-  for (const name of leftovers) await files.remove(join(directories.attempts, name))
+  for (const name of leftovers)
+    await files
+      .remove(join(directories.attempts, name))
+      .catch(error => log.error({ err: error, name }, 'Failed to remove the directory of an attempt; the next start tries again'))
   const followed: { job: JobRow; row: AwayRow }[] = []
   for (const job of inFlight) {
     const row = await store.away(job.id)
@@ -41,12 +44,17 @@ export async function recoverLater(deps: JobDeps, ending: Ending): Promise<void>
   for (const id of await store.unsealed()) await attempt('seal a log', () => ending.seal(id))
 }
 
-/** Drops snapshots whose job was never accepted: the server died between taking and admitting. */
+/**
+ * Drops snapshots whose job was never accepted: the server died between taking and admitting. Jobs are accepted meanwhile, here and
+ * for other nodes, so who needs a snapshot is asked after which there are.
+ */
 export async function dropOrphanedSnapshots(
   { store, workspace }: Pick<JobDeps, 'store' | 'workspace'>,
   isPending: (id: JobRow['id']) => boolean,
 ): Promise<void> {
+  const kept = await workspace.kept()
+  const hosted = new Set((await store.hosted.all()).map(({ jobId }) => jobId))
   const orphans: JobRow['id'][] = []
-  for (const id of await workspace.kept()) if (!isPending(id) && !(await store.job(id))) orphans.push(id)
+  for (const id of kept) if (!isPending(id) && !hosted.has(id) && !(await store.job(id))) orphans.push(id)
   if (orphans.length > 0) await workspace.release(orphans)
 }

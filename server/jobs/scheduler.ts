@@ -1,10 +1,12 @@
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { endOf, runAttempt } from './attempt.ts'
 import type { Away, AwayEnd } from './away.ts'
 import type { Ending } from './ending.ts'
+import { pause } from './pause.ts'
 import type { Permissions } from './permissions.ts'
 import type { Placed, Placing } from './placing.ts'
 import type { JobDeps } from './ports.ts'
@@ -39,6 +41,8 @@ export interface SchedulerParts {
 
 /** Jobs that may look for a node at once, beyond those that have room here. */
 const MOST_PLACING = 32
+/** How long after a write that failed it is tried again, ms: a full disk may have room by then. */
+const AGAIN_MS = 5_000
 
 export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler {
   const { store, clock, log, fleet } = deps
@@ -52,6 +56,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   let again = false
   let cancelDeadline = () => {}
   let unsubscribe = () => {}
+  const closing = new AbortController()
 
   /** How many jobs could find a node now: by this node's own account, and by the cards of others. */
   function room(): number {
@@ -75,7 +80,9 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       }
       await armDeadline()
     } catch (error) {
-      log.error({ err: error }, 'Failed to claim jobs')
+      log.error({ err: error }, 'Failed to claim jobs; it is tried again')
+      cancelDeadline()
+      if (open) cancelDeadline = clock.after(AGAIN_MS, () => void pump())
     } finally {
       pumping = false
     }
@@ -97,7 +104,11 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   async function attempt(job: JobRow, signal: AbortSignal): Promise<void> {
     const placed = await find(job, signal)
     if (placed === null) return
-    if (placed.record) await placing.remember(job, placed.record)
+    // It explains, and decides nothing.
+    if (placed.record)
+      await placing
+        .remember(job, placed.record)
+        .catch(error => log.warn({ err: error, jobId: job.id }, 'Failed to keep how a job was placed'))
     if (placed.kind === 'there') await settleAway(await away.run(job, placed, signal))
     else await runHere(job, placed.placeId, signal)
   }
@@ -108,7 +119,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     try {
       return await placing.place(job, signal)
     } catch (error) {
-      await ending.settle(job, endOf(error, signal))
+      await settle(job, endOf(error, signal))
       return null
     } finally {
       looking -= 1
@@ -120,15 +131,29 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     const progress = createProgress({ job, ...deps })
     const end = await runAttempt(progress, deps, permissions, signal, leftovers)
     // Before the next is claimed, so that the end of this job and that claim share a write.
-    const settled = ending.settle(progress.job, end, progress.unwritten())
+    const settled = settle(progress.job, end, progress.unwritten())
     reservations.release(placeId)
     await settled
   }
 
   async function settleAway({ job, end, settled }: AwayEnd): Promise<void> {
     if (end === 'detached') return
-    await ending.settle(job, end)
+    await settle(job, end)
     settled()
+  }
+
+  /** Writes how an attempt ended, however long the disk is full: nobody else would before the next start. */
+  async function settle(...how: Parameters<Ending['settle']>): Promise<void> {
+    for (;;) {
+      try {
+        return await ending.settle(...how)
+      } catch (error) {
+        const isForNow = error instanceof ApiError && error.code === 'out_of_space'
+        if (!isForNow || closing.signal.aborted) throw error
+        log.error({ err: error, jobId: how[0].id }, 'Failed to write how an attempt ended; it is tried again')
+        await pause(clock, AGAIN_MS, closing.signal)
+      }
+    }
   }
 
   /** Jobs that waited too long fail, with one timer for the next deadline of all. */
@@ -179,6 +204,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       open = false
       unsubscribe()
       cancelDeadline()
+      closing.abort(new Stop('shutdown'))
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
       await Promise.all([...running.values()].map(({ done }) => done))
     },

@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
+import { removeTree } from './remove-tree.ts'
 
 /** Piece of a file read at once, bytes. */
 const PIECE_BYTES = 256 * 1024
@@ -54,7 +55,7 @@ export const nodeFiles: Files = {
   async makeDirectory(path) {
     await mkdir(path, { recursive: true, mode: 0o700 })
   },
-  remove: path => rm(path, { recursive: true, force: true }),
+  remove: removeTree,
   list: path => readdir(path).catch(() => []),
   size: path =>
     stat(path).then(

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { identify } from '#server/lib/process-identity.ts'
 import { asOrdinaryUser, fingerprint, newRepo, type Repo } from './fixture.ts'
 import { applyResult, createBranch } from './index.ts'
 import { allOrNothing } from './journal.ts'
@@ -110,6 +111,20 @@ describe('what merges cleanly is written', () => {
     expect(repo.read('a')).toBe('file now\n')
     expect(repo.read('b/inside')).toBe('directory now\n')
     expect(readlinkSync(repo.file('c'))).toBe('b')
+  })
+
+  test('a file takes the place of directories without a file in them, which git does not see', async () => {
+    const repo = newRepo({ 'd/x': 'x\n', 'e/x': 'x\n' })
+    const base = repo.git('rev-parse', 'HEAD')
+    const commit = resultOf(repo, base, other => {
+      other.git('rm', '-rq', 'd')
+      other.write('d', 'file\n')
+      other.write('new', 'file\n')
+    })
+    mkdirSync(repo.file('d/empty/deeper'), { recursive: true })
+    mkdirSync(repo.file('new/empty'), { recursive: true })
+    expect(await applyResult({ repositoryPath: repo.path, commit, base })).toHaveProperty('applied')
+    expect([repo.read('d'), repo.read('new')]).toEqual(['file\n', 'file\n'])
   })
 
   test('a dry run tells and writes nothing', async () => {
@@ -275,8 +290,28 @@ describe('all or nothing', () => {
   test('one at a time', async () => {
     const { repo, base, commit } = prepare()
     mkdirSync(repo.file('.git/skein-apply'))
-    writeFileSync(repo.file('.git/skein-apply/pid'), String(process.ppid))
+    const owner = (startTime: string) =>
+      writeFileSync(repo.file('.git/skein-apply/owner'), JSON.stringify({ pid: process.ppid, startTime }))
+    owner(identify(process.ppid)?.startTime ?? '')
     await expect(applyResult({ repositoryPath: repo.path, commit, base })).rejects.toMatchObject({ code: 'conflict' })
+    // The number of a process that is over was given to another.
+    owner('long ago')
+    expect(await applyResult({ repositoryPath: repo.path, commit, base })).toHaveProperty('applied')
+  })
+
+  test('two that begin at the same time do not both', async () => {
+    const { repo, base, commit } = prepare()
+    const apply = () => applyResult({ repositoryPath: repo.path, commit, base }).catch(error => error)
+    const outcomes = await Promise.all([apply(), apply(), apply()])
+    expect(outcomes.filter(outcome => 'applied' in outcome)).toHaveLength(1)
+    expect(outcomes.filter(outcome => outcome.code === 'conflict')).toHaveLength(2)
+    expect(repo.read('a')).toBe('2\n')
+    expect(
+      repo
+        .git('status', '--porcelain', '--ignored')
+        .split('\n')
+        .filter(line => line.includes('skein')),
+    ).toEqual([])
   })
 })
 

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { identify, isAlive } from '#server/lib/process-identity.ts'
 import { captureWorkTree, unchangedSince } from './capture.ts'
 import { changesBetween, type RawChange } from './diff.ts'
 import { createGit, type Git, type GitOptions } from './git.ts'
@@ -85,30 +86,53 @@ async function requireCommits(git: Git, source: SourceRepository, commits: reado
  */
 async function withAside<T>(source: SourceRepository, work: (directory: string) => Promise<T>): Promise<T> {
   const directory = join(source.gitDir, 'skein-apply')
-  const owner = join(directory, 'pid')
-  try {
-    await mkdir(directory)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
-    const pid = Number(await readFile(owner, 'utf8').catch(() => '0'))
-    if (pid > 0 && isAlive(pid))
-      throw new WorkspaceError('conflict', `Process ${pid} is applying a result to ${source.topLevel}.`, {
-        cause,
+  if (!(await take(directory))) {
+    const owner = await readOwner(directory)
+    if (owner && isAlive(owner))
+      throw new WorkspaceError('conflict', `Process ${owner.pid} is applying a result to ${source.topLevel}.`, {
         remedy: 'Wait for it to end.',
       })
     await recover(directory)
     await rm(directory, { recursive: true, force: true })
-    await mkdir(directory)
+    if (!(await take(directory)))
+      throw new WorkspaceError('conflict', `Another process is applying a result to ${source.topLevel}.`, {
+        remedy: 'Wait for it to end.',
+      })
   }
   let keep = false
   try {
-    await writeFile(owner, String(process.pid))
     return await work(directory)
   } catch (cause) {
     keep = cause instanceof WorkspaceError && cause.cause instanceof RestoreFailure
     throw cause
   } finally {
     if (!keep) await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const OWNER = 'owner'
+
+/** Makes the directory with its owner in it, in one step: nobody sees one without. @returns false when there is one. */
+async function take(directory: string): Promise<boolean> {
+  const made = await mkdtemp(`${directory}-`)
+  try {
+    await writeFile(join(made, OWNER), JSON.stringify(identify(process.pid)))
+    await rename(made, directory)
+    return true
+  } catch (cause) {
+    await rm(made, { recursive: true, force: true })
+    if (!['ENOTEMPTY', 'EEXIST'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause
+    return false
+  }
+}
+
+/** @returns null when it does not say: then nobody can be at work. */
+async function readOwner(directory: string): Promise<{ pid: number; startTime: string } | null> {
+  try {
+    const { pid, startTime } = JSON.parse(await readFile(join(directory, OWNER), 'utf8'))
+    return { pid, startTime }
+  } catch {
+    return null
   }
 }
 
@@ -128,13 +152,4 @@ function notWritten(source: SourceRepository, cause: unknown): WorkspaceError {
       remedy: `The files are in ${join(source.gitDir, 'skein-apply')}; the next apply tries to put them back.`,
     },
   )
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

@@ -91,6 +91,7 @@ export async function writeBack(input: {
         await putAside(journal, change.path)
       }
       await journal.makeDirectories(dirname(join(top, change.path)))
+      await removeEmptyDirectories(journal, join(top, change.path))
       await journal.move(from, join(top, change.path))
     }
   })
@@ -101,6 +102,14 @@ async function removeEmptyParents(journal: Journal, top: string, path: string): 
     if ((await readdir(join(top, parent))).length > 0) return
     await journal.removeDirectory(join(top, parent))
   }
+}
+
+/** Directories without a file in them, which git does not see, give way to a file; one that holds anything stops it. */
+async function removeEmptyDirectories(journal: Journal, path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null)
+  if (!found?.isDirectory()) return
+  for (const name of await readdir(path)) await removeEmptyDirectories(journal, join(path, name))
+  await journal.removeDirectory(path)
 }
 
 /** Rights that git does not know of stay, such as those of a file nobody else may read. */

@@ -1,6 +1,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
-import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises'
+import { lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeTree } from '#server/lib/remove-tree.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 
 const DIRECTORIES = ['home', 'tmp']
@@ -22,14 +23,9 @@ export async function makeScratch(spec: SandboxSpec): Promise<void> {
   for (const name of DIRECTORIES) mkdirSync(join(spec.scratch, name), { mode: 0o700 })
 }
 
-/** Removes it all, also directories that a program took its own permissions from (Go's module cache is made so). */
+/** Removes it all, whatever a program left in it. */
 export async function removeScratch(directory: string): Promise<void> {
-  if (removeEmpty(directory)) return
-  const remove = () => rm(directory, { recursive: true, force: true })
-  await remove().catch(async () => {
-    await makeRemovable(directory)
-    await remove()
-  })
+  if (!removeEmpty(directory)) await removeTree(directory)
 }
 
 /** Most programs leave nothing in their home and tmp: then four calls are enough. */
@@ -40,13 +36,5 @@ function removeEmpty(directory: string): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-/** Links are not followed: `withFileTypes` tells what the entry itself is. */
-async function makeRemovable(directory: string): Promise<void> {
-  await chmod(directory, 0o700)
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) await makeRemovable(join(directory, entry.name))
   }
 }

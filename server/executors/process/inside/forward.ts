@@ -12,7 +12,8 @@ export function forward(options: { host: string; port: number; socket: string })
     far.on('close', () => near.destroy())
   })
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    // Stays: a connection that cannot be accepted for want of descriptors must not end the server.
+    server.on('error', reject)
     server.listen(options.port, options.host, () => resolve(server))
   })
 }
