@@ -92,6 +92,21 @@ describe.skipIf(!hasSandbox)('agents that mean no good', () => {
     expect(job).toMatchObject({ state: 'failed', failure: { code: 'limit_disk' } })
   })
 
+  it.each([
+    ['in the work tree', "'.'", 'failed'],
+    ['in their home', 'process.env.HOME', 'succeeded'],
+  ])('that make a tree too deep to be named %s leave nothing behind', async (_, where, state) => {
+    using repository = makeRepository({ 'a.txt': 'a\n' })
+    await using node = await startNode()
+    const script = `process.chdir(${where})
+      for (let i = 0; i < 20; i++) { fs.mkdirSync('d'.repeat(250)); process.chdir('d'.repeat(250)) }
+      fs.writeFileSync('file', 'deep')`
+    const { job } = await node.run({ agent: 'command', argv: ['node', '-e', script], repository: { path: repository.path } })
+    expect(job).toMatchObject({ state })
+    await node.restart()
+    expect(readdirSync(join(node.dataDir, 'attempts'))).toEqual([])
+  })
+
   it('that exit 0 without changes are told apart from those that did something', async () => {
     using repository = makeRepository({ 'a.txt': 'a\n' })
     await using node = await startNode()
