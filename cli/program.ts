@@ -180,9 +180,13 @@ export function createProgram(
   remote(command('pair', 'make a one-time code that lets another node run its jobs here')).action(async options =>
     done(await (await import('./commands/peers.ts')).pair(world, options)),
   )
-  remote(command('drain', 'take no more attempts; what runs goes on'))
-    .option('--undo', 'take them again')
-    .action(async options => done(await (await import('./commands/peers.ts')).drain(world, options)))
+  remote(command('drain', 'take no more attempts, over restarts too; what runs goes on'))
+    .option('--hand-back', 'give attempts of other nodes back to their homes, which place them again')
+    .option('--after <duration>', 'with --hand-back: let them finish for so long first, such as 10m')
+    .option('--wait', 'wait until nothing runs any more')
+    .option('--show', 'change nothing; only say how it stands')
+    .option('--off', 'take attempts again')
+    .action(async options => done(await (await import('./commands/drain.ts')).drain(world, options)))
   remote(command('agents', 'list the agents of the server')).action(async options =>
     done(await (await import('./commands/node.ts')).agents(world, options)),
   )

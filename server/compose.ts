@@ -39,6 +39,7 @@ import { createWorkspace } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
 import { type DataDirectory, nodeMarker } from './data-directory.ts'
+import { drainFile } from './drain-file.ts'
 import { createCapacity, createNodeHandlers, freeBytes, loadPerCore } from './node.ts'
 import { createPower } from './power.ts'
 
@@ -182,6 +183,7 @@ export async function compose(input: {
     newToken,
     freeBytes,
     directories: directory,
+    drainFile: drainFile(join(directory.data, 'drain.json')),
     settings: {
       concurrency: config.node.concurrency ?? availableParallelism(),
       allowNoSandbox: config.node.allowNoSandbox,

@@ -5,6 +5,7 @@ import type { Clock } from '#server/lib/clock.ts'
 import { formatBytes } from '#server/lib/units.ts'
 import type { Models } from '#server/models/index.ts'
 import type { Checkup } from '#server/peers/index.ts'
+import { describePolicy } from '#server/placement/index.ts'
 import { type AgentInfo, type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type ModelInfo } from '#shared/model/index.ts'
 import { apiKey, type Environment, lookup, type ResolvedConfig, SETTING_PATHS, type Source, secretValues } from './config.ts'
 
@@ -27,6 +28,8 @@ export interface DoctorReport {
   readonly disk: { readonly dataDir: string; readonly freeBytes: number | null; readonly writable: boolean }
   /** Whether Tailscale can be used, and how. */
   readonly tailscale: Checkup['mesh']
+  /** Whose jobs are taken here, and when; one line a rule. */
+  readonly policy: readonly string[]
   /** Address of the server that runs on this data directory, or null. */
   readonly server: string | null
   readonly settings: readonly { path: string; value: unknown; source: Source }[]
@@ -84,6 +87,7 @@ export async function diagnose(deps: DoctorDeps): Promise<DoctorReport> {
     node: deps.nodeVersion,
     ...found,
     tailscale: fleet.mesh,
+    policy: describePolicy(resolved.config.fleet.accept),
     server: deps.server,
     settings: settings(resolved, env),
     problems,

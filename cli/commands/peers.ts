@@ -126,17 +126,3 @@ export async function pair(world: World, options: Options): Promise<ExitCode> {
   }
   return EXIT.ok
 }
-
-/** Takes no more attempts, or takes them again. */
-export async function drain(world: World, options: Options & { readonly undo?: boolean }): Promise<ExitCode> {
-  const { client } = await connect(world, options)
-  const { draining } = await client.drain({ body: { draining: options.undo !== true } })
-  await world.out.line(
-    options.json
-      ? JSON.stringify({ draining })
-      : draining
-        ? 'No more attempts are taken; what runs goes on.'
-        : 'Attempts are taken again.',
-  )
-  return EXIT.ok
-}

@@ -24,6 +24,7 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
     ...modelLines(report).map(([good, text]) => optional(good, 'models', text)),
     line(disk.writable, 'disk', `${disk.dataDir}${disk.freeBytes === null ? '' : `, ${formatBytes(disk.freeBytes)} free`}`),
     optional(report.tailscale.state === 'running', 'tailscale', report.tailscale.detail),
+    ...report.policy.map((rule, index) => line(true, index === 0 ? 'takes' : '', index === 0 ? `jobs ${rule}` : rule)),
     optional(
       report.server !== null,
       'server',

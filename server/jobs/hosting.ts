@@ -33,6 +33,10 @@ export interface Hosting {
   requireOf(key: HostedKey): Promise<void>
   /** After a start: what ran is lost, and says so to its home. @returns jobs whose snapshots are still needed */
   recover(): Promise<readonly JobId[]>
+  /** Ends all attempts, and tells their homes that this node gave them back. */
+  handBack(): void
+  /** How many attempts of others hold a place. */
+  running(): number
   /** Ends all attempts and waits for them. */
   stop(): Promise<void>
 }
@@ -43,6 +47,7 @@ interface Running {
   readonly arrived: () => void
   leaseEnd: number
   cancelLease: () => void
+  isHandedBack: boolean
 }
 
 export function createHosting(
@@ -79,6 +84,7 @@ export function createHosting(
       arrived: arrival.resolve,
       leaseEnd: 0,
       cancelLease: () => {},
+      isHandedBack: false,
     })
     lease(key, clock.monotonic() + award.leaseMs)
   }
@@ -96,7 +102,8 @@ export function createHosting(
   async function run(key: HostedKey, award: Award, arrived: Promise<void>, signal: AbortSignal): Promise<void> {
     await using leftovers = new Lifetime()
     const end = await attempt(key, award, arrived, signal, leftovers)
-    await hosted.append(key, [], clock.now(), { end })
+    const isBack = end.kind === 'stopped' && end.stop === 'shutdown' && running.get(fileNameOf(key))?.isHandedBack
+    await hosted.append(key, [], clock.now(), { end: isBack ? { ...end, handedBack: true } : end })
   }
 
   async function attempt(
@@ -228,6 +235,15 @@ export function createHosting(
       }
       return kept
     },
+
+    handBack() {
+      for (const attempt of running.values()) {
+        attempt.isHandedBack = true
+        attempt.controller.abort(new Stop('shutdown'))
+      }
+    },
+
+    running: () => running.size,
 
     async stop() {
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))

@@ -7,6 +7,8 @@ import { createAdmission } from './admission.ts'
 import { createArtifacts } from './artifacts.ts'
 import { createAway } from './away.ts'
 import { conclude } from './conclude.ts'
+import { createDrain } from './drain.ts'
+import { presentDrain } from './drain-status.ts'
 import { createEnding } from './ending.ts'
 import { createJobHandlers, type JobHandlers } from './handlers.ts'
 import { createHosting } from './hosting.ts'
@@ -21,11 +23,12 @@ import { createRetention } from './retention.ts'
 import { createScheduler } from './scheduler.ts'
 import { createSpace } from './space.ts'
 
+export type { DrainFile, DrainState } from './drain.ts'
 export type { Directories, JobDeps } from './ports.ts'
 
 /** The life of jobs: the only writer of job state. */
 export interface Jobs {
-  readonly handlers: JobHandlers & PeerHandlers & Pick<Handlers, 'drain'>
+  readonly handlers: JobHandlers & PeerHandlers & Pick<Handlers, 'drain' | 'drainStatus'>
   /** Recovers what an earlier server left, then accepts and runs jobs. */
   start(): Promise<void>
   /** Takes no more jobs, tells running attempts to end (they go back to the queue), and waits for them. */
@@ -45,12 +48,22 @@ export function createJobs(deps: JobDeps): Jobs {
   const retention = createRetention(deps, space)
   const { fleet } = deps
   const reservations = createReservations({ slots: deps.settings.concurrency, clock })
-  const ownCard = createOwnCard(deps, reservations, fleet.self)
+  const drain = createDrain({ file: deps.drainFile, clock, log, handBack: () => hosting.handBack() })
+  const drainStatus = () => presentDrain(deps, drain.state())
+  const ownCard = createOwnCard(deps, { reservations, isDraining: drain.isDraining, self: fleet.self })
   const negotiation = createNegotiation(deps, { fleet, ownCard, reservations })
-  const placing = createPlacing(deps, { fleet, reservations, negotiation })
+  const placing = createPlacing(deps, { fleet, reservations, negotiation, isDraining: drain.isDraining })
   const away = createAway(deps, fleet)
   const hosting = createHosting(deps, { reservations, permissions })
-  const scheduler = createScheduler(deps, { ending, permissions, reservations, placing, away, ended: retention.occasionally })
+  const scheduler = createScheduler(deps, {
+    ending,
+    permissions,
+    reservations,
+    placing,
+    away,
+    drain,
+    ended: retention.occasionally,
+  })
   let ready = false
   let repairs: Promise<void> = Promise.resolve()
 
@@ -87,13 +100,22 @@ export function createJobs(deps: JobDeps): Jobs {
   return {
     handlers: {
       ...createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
-      ...createPeerHandlers(deps, { ownCard, reservations, hosting, permissions, isReady: () => ready }),
-      async drain({ body }) {
-        ownCard.setDraining(body.draining)
-        return { status: 200, body }
+      ...createPeerHandlers(deps, {
+        ownCard,
+        reservations,
+        hosting,
+        permissions,
+        isReady: () => ready,
+        isDraining: drain.isDraining,
+      }),
+      async drain({ body: { draining, handBackAfterMs } }) {
+        await (draining ? drain.begin(handBackAfterMs) : drain.end())
+        return { status: 200, body: await drainStatus() }
       },
+      drainStatus: async () => ({ status: 200, body: await drainStatus() }),
     },
     async start() {
+      await drain.start()
       await hosting.recover()
       const followed = await recover(deps, ending)
       ready = true
@@ -104,6 +126,7 @@ export function createJobs(deps: JobDeps): Jobs {
     },
     async stop() {
       ready = false
+      drain.stop()
       await Promise.all([scheduler.stop(), hosting.stop()])
       await repairs
     },

@@ -12,17 +12,14 @@ const MODELS_TIMEOUT_MS = 2_000
 /** What this node tells of itself. */
 export interface OwnCard {
   get(): Promise<Card>
-  setDraining(draining: boolean): void
 }
 
 export function createOwnCard(
   deps: Pick<JobDeps, 'store' | 'executors' | 'agents' | 'models' | 'workspace' | 'clock' | 'node'>,
-  reservations: Reservations,
-  self: Fleet['self'],
+  { reservations, isDraining, self }: { reservations: Reservations; isDraining(): boolean; self: Fleet['self'] },
 ): OwnCard {
   const { store, executors, agents, models, workspace, clock, node } = deps
   let seq = clock.now()
-  let draining = false
   let known: { at: number; models: Promise<string[]> } | null = null
 
   async function listModels(): Promise<string[]> {
@@ -40,9 +37,6 @@ export function createOwnCard(
   }
 
   return {
-    setDraining(wanted) {
-      draining = wanted
-    },
     async get() {
       const [capacity, offered, repositories, probes, infos, queued] = await Promise.all([
         node.capacity(),
@@ -67,7 +61,7 @@ export function createOwnCard(
         agents: infos.filter(({ usable }) => usable).map(({ id }) => id),
         models: offered,
         repositories: repositories.slice(0, 1000),
-        draining,
+        draining: isDraining(),
       }
     },
   }

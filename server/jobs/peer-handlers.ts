@@ -2,7 +2,8 @@ import type { Call, Handlers } from '#server/lib/call.ts'
 import { infeasible, type Reservations } from '#server/placement/index.ts'
 import type { HostedKey } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { Announcement, NodeId } from '#shared/model/index.ts'
+import type { Announcement, Card, NodeId } from '#shared/model/index.ts'
+import { createDoor } from './door.ts'
 import type { Hosting } from './hosting.ts'
 import type { OwnCard } from './own-card.ts'
 import type { Permissions } from './permissions.ts'
@@ -30,13 +31,16 @@ export interface PeerHandlerParts {
   readonly hosting: Hosting
   readonly permissions: Permissions
   isReady(): boolean
+  isDraining(): boolean
 }
 
 export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): PeerHandlers {
-  const { settings, newToken, clock, fleet } = deps
-  const { ownCard, reservations, hosting, permissions, isReady } = parts
-  /** Whose bid is whose: a bid is good for the node that asked for it, and for that attempt. */
-  const bids = new Map<string, { home: NodeId; jobId: string; epoch: number }>()
+  const { settings, newToken, clock, log } = deps
+  const { ownCard, reservations, hosting, permissions, isReady, isDraining } = parts
+  /** Whose bid is whose: a bid is good for the node that asked for it, and for that attempt, until a time of the monotonic clock. */
+  const bids = new Map<string, { home: NodeId; jobId: string; epoch: number; until: number }>()
+  const promised = () => [...bids.values()].filter(({ until }) => until > clock.monotonic()).length
+  const door = createDoor(deps, { isReady, isDraining, hosted: () => hosting.running() + promised() })
 
   const homeOf = ({ peer }: Call): NodeId => {
     if (peer) return peer
@@ -49,13 +53,19 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
   })
   const ok = { status: 200, body: { ok: true } } as const
 
+  const lacks = ({ agent, executor, model, labels, gpu }: Announcement, card: Card): string | null =>
+    infeasible(
+      { agent, executor, where: { on: [], notOn: [], labels, gpu, local: false }, ...(model === null ? {} : { model }) },
+      card,
+    )
+
   async function refusal(home: NodeId, wanted: Announcement): Promise<{ isTransient: boolean; reason: string } | null> {
-    if (!isReady()) return { isTransient: true, reason: 'The node is starting or stopping.' }
-    if (!fleet.accepts(home)) return { isTransient: false, reason: 'This node takes no jobs of yours.' }
-    const { agent, executor, model, labels, gpu } = wanted
-    const where = { on: [], notOn: [], labels, gpu, local: false }
-    const why = infeasible({ agent, executor, where, ...(model === null ? {} : { model }) }, await ownCard.get())
-    return why === null ? null : { isTransient: false, reason: why }
+    const [card, seen] = await Promise.all([ownCard.get(), door.look()])
+    // Whom nothing is told gets no further than the door.
+    const verdict = door.judge(home, wanted, seen)
+    if (!verdict.take) return verdict
+    const reason = lacks(wanted, card)
+    return reason === null ? null : { isTransient: false, reason }
   }
 
   return {
@@ -66,11 +76,11 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
     async announce({ body }, call) {
       const home = homeOf(call)
       const no = await refusal(home, body)
-      if (no) return { status: 200, body: { kind: 'no', ...no } }
+      if (no) return { status: 200, body: { kind: 'no', isTransient: no.isTransient, reason: no.reason } }
       const bidId = newToken()
       if (!reservations.reserve(bidId, settings.bidMs))
         return { status: 200, body: { kind: 'no', isTransient: true, reason: 'All places are taken.' } }
-      bids.set(bidId, { home, jobId: body.jobId, epoch: body.epoch })
+      bids.set(bidId, { home, jobId: body.jobId, epoch: body.epoch, until: clock.monotonic() + settings.bidMs })
       // Longer than the promise itself: an award that comes late is told so by name.
       clock.after(2 * settings.bidMs, () => bids.delete(bidId))
       const terms = await termsFor(deps, reservations, body, home)
@@ -87,7 +97,15 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
       const bid = bids.get(body.bidId)
       if (bid?.home !== home || bid.jobId !== body.jobId || bid.epoch !== body.epoch)
         throw new ApiError('not_yours', 'There is no such bid; it has expired, or was for something else.')
-      if (!isReady()) throw new ApiError('not_ready', 'The node is starting or stopping.', { retryAfterMs: 1000 })
+      const seen = await door.look()
+      // What this bid promised is not counted against its own award.
+      bids.delete(body.bidId)
+      const verdict = door.judge(home, { executor: body.spec.executor, labels: body.spec.where.labels }, seen)
+      if (!verdict.take) {
+        reservations.release(body.bidId)
+        log.warn({ home, jobId: body.jobId, reason: verdict.reason }, 'An award was turned away')
+        throw new ApiError('not_yours', verdict.reason)
+      }
       const awarded = await hosting.award(home, body)
       return { status: 200, body: awarded }
     },

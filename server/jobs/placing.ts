@@ -29,11 +29,16 @@ export interface Placing {
 
 export function createPlacing(
   { clock, settings, newToken, store }: Pick<JobDeps, 'clock' | 'settings' | 'newToken' | 'store'>,
-  { fleet, reservations, negotiation }: { fleet: Fleet; reservations: Reservations; negotiation: Negotiation },
+  {
+    fleet,
+    reservations,
+    negotiation,
+    isDraining,
+  }: { fleet: Fleet; reservations: Reservations; negotiation: Negotiation; isDraining(): boolean },
 ): Placing {
   /** With nobody else to ask there is nothing to negotiate. */
   function placeAlone({ spec }: JobRow): Placed | null {
-    if (fleet.cards().length > 0 || isPicky(spec)) return null
+    if (fleet.cards().length > 0 || isPicky(spec) || isDraining()) return null
     const placeId = newToken()
     if (!reservations.reserve(placeId, settings.bidMs) || !reservations.take(placeId)) return null
     return { kind: 'here', placeId, record: null }

@@ -11,7 +11,9 @@ import type { Fleet } from '#server/peers/index.ts'
 import type { Store } from '#server/store/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import type { Capacity, JobId, Limits, PlacementWeights, PowerSource, Timeouts } from '#shared/model/index.ts'
+import type { AcceptPolicy, Capacity, JobId, Limits, PlacementWeights, PowerSource, Timeouts } from '#shared/model/index.ts'
+
+import type { DrainFile } from './drain.ts'
 
 /** What the node allows and assumes where a job says nothing. */
 export interface JobSettings {
@@ -27,6 +29,8 @@ export interface JobSettings {
   /** How long a bid reserves room, ms. */
   readonly bidMs: number
   readonly placement: PlacementWeights
+  /** Whose jobs are taken, and when. */
+  readonly accept: AcceptPolicy
   readonly storage: { budgetBytes: number; reserveBytes: number; keepEndedMs: number; idempotencyMs: number }
 }
 
@@ -76,6 +80,7 @@ export interface JobDeps {
   /** Free bytes on the file system of a directory. */
   readonly freeBytes: (directory: string) => Promise<number>
   readonly directories: Directories
+  readonly drainFile: DrainFile
   readonly settings: JobSettings
   readonly log: Log
 }

@@ -5,6 +5,7 @@ import { ApiError } from '#shared/contract/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { endOf, runAttempt } from './attempt.ts'
 import type { Away, AwayEnd } from './away.ts'
+import type { Drain } from './drain.ts'
 import type { Ending } from './ending.ts'
 import { pause } from './pause.ts'
 import type { Permissions } from './permissions.ts'
@@ -35,6 +36,7 @@ export interface SchedulerParts {
   readonly reservations: Reservations
   readonly placing: Placing
   readonly away: Away
+  readonly drain: Pick<Drain, 'isDraining' | 'onEnd'>
   /** Called when an attempt is over. */
   readonly ended: () => void
 }
@@ -46,7 +48,7 @@ const AGAIN_MS = 5_000
 
 export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler {
   const { store, clock, log, fleet } = deps
-  const { ending, permissions, reservations, placing, away } = parts
+  const { ending, permissions, reservations, placing, away, drain } = parts
   /** Attempts that are not settled yet, by job. */
   const running = new Map<JobId, Running>()
   /** How many of them look for a node. */
@@ -63,7 +65,8 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     const elsewhere = fleet
       .cards()
       .reduce((sum, { slots, busy, draining }) => sum + (draining ? 0 : Math.max(0, slots - busy)), 0)
-    return reservations.free() + Math.min(elsewhere, MOST_PLACING) - looking
+    const here = drain.isDraining() ? 0 : reservations.free()
+    return here + Math.min(elsewhere, MOST_PLACING) - looking
   }
 
   /** Claims while there is room. One round at a time; a wake-up during a round asks for another. */
@@ -188,7 +191,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   return {
     async start(followed) {
       open = true
-      const subscriptions = [store.onQueued, reservations.onFree, fleet.onChange].map(on => on(() => void pump()))
+      const subscriptions = [store.onQueued, reservations.onFree, fleet.onChange, drain.onEnd].map(on => on(() => void pump()))
       unsubscribe = () => {
         for (const off of subscriptions) off()
       }

@@ -15,7 +15,7 @@ const desk: KnownPeer = {
   runsOurs: false,
   weRunTheirs: false,
   addedAt: new Date(NOW).toISOString(),
-  member: { mesh: 'fake', id: 'm1', runsOurs: true, weRunTheirs: true, barred: null },
+  member: { mesh: 'fake', id: 'm1', runsOurs: true, weRunTheirs: true, user: null, tags: [], barred: null },
 }
 const mesh = () =>
   Object.assign(fakeMesh(), { members: [machine('m1', '100.64.0.2'), machine('m2', '100.64.0.3', { isOnline: false })] })

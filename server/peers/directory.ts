@@ -12,6 +12,9 @@ const Membership = z.strictObject({
   id: z.string().min(1),
   runsOurs: z.boolean(),
   weRunTheirs: z.boolean(),
+  /** Whose the machine is, and under which tags. */
+  user: z.string().nullable().default(null),
+  tags: z.array(z.string()).default([]),
   /** Why it counts for nothing until the owner says so: the machine had another key before, or the owner ended the trust. */
   barred: z.enum(['key_changed', 'removed']).nullable(),
 })

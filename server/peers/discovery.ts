@@ -105,7 +105,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   async function refresh({ id, addresses: [address] }: MeshMember): Promise<void> {
     if (address === undefined || !memberships.of(id)) return
     const caller = await mesh.whois(address, undefined, soon()).catch(() => null)
-    if (caller) await memberships.update(id, mayOf(caller), urlOf(address))
+    if (caller) await memberships.update(caller, mayOf(caller), urlOf(address))
   }
 
   async function probe(member: MeshMember): Promise<void> {

@@ -27,6 +27,10 @@ export function createFleet(deps: {
       const peer = directory.get(home)
       return peer !== null && may(peer).weRunTheirs
     },
+    who(id) {
+      const peer = directory.get(id)
+      return { id, name: peer?.name ?? id, user: peer?.member?.user ?? null, tags: peer?.member?.tags ?? [] }
+    },
     link(node) {
       const peer = directory.get(node)
       if (!peer || !may(peer).runsOurs) {

@@ -22,7 +22,7 @@ export interface Memberships {
     may: Rights,
   ): Promise<KnownPeer | null>
   /** What the mesh says of a machine now. */
-  update(memberId: string, may: Rights, at: string): Promise<void>
+  update(caller: MeshCaller, may: Rights, at: string): Promise<void>
   /** Machines that are not of the mesh any more: what it said of them counts no longer. */
   keepOnly(memberIds: ReadonlySet<string>): Promise<void>
   /** The owner ends all trust in a node. */
@@ -66,15 +66,15 @@ export function createMemberships(deps: { directory: PeerDirectory; mesh: string
       const isChanged = bound !== null && bound.id !== node
       if (isChanged) await release(bound)
       const barred = isChanged ? 'key_changed' : (known?.member?.barred ?? null)
-      const member = { mesh, id: caller.id, runsOurs, weRunTheirs, barred }
+      const member = { mesh, id: caller.id, runsOurs, weRunTheirs, user: caller.user, tags: [...caller.tags], barred }
       if (known) return put(withMember({ ...known, member }, {}, at))
       const addedAt = new Date(clock.now()).toISOString()
       const peer = { id: node, name, publicKey, address: at, source: 'tailnet' as const, runsOurs: false, weRunTheirs: false }
       return put({ ...peer, addedAt, member })
     },
-    async update(memberId, { runsOurs, weRunTheirs }, at) {
-      const bound = of(memberId)
-      if (bound) await put(withMember(bound, { runsOurs, weRunTheirs }, at))
+    async update({ id, user, tags }, { runsOurs, weRunTheirs }, at) {
+      const bound = of(id)
+      if (bound) await put(withMember(bound, { runsOurs, weRunTheirs, user, tags: [...tags] }, at))
     },
     async keepOnly(memberIds) {
       for (const peer of list()) if (!memberIds.has(peer.member.id)) await release(peer)

@@ -36,6 +36,14 @@ export interface PeerLink {
   answer(attempt: AttemptName, requestId: string, optionId: string): Promise<void>
 }
 
+/** A node that asks, with what a mesh says of it. */
+export interface Asker {
+  readonly id: NodeId
+  readonly name: string
+  readonly user: string | null
+  readonly tags: readonly string[]
+}
+
 /** Other nodes, as jobs see them. */
 export interface Fleet {
   readonly self: { readonly id: NodeId; readonly name: string }
@@ -43,6 +51,8 @@ export interface Fleet {
   cards(): readonly Card[]
   /** Whether this node takes jobs of another. */
   accepts(home: NodeId): boolean
+  /** Who a node is, as far as this one knows. */
+  who(node: NodeId): Asker
   /** null for a node we do not give jobs to. */
   link(node: NodeId): PeerLink | null
   /** Called when a card or the trust in a node changed. */

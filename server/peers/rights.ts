@@ -18,7 +18,8 @@ export const PEER_CAPABILITY = 'skein.dev/cap/peer'
 const PeerGrant = z.object({ runsOurs: z.boolean().default(false), weRunTheirs: z.boolean().default(false) })
 
 /** What the owner of this node laid down for users and tags of its mesh. */
-export type MeshRules = Pick<Config['fleet'], 'accept' | 'offer'>
+export type MeshRules = { readonly accept: Members; readonly offer: Members }
+type Members = Config['fleet']['offer']
 
 /**
  * What a member of the mesh may, by the mesh's policy, by this node's settings, and because it belongs to the same person. The last

@@ -5,6 +5,7 @@ import {
   Award,
   Bid,
   Card,
+  DrainStatus,
   JobId,
   NodeId,
   Peer,
@@ -96,12 +97,30 @@ export const fleetOperations = {
     errors: ['not_found'],
   }),
   drain: operation({
-    summary: 'Take no more attempts, or take them again; what runs goes on',
+    summary: 'Take no more attempts, or take them again; what runs goes on, or is given back',
     method: 'POST',
     path: '/v1/drain',
     access: 'local',
-    body: z.strictObject({ draining: z.boolean() }),
-    answer: { kind: 'json', schema: z.strictObject({ draining: z.boolean() }) },
+    body: z.strictObject({
+      draining: z.boolean(),
+      handBackAfterMs: z
+        .int()
+        .min(0)
+        .max(7 * 24 * 3_600_000)
+        .nullable()
+        .default(null)
+        .describe('Until attempts of other nodes are given back to them; null: they may finish.'),
+    }),
+    answer: { kind: 'json', schema: DrainStatus },
+    status: [200],
+    errors: [],
+  }),
+  drainStatus: operation({
+    summary: 'Whether the node takes attempts, and what still runs',
+    method: 'GET',
+    path: '/v1/drain',
+    access: 'local',
+    answer: { kind: 'json', schema: DrainStatus },
     status: [200],
     errors: [],
   }),

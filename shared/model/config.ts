@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { AllowedHost } from './job.ts'
 import { Limits, Timeouts } from './limits.ts'
+import { AcceptPolicy, Members } from './policy.ts'
 
 const MiB = 1024 * 1024
 const GiB = 1024 * MiB
@@ -33,12 +34,6 @@ export const PlacementWeights = z
   })
   .meta({ id: 'PlacementWeights' })
 export type PlacementWeights = z.infer<typeof PlacementWeights>
-
-/** Members of a mesh, by what the mesh says of them. */
-const Members = z.strictObject({
-  users: z.array(z.string().min(1).max(320)).default([]).describe('Login names.'),
-  tags: z.array(z.string().regex(/^tag:/)).default([]).describe('Such as `tag:skein`.'),
-})
 
 /** One schema for every source of settings: flags, environment, skein.yaml, defaults (in this order of strength). */
 export const Config = z
@@ -105,7 +100,9 @@ export const Config = z
           .describe('How long an attempt on another node goes on without hearing from this one.'),
         bidMs: z.int().min(100).default(3_000).describe('How long a bid reserves room.'),
         placement: PlacementWeights.prefault({}),
-        accept: Members.prefault({}).describe('Whose jobs are taken, besides those of paired nodes and of grants.'),
+        accept: AcceptPolicy.prefault({}).describe(
+          'Whose jobs are taken, besides those of paired nodes and of grants, and when.',
+        ),
         offer: Members.prefault({}).describe('Who is offered jobs of this node, besides the same.'),
       })
       .prefault({}),

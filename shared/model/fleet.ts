@@ -125,6 +125,7 @@ export const AttemptEnd = z
     z.strictObject({
       kind: z.literal('stopped'),
       stop: z.enum(['cancel', 'shutdown', 'lease', 'run_timeout', 'silence_timeout', 'check_timeout']),
+      handedBack: z.literal(true).optional().describe('With `shutdown`: the node goes on, but was told to give it back.'),
     }),
     z.strictObject({ kind: z.literal('lost'), reason: z.string() }).describe('The server that ran it is gone.'),
   ])

@@ -1,30 +1,10 @@
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { hasSandbox, makeRepository, startNode, type TestNode } from './node.ts'
-
-/** A port that was free a moment ago: a node must be found at the same address after a restart. */
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
-}
-
-async function node(name: string, flags: Readonly<Record<string, unknown>> = {}): Promise<TestNode> {
-  return startNode({ 'node.name': name, 'api.port': await freePort(), ...flags })
-}
-
-/** Lets one node give its jobs to another. */
-async function pair(home: TestNode, worker: TestNode): Promise<void> {
-  const { code } = await worker.client.createPairingCode()
-  await home.client.addPeer({ body: { address: worker.url, code } })
-}
+import { fleetNode as node, pair } from './fleet.ts'
+import { hasSandbox, makeRepository } from './node.ts'
 
 describe.skipIf(!hasSandbox)('a fleet of two', () => {
   it('runs a job where it was asked to, and brings everything back as if it had run at home', async () => {

@@ -5,6 +5,7 @@ export const alone: Fleet = {
   self: { id: 'a'.repeat(26), name: 'alone' },
   cards: () => [],
   accepts: () => false,
+  who: id => ({ id, name: id, user: null, tags: [] }),
   link: () => null,
   onChange: () => () => {},
 }

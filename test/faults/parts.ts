@@ -16,7 +16,8 @@ import { lockDataDirectory } from '#server/store/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog } from '#server/telemetry/index.ts'
 import { createWorkspace } from '#server/workspace/index.ts'
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, PlacementWeights } from '#shared/model/index.ts'
+import { AcceptPolicy, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, PlacementWeights } from '#shared/model/index.ts'
+import { memoryDrain } from '#test/fakes/drain.ts'
 import { alone } from '#test/fakes/fleet.ts'
 
 /** How a test puts itself between jobs and what they work with. */
@@ -64,6 +65,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
     newToken,
     freeBytes: async () => 2 ** 40,
     directories,
+    drainFile: memoryDrain(),
     settings: {
       concurrency: 2,
       allowNoSandbox: true,
@@ -74,6 +76,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
       leaseMs: 90_000,
       bidMs: 3_000,
       placement: PlacementWeights.parse({}),
+      accept: AcceptPolicy.parse({}),
       storage: { budgetBytes: 2 ** 40, reserveBytes: 0, keepEndedMs: 2 ** 40, idempotencyMs: 2 ** 40 },
     },
     log,

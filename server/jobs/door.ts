@@ -1,0 +1,47 @@
+import { type PolicyFacts, policy, type Verdict } from '#server/placement/index.ts'
+import type { LocalTime, NodeId } from '#shared/model/index.ts'
+import type { JobDeps } from './ports.ts'
+
+/** What is asked for a job of another node. */
+type Wanted = Readonly<{ executor: string; labels: Readonly<Record<string, string>> }>
+
+/** Where jobs of other nodes are let in or turned away. */
+export interface Door {
+  /** Looks at what takes time to look at: power and sandboxes. */
+  look(): Promise<Pick<PolicyFacts, 'power' | 'executors'>>
+  /** Decides at once, on what was seen and on what is true now, so that two who ask together are not both let into one place. */
+  judge(home: NodeId, wanted: Wanted, seen: Awaited<ReturnType<Door['look']>>): Verdict
+}
+
+export function createDoor(
+  { clock, executors, fleet, node, settings }: Pick<JobDeps, 'clock' | 'executors' | 'fleet' | 'node' | 'settings'>,
+  parts: { isReady(): boolean; isDraining(): boolean; hosted(): number },
+): Door {
+  return {
+    async look() {
+      const [power, probes] = await Promise.all([
+        node.power(),
+        Promise.all(executors.map(async executor => ({ kind: executor.kind, ...(await executor.probe()) }))),
+      ])
+      return { power, executors: probes }
+    },
+    judge(home, { executor, labels }, seen) {
+      const request = { home: fleet.who(home), isTrusted: fleet.accepts(home), executor, labels }
+      const facts = {
+        ...seen,
+        isReady: parts.isReady(),
+        isDraining: parts.isDraining(),
+        now: localTime(clock.now()),
+        load: node.loadPerCore(),
+        hosted: parts.hosted(),
+      }
+      return policy(settings.accept, request, facts)
+    },
+  }
+}
+
+/** @param at ms since 1970 */
+function localTime(at: number): LocalTime {
+  const date = new Date(at)
+  return { day: (date.getDay() + 6) % 7, minute: date.getHours() * 60 + date.getMinutes() }
+}
