@@ -3,7 +3,7 @@ import type { Fleet } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { type AttemptEnd, type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
-import { createBringingHome, lost, refused } from './bringing-home.ts'
+import { createBringingHome, lost, refused, type Source } from './bringing-home.ts'
 import { createGiving, type Winner } from './giving.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
@@ -61,7 +61,6 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
   async function follow(start: JobRow, from: AwayRow, firstMark: number | null, signal: AbortSignal): Promise<AwayEnd> {
     const link = fleet.link(from.worker)
     const name = { jobId: start.id, epoch: start.epoch }
-    const over = new AbortController()
     const settled = () => void link?.settle(name).catch(error => log.debug({ err: error }, 'A worker could not be told'))
     let [job, away, mark] = [start, from, firstMark]
     const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end, settled })
@@ -72,7 +71,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
       redact: bytes => bytes,
     })
     const source = { link, name, writer, logOffset: from.logOffset }
-    const shipping = bringHome.log(source, over.signal)
+    let stream = startStream(source)
     let heardAt = clock.monotonic()
     let pauseMs = FIRST_PAUSE_MS
     let tries = 0
@@ -98,7 +97,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
           }
           if (report.end) {
             tries += 1
-            await shipping
+            await stream.ended(LAST_PAUSE_MS)
             return finish(await bringHome.end(job, { ...report, end: report.end }, source, signal))
           }
         } catch (error) {
@@ -113,12 +112,32 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
           log.debug({ err: error, ...name }, 'A worker could not be reached; trying again')
           await pause(clock, pauseMs, signal)
           pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
+          // What broke the renewal broke the stream too, which may never say so: the node moved, or its packets got lost.
+          await stream.stop()
+          stream = startStream(source)
         }
       }
     } finally {
-      over.abort()
-      await shipping
+      await stream.stop()
       await writer.close()
+    }
+  }
+
+  function startStream(source: Source) {
+    const over = new AbortController()
+    const shipping = bringHome.log(source, over.signal)
+    const stop = () => {
+      over.abort()
+      return shipping
+    }
+    return {
+      stop,
+      /** Waits for its end, but not for a connection that hangs: what is missing is asked for anew. */
+      async ended(ms: number) {
+        const cancel = clock.after(ms, () => over.abort())
+        await shipping
+        cancel()
+      },
     }
   }
 

@@ -36,7 +36,7 @@ export function createBringingHome({ clock, settings, workspace, directories, se
         }
         return
       } catch (error) {
-        if (error instanceof ApiError && error.code === 'not_yours') return
+        if (signal.aborted || (error instanceof ApiError && error.code === 'not_yours')) return
         await pause(clock, ms, signal)
       }
     }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { isIP } from 'node:net'
-import type { Call, Handlers } from '#server/lib/call.ts'
+import type { Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { within } from '#server/lib/within.ts'
 import { ApiError, type NodeInfo } from '#shared/contract/index.ts'
@@ -17,6 +16,7 @@ import { createPairingCodes, proofOf, sameProof } from './pairing.ts'
 import type { Fleet } from './port.ts'
 import { createPresence, type PresenceBoard } from './presence.ts'
 import type { MeshRules, Rights } from './rights.ts'
+import { createWhereabouts, machineAddresses, plainAddress, urlOf } from './whereabouts.ts'
 import { ASK_MS, requireOwnKey, whoIs, whoIsAt } from './who-is.ts'
 
 export interface PeersDeps extends LinkDeps {
@@ -27,6 +27,8 @@ export interface PeersDeps extends LinkDeps {
   readonly clock: Clock
   /** Where this node is asked, once it listens. */
   readonly port: () => number
+  /** Of this machine, as other machines see it; default: what its interfaces have. */
+  readonly addresses?: () => string[]
   /** The network that knows its members, where there is one. */
   readonly mesh?: MeshDeps | undefined
 }
@@ -41,13 +43,16 @@ interface MeshDeps {
   warn(what: string): void
 }
 
+/** Longest wait for a node that is told where this one is: it looks whether that is so, ms. */
+const TELL_MS = 4 * ASK_MS
+
 /** Other nodes: who they are, whether they answer, what they may. */
 export interface Peers {
   readonly fleet: Fleet
   readonly verifier: Verifier
   readonly handlers: Pick<
     Handlers,
-    'listPeers' | 'addPeer' | 'removePeer' | 'trustPeer' | 'createPairingCode' | 'nodeInfo' | 'pair'
+    'listPeers' | 'addPeer' | 'removePeer' | 'trustPeer' | 'createPairingCode' | 'nodeInfo' | 'pair' | 'tellAddress'
   >
   start(): void
   stop(): void
@@ -58,7 +63,14 @@ export function createPeers(given: PeersDeps): Peers {
   const self: NodeInfo = { node: identity.nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL }
   const deps: LinkDeps = { identity, clock, fetch: onlyWhileUp(given.fetch ?? globalThis.fetch, host => discovery?.whyNot(host)) }
   const codes = createPairingCodes(clock)
-  const presence = createPresence({ directory, clock, ask: cardOf })
+  const presence = createPresence({ directory, clock, ask: lookAt })
+  const whereabouts = createWhereabouts({
+    directory,
+    here: () => ({ port: port(), addresses: (given.addresses ?? machineAddresses)() }),
+    send: (peer, body) => within(clock, TELL_MS, null, signal => peerClient(peer, deps).tellAddress({ body }, { signal })),
+    look: id => presence.look(id),
+    isAnswering: id => presence.of(id).problem === null,
+  })
   const discovery = given.mesh && startable(given.mesh)
   const may = (peer: KnownPeer): Rights => rightsNow(peer, given.mesh?.mesh.kind ?? null)
 
@@ -76,6 +88,20 @@ export function createPeers(given: PeersDeps): Peers {
       warn,
     })
   }
+
+  async function lookAt(peer: KnownPeer): Promise<Card | null> {
+    const card = await cardOf(peer)
+    void whereabouts.tell(peer)
+    return card
+  }
+
+  /** A node as it is asked: it may move while a link to it is in use. */
+  const moving = (peer: KnownPeer) => ({
+    ...peer,
+    get address() {
+      return (directory.get(peer.id) ?? peer).address
+    },
+  })
 
   /** Nodes that do not trust each other tell nothing but that they are there. */
   async function cardOf(peer: KnownPeer): Promise<Card | null> {
@@ -126,7 +152,7 @@ export function createPeers(given: PeersDeps): Peers {
       directory,
       presence,
       may,
-      linkTo: peer => httpLink(peer, deps),
+      linkTo: peer => httpLink(moving(peer), deps),
     }),
     handlers: {
       async nodeInfo({ query: { nonce } }, { remoteAddress, remotePort }) {
@@ -180,9 +206,15 @@ export function createPeers(given: PeersDeps): Peers {
         requireOwnKey(body.node)
         const transcript = { caller: body.node, callee: self, nonce: body.nonce }
         const code = codes.redeem(body.proof, transcript)
-        const address = addressOf(call, body.port)
+        const host = plainAddress(call.remoteAddress)
+        if (host === null) throw new ApiError('pairing_refused', 'The address of the caller is not known.')
+        const address = urlOf(host, body.port)
         await trust({ id: body.node.node, name: body.node.name, publicKey: body.node.publicKey, address }, { weRunTheirs: true })
         return { status: 200, body: { node: self, proof: proofOf(code, 'callee', transcript) } }
+      },
+      async tellAddress({ body }, { peer, remoteAddress }) {
+        if (peer) await whereabouts.hear(peer, remoteAddress, body)
+        return { status: 200, body: { ok: true } }
       },
     },
     start() {
@@ -194,14 +226,6 @@ export function createPeers(given: PeersDeps): Peers {
       presence.stop()
     },
   }
-}
-
-/** Where a caller is asked in its turn: the address it calls from. */
-function addressOf({ remoteAddress }: Call, port: number): string {
-  // A link-local address comes with its interface (`%eth0`), which no URL can carry.
-  const plain = (remoteAddress ?? '').replace(/^::ffff:/, '').replace(/%.*$/, '')
-  if (isIP(plain) === 0) throw new ApiError('pairing_refused', 'The address of the caller is not known.')
-  return `http://${isIP(plain) === 6 ? `[${plain}]` : plain}:${port}`
 }
 
 const isRefusal = (error: unknown): boolean => error instanceof ApiError && error.code === 'unauthorized'

@@ -169,6 +169,19 @@ export const peerOperations = {
     status: [200],
     errors: [],
   }),
+  tellAddress: operation({
+    summary: 'Say where the caller is now: it moved, or was started anew',
+    method: 'POST',
+    path: '/v1/peer/address',
+    access: 'peer',
+    body: z.strictObject({
+      port: z.int().min(1).max(65_535).describe('Where the caller itself is asked.'),
+      addresses: z.array(z.string().max(64)).max(64).describe('Of its machine; it is believed from one of these only.'),
+    }),
+    answer: done,
+    status: [200],
+    errors: [],
+  }),
   announce: operation({
     summary: 'Ask for a bid; a bid reserves capacity for a short time',
     method: 'POST',

@@ -17,10 +17,16 @@ export interface Life {
   readonly client: Client
 }
 
-/** Starts the shipped program, as a user would. */
-export async function start(dataDir: string, ...options: string[]): Promise<Life> {
+/** Starts the shipped program, as a user would. @param before what is put before the command line */
+export async function launch(input: {
+  dataDir: string
+  before?: readonly string[]
+  options: readonly string[]
+}): Promise<Omit<Life, 'client'>> {
+  const { dataDir, before = [], options } = input
   const flags = ['--json', '--port', '0', '--data-dir', dataDir, '--log-level', 'fatal', ...options]
-  const child = spawn(process.execPath, [bin, 'serve', ...flags], {
+  const [command = '', ...argv] = [...before, process.execPath, bin, 'serve', ...flags]
+  const child = spawn(command, argv, {
     env: { PATH: process.env.PATH, HOME: dataDir, OLLAMA_HOST: 'http://127.0.0.1:9', SKEIN_TAILSCALE_SOCKET: 'off' },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
@@ -30,8 +36,14 @@ export async function start(dataDir: string, ...options: string[]): Promise<Life
   const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => ['{}'])])) as [string]
   const { url } = JSON.parse(line) as { url?: string }
   if (!url) throw new Error('The server did not start')
-  const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
-  return { child, url, token, client: createClient((path, init) => fetch(url + path, init as RequestInit), token) }
+  return { child, url, token: readFileSync(join(dataDir, 'token'), 'utf8').trim() }
+}
+
+/** The same, where its loopback is ours. */
+export async function start(dataDir: string, ...options: string[]): Promise<Life> {
+  const life = await launch({ dataDir, options })
+  const client = createClient((path, init) => fetch(life.url + path, init as RequestInit), life.token)
+  return { ...life, client }
 }
 
 export async function kill({ child }: Life): Promise<void> {
