@@ -11,8 +11,11 @@ import { redactJson } from './record.ts'
 import { believable } from './reports.ts'
 import { stopKind } from './stop.ts'
 
-/** How long one renewal waits for news, ms; short against a lease. */
+/** How long one renewal waits for news, and how long for its answer in all, ms; less where leases are short. */
 const WAIT_MS = 10_000
+const ANSWER_MS = 25_000
+/** Renewals that may hang, one after the other, before a lease has ended. */
+const TRIES_A_LEASE = 3
 /** The same once a cancel is asked for, ms. */
 const CANCEL_WAIT_MS = 1_000
 /** Tries to bring an end home from a node that answers. */
@@ -82,10 +85,11 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
         if (stop === 'shutdown') return finish('detached')
         const asked = clock.monotonic()
         try {
-          const waitMs = stop === null ? WAIT_MS : CANCEL_WAIT_MS
+          const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
+          const waitMs = Math.floor(Math.min(stop === null ? WAIT_MS : CANCEL_WAIT_MS, answerMs / 2))
           const renewal = { leaseMs: settings.leaseMs, mark, after: away.seen, waitMs, cancel: stop === 'cancel' }
           const renew = (until: AbortSignal) => link.renew(name, renewal, until)
-          const report = await (signal.aborted ? within(clock, WAIT_MS, null, renew) : renew(signal))
+          const report = await within(clock, answerMs, signal.aborted ? null : signal, renew)
           heardAt = clock.monotonic()
           pauseMs = FIRST_PAUSE_MS
           mark = report.mark

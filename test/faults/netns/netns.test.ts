@@ -63,7 +63,9 @@ describe.skipIf(reason !== null)('three machines with a network between them', (
       const faults = Object.entries(FAULTS)
       const [name, fault] = faults[(first + run) % faults.length] ?? []
       if (!name || !fault) throw new Error('There is no such fault')
-      const deadline = Date.now() + RUN_MS
+      const begin = Date.now()
+      const deadline = begin + RUN_MS
+      const since = () => `${((Date.now() - begin) / 1000).toFixed(1)} s`
       const jobs = new Map<string, string>()
       for (const mark of [`run ${run} one`, `run ${run} two`]) {
         const body: JobRequest = {
@@ -88,6 +90,7 @@ describe.skipIf(reason !== null)('three machines with a network between them', (
           throw new Error(`${about}: ${error.message}`, { cause: error })
         })
       }
+      const done = since()
       expect(treeOf(repository), about).toBe(before)
       const left = () => machines.flatMap(machine => leftOn(machine).map(what => `${machine.name}: ${what}`))
       await until(
@@ -95,12 +98,13 @@ describe.skipIf(reason !== null)('three machines with a network between them', (
         () => [about, left()],
         () => left().length === 0,
       )
+      const clean = since()
       await until(
         deadline,
         () => [about, 'a worker is not found again'],
         () => findsAll(home, workers),
       )
-      console.log(`${about}: ${((Date.now() - deadline + RUN_MS) / 1000).toFixed(1)} s`)
+      console.log(`${about}: done after ${done}, nothing left after ${clean}, all found after ${since()}`)
     }
     await Promise.all(machines.map(machine => machine.stop()))
     expect(machines.flatMap(machine => leftOn(machine))).toEqual([])

@@ -87,6 +87,8 @@ export function createNetwork(directory: string): Network {
       ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth')
       ip('-n', name, 'link', 'set', 'eth', 'up')
       const tables = (...argv: string[]) => run('nsenter', ...enter(name).slice(1), 'iptables', '-w', ...argv)
+      // With the last rule of the table what it did to open connections would end, and they would hang.
+      tables('-t', 'nat', '-A', 'OUTPUT', '-d', '192.0.2.1', '-j', 'ACCEPT')
       const reset = (to: { address: string; port: number }) => [
         ...['OUTPUT', '-p', 'tcp', '-d', to.address, '--dport', String(to.port)],
         ...['-j', 'REJECT', '--reject-with', 'tcp-reset'],
