@@ -43,6 +43,10 @@ export function renderEvent(body: EventBody, checks: readonly (readonly string[]
     }
     case 'attempt.lost':
       return paint('yellow', `  attempt ${body.epoch} was lost: ${short(body.reason)}`)
+    case 'attempt.returned':
+      return paint('yellow', `  attempt ${body.epoch} came back and does not count: ${short(body.reason)}`)
+    case 'attempt.aside':
+      return paint('yellow', `  attempt ${body.epoch} may still finish; another one begins: ${short(body.reason)}`)
     case 'check.ended':
       return renderCheck(body.run, body.phase, check(body.index), paint)
     case 'agent.message':

@@ -90,6 +90,7 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
       failure: null,
       result: null,
       undelivered: false,
+      losses: 0,
     }
     const admission = await store
       .admit({

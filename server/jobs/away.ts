@@ -2,8 +2,9 @@ import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import { type AttemptEnd, type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
+import { type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
 import { createBringingHome, lost, refused, type Source } from './bringing-home.ts'
+import type { Ended } from './conclude.ts'
 import { createGiving, type Winner } from './giving.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
@@ -35,9 +36,7 @@ export interface Away {
 
 export interface AwayEnd {
   readonly job: JobRow
-  readonly end: AttemptEnd | 'detached'
-  /** The home has all it needs. */
-  settled(): void
+  readonly end: Ended | 'detached'
 }
 
 export function createAway(deps: JobDeps, fleet: Fleet): Away {
@@ -64,9 +63,8 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
   async function follow(start: JobRow, from: AwayRow, firstMark: number | null, signal: AbortSignal): Promise<AwayEnd> {
     const link = fleet.link(from.worker)
     const name = { jobId: start.id, epoch: start.epoch }
-    const settled = () => void link?.settle(name).catch(error => log.debug({ err: error }, 'A worker could not be told'))
     let [job, away, mark] = [start, from, firstMark]
-    const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end, settled })
+    const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end })
     if (!link) return finish(lost('The trust in the node that ran it has ended.'))
     const limits = overlay(settings.limits, start.spec.limits)
     const writer = await logs.writer(start.id, {
@@ -158,11 +156,9 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
       try {
         mark = await give_()
       } catch (error) {
-        if (stopKind(signal) === 'shutdown') return { job, end: 'detached', settled: () => {} }
-        const settled = () => void link?.settle({ jobId: job.id, epoch: job.epoch }).catch(() => {})
-        if (signal.aborted) return { job, end: { kind: 'stopped', stop: 'cancel' }, settled }
-        const why = error instanceof Error ? error.message : String(error)
-        return { job, end: lost(`The work could not be given to ${nameOf(winner.node)}: ${why}`), settled }
+        if (stopKind(signal) === 'shutdown') return { job, end: 'detached' }
+        if (signal.aborted) return { job, end: { kind: 'stopped', stop: 'cancel' } }
+        return { job, end: lost(`The work could not be given to ${nameOf(winner.node)}: ${messageOf(error)}`) }
       }
       const away = await store.away(job.id)
       if (!away) throw new Error(`The attempt of job ${job.id} was forgotten`)

@@ -5,6 +5,7 @@ import type { JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { type AttemptEnd, type AttemptReport, overlay } from '#shared/model/index.ts'
+import type { Ended } from './conclude.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 
@@ -90,7 +91,7 @@ export function createBringingHome({ clock, settings, workspace, directories, se
     report: AttemptReport & { readonly end: AttemptEnd },
     source: Source,
     signal: AbortSignal,
-  ): Promise<AttemptEnd> {
+  ): Promise<Ended> {
     const { writer, logOffset } = source
     const { end, logBytes } = report
     // The stream may have ended before the attempt did.
@@ -99,7 +100,11 @@ export function createBringingHome({ clock, settings, workspace, directories, se
     if (writer.dropped === 0 && writer.offset < logOffset + logBytes)
       throw new Error(`Its log has ${logBytes} bytes, of which ${writer.offset - logOffset} came`)
     if (end.kind === 'stopped' && end.stop === 'lease') return lost('Its lease ended before this node was heard of again.')
-    if (end.kind === 'stopped' && end.stop === 'shutdown') return lost('The node that ran it was stopped.')
+    if (end.kind === 'stopped' && end.stop === 'shutdown')
+      return {
+        kind: 'returned',
+        reason: end.handedBack ? 'Its node is draining and gave it back.' : 'The node that ran it was stopped.',
+      }
     if (end.kind !== 'result') return end
     const { snapshot } = job
     const result = {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ATTEMPT_STATES, type AttemptEnd, isEnd, JobSpec, mayMove, NO_USAGE, type Result } from '#shared/model/index.ts'
-import { conclude } from './conclude.ts'
+import { ATTEMPT_STATES, isEnd, JobSpec, mayMove, NO_USAGE, type Result } from '#shared/model/index.ts'
+import { conclude, type Ended } from './conclude.ts'
 
 const spec = JobSpec.parse({ agent: 'command', argv: ['true'], maxAttempts: 3 })
 const result: Result = {
@@ -21,15 +21,17 @@ const result: Result = {
   logBytes: 0,
   warnings: [],
 }
-const job = { id: '0000000000000a', state: 'checking', epoch: 1, cancelRequested: false, spec } as const
+const job = { id: '0000000000000a', state: 'checking', epoch: 1, losses: 0, cancelRequested: false, spec } as const
 const red = { code: 'check_failed', detail: 'red' } as const
 
-const anyEnd: fc.Arbitrary<AttemptEnd> = fc.oneof(
-  fc.constant<AttemptEnd>({ kind: 'failed', failure: { code: 'agent_failed', detail: 'no' } }),
+const anyEnd: fc.Arbitrary<Ended> = fc.oneof(
+  fc.constant<Ended>({ kind: 'failed', failure: { code: 'agent_failed', detail: 'no' } }),
   fc
     .constantFrom('cancel', 'shutdown', 'run_timeout', 'silence_timeout', 'check_timeout')
-    .map((stop): AttemptEnd => ({ kind: 'stopped', stop })),
-  fc.string().map((reason): AttemptEnd => ({ kind: 'lost', reason })),
+    .map((stop): Ended => ({ kind: 'stopped', stop })),
+  fc.string().map((reason): Ended => ({ kind: 'lost', reason })),
+  fc.string().map((reason): Ended => ({ kind: 'returned', reason })),
+  fc.string().map((reason): Ended => ({ kind: 'aside', reason })),
 )
 
 describe('what the end of an attempt makes of its job', () => {
@@ -53,11 +55,28 @@ describe('what the end of an attempt makes of its job', () => {
   })
 
   it('queues a lost attempt again until the job has had all it may have', () => {
-    expect(conclude({ ...job, epoch: 2 }, { kind: 'lost', reason: 'crash' }, 7).patch).toEqual({ state: 'queued' })
-    expect(conclude({ ...job, epoch: 3 }, { kind: 'lost', reason: 'crash' }, 7).patch).toMatchObject({
+    expect(conclude({ ...job, losses: 1 }, { kind: 'lost', reason: 'crash' }, 7).patch).toEqual({ state: 'queued', losses: 2 })
+    expect(conclude({ ...job, losses: 2 }, { kind: 'lost', reason: 'crash' }, 7).patch).toMatchObject({
       state: 'failed',
       failure: { code: 'attempts_exhausted' },
     })
+  })
+
+  it('counts nothing against a job whose attempt came back undone, but does not go on for ever', () => {
+    const back = { kind: 'returned', reason: 'draining' } as const
+    const { patch, events } = conclude({ ...job, epoch: 99, losses: 2 }, back, 7)
+    expect(patch).toEqual({ state: 'queued' })
+    expect(events[0]).toEqual({ type: 'attempt.returned', epoch: 99, reason: 'draining' })
+    expect(conclude({ ...job, epoch: 5_000 }, back, 7).patch.state).toBe('failed')
+  })
+
+  it('goes on without an attempt that is set aside, which counts as one that is lost', () => {
+    const { patch, events, setAside } = conclude(job, { kind: 'aside', reason: 'unheard of' }, 7)
+    expect({ patch, setAside }).toEqual({ patch: { state: 'queued', losses: 1 }, setAside: true })
+    expect(events[0]).toMatchObject({ type: 'attempt.aside', epoch: 1 })
+    const cancelled = conclude({ ...job, cancelRequested: true }, { kind: 'aside', reason: 'unheard of' }, 7)
+    expect(cancelled.patch.state).toBe('cancelled')
+    expect(cancelled.setAside).toBeUndefined()
   })
 
   it('hands work back when the node stops, however often', () => {

@@ -22,13 +22,24 @@ const TIMEOUTS: Readonly<Record<Timeout, string>> = {
   check_timeout: 'A check ran longer than the job allows (timeouts.checkMs).',
 }
 
+/** Attempts that came back undone before the job fails: a node may give back whatever it is given. */
+const MOST_RETURNS = 1_000
+
+/** How an attempt ended, as the home of its job sees it. */
+export type Ended =
+  | AttemptEnd
+  /** It never began, or was given back: nothing is lost, and it does not count. */
+  | { readonly kind: 'returned'; readonly reason: string }
+  /** It is not heard of and may still finish, while the job goes on without it. */
+  | { readonly kind: 'aside'; readonly reason: string }
+
 /**
  * Decides what an attempt's end makes of its job. Pure: the caller writes the change, whose guard refuses it when the job has
  * moved on under a newer epoch.
  */
 export function conclude(
-  job: Pick<JobRow, 'id' | 'state' | 'epoch' | 'cancelRequested' | 'spec'>,
-  end: AttemptEnd,
+  job: Pick<JobRow, 'id' | 'state' | 'epoch' | 'losses' | 'cancelRequested' | 'spec'>,
+  end: Ended,
   at: number,
 ): Change {
   if (isEnd(job.state)) throw new Error(`Job ${job.id} has already ended as ${job.state}`)
@@ -40,10 +51,14 @@ export function conclude(
     at,
     forgetProcesses: true,
   })
-  const lose = (reason: string): Change => {
-    const lost: EventBody = { type: 'attempt.lost', epoch: job.epoch, reason }
-    return settle('queued', {}, null, [lost])
-  }
+  const again = (type: 'attempt.lost' | 'attempt.returned' | 'attempt.aside', reason: string, losses: number): Change =>
+    settle('queued', losses === job.losses ? {} : { losses }, null, [{ type, epoch: job.epoch, reason }])
+  const exhausted = (detail: string): Change =>
+    settle(
+      'failed',
+      {},
+      { code: 'attempts_exhausted', detail, remedy: 'Find out in the server log what ended the node, then retry the job.' },
+    )
 
   // A person's no outranks everything but a result that is already complete.
   if (job.cancelRequested && end.kind !== 'result') return settle('cancelled', {}, null)
@@ -57,19 +72,16 @@ export function conclude(
       return settle('failed', {}, end.failure)
     case 'stopped':
       if (end.stop === 'cancel') return settle('cancelled', {}, null)
-      if (end.stop === 'shutdown') return lose('The node was stopped.')
-      if (end.stop === 'lease') return lose('Its lease ended.')
+      if (end.stop === 'shutdown') return again('attempt.lost', 'The node was stopped.', job.losses)
+      if (end.stop === 'lease') return again('attempt.lost', 'Its lease ended.', job.losses)
       return settle('failed', {}, { code: end.stop, detail: TIMEOUTS[end.stop], remedy: 'Give the job more time, or retry it.' })
     case 'lost':
-      if (job.epoch < job.spec.maxAttempts) return lose(end.reason)
-      return settle(
-        'failed',
-        {},
-        {
-          code: 'attempts_exhausted',
-          detail: `Attempt ${job.epoch} of ${job.spec.maxAttempts} was lost: ${end.reason}`,
-          remedy: 'Find out in the server log what ended the node, then retry the job.',
-        },
-      )
+      if (job.losses + 1 < job.spec.maxAttempts) return again('attempt.lost', end.reason, job.losses + 1)
+      return exhausted(`${job.losses + 1} attempts of ${job.spec.maxAttempts} were lost, the last one so: ${end.reason}`)
+    case 'returned':
+      if (job.epoch - job.losses < MOST_RETURNS) return again('attempt.returned', end.reason, job.losses)
+      return exhausted(`${job.epoch - job.losses} attempts came back undone, the last one so: ${end.reason}`)
+    case 'aside':
+      return { ...again('attempt.aside', end.reason, job.losses + 1), setAside: true }
   }
 }

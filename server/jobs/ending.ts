@@ -1,7 +1,7 @@
 import type { Change, JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
-import { type AttemptEnd, isAttempt, type JobId } from '#shared/model/index.ts'
-import { conclude } from './conclude.ts'
+import { isAttempt, type JobId } from '#shared/model/index.ts'
+import { conclude, type Ended } from './conclude.ts'
 import type { JobDeps } from './ports.ts'
 import type { Unwritten } from './progress.ts'
 import { redactJson } from './record.ts'
@@ -12,7 +12,7 @@ export interface Ending {
    * Writes what an attempt's end makes of its job, and then delivers and seals; a result under an old epoch is refused and logged.
    * Rejects only when nothing was written.
    */
-  settle(job: JobRow, end: AttemptEnd, unwritten?: Unwritten): Promise<void>
+  settle(job: JobRow, end: Ended, unwritten?: Unwritten): Promise<void>
   /** Brings an accepted result into the repository of the person who asked. */
   deliver(job: JobRow): Promise<void>
   /** Makes the log of an ended job final. */
@@ -41,19 +41,19 @@ export function createEnding(deps: JobDeps): Ending {
     }
   }
 
-  function accept(job: JobRow, end: AttemptEnd, { from, events }: Unwritten): Promise<boolean> {
+  function accept(job: JobRow, end: Ended, { from, events }: Unwritten): Promise<boolean> {
     const change = conclude(job, end, clock.now())
     const whole = { ...change, guard: { ...change.guard, state: from }, events: [...events, ...change.events] }
     return store.change(redactJson(whole, secrets))
   }
 
   /** For an attempt whose moves could not all be written (a full disk): the job is still its own, but not where it left it. */
-  async function acceptFromStored(attempt: JobRow, end: AttemptEnd): Promise<boolean> {
+  async function acceptFromStored(attempt: JobRow, end: Ended): Promise<boolean> {
     const job = await store.job(attempt.id)
     return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end, { from: job.state, events: [] })
   }
 
-  async function refuse({ id, epoch }: JobRow, end: AttemptEnd): Promise<void> {
+  async function refuse({ id, epoch }: JobRow, end: Ended): Promise<void> {
     const job = await store.job(id)
     const reason = `Attempt ${epoch} ended (${end.kind}), but the job is ${job?.state ?? 'gone'} under epoch ${job?.epoch ?? 0}.`
     log.warn({ jobId: id, epoch }, reason)

@@ -29,6 +29,7 @@ export function hostedJob({ home }: HostedKey, award: Award, limits: Limits, at:
     failure: null,
     result: null,
     undelivered: false,
+    losses: 0,
   }
 }
 

@@ -7,6 +7,7 @@ import { createAdmission } from './admission.ts'
 import { createArtifacts } from './artifacts.ts'
 import { createAway } from './away.ts'
 import { conclude } from './conclude.ts'
+import { createDismissals } from './dismissals.ts'
 import { createDrain } from './drain.ts'
 import { presentDrain } from './drain-status.ts'
 import { createEnding } from './ending.ts'
@@ -54,6 +55,7 @@ export function createJobs(deps: JobDeps): Jobs {
   const negotiation = createNegotiation(deps, { fleet, ownCard, reservations })
   const placing = createPlacing(deps, { fleet, reservations, negotiation, isDraining: drain.isDraining })
   const away = createAway(deps, fleet)
+  const dismissals = createDismissals(deps)
   const hosting = createHosting(deps, { reservations, permissions })
   const scheduler = createScheduler(deps, {
     ending,
@@ -61,6 +63,7 @@ export function createJobs(deps: JobDeps): Jobs {
     reservations,
     placing,
     away,
+    dismissals,
     drain,
     ended: retention.occasionally,
   })
@@ -85,6 +88,7 @@ export function createJobs(deps: JobDeps): Jobs {
         )
           continue
         await ending.seal(job.id)
+        dismissals.wake()
         return { ...requested, state: 'cancelled' }
       }
       const guard = { state: job.state, epoch: job.epoch }
@@ -122,12 +126,13 @@ export function createJobs(deps: JobDeps): Jobs {
       repairs = recoverLater(deps, ending)
         .then(() => dropOrphanedSnapshots(deps, admission.isPending))
         .catch(error => log.error({ err: error }, 'Failed to repair what an earlier server left'))
+      dismissals.start()
       await scheduler.start(followed)
     },
     async stop() {
       ready = false
       drain.stop()
-      await Promise.all([scheduler.stop(), hosting.stop()])
+      await Promise.all([scheduler.stop(), hosting.stop(), dismissals.stop()])
       await repairs
     },
     places: () => ({ busy: reservations.busy(), slots: deps.settings.concurrency }),

@@ -5,6 +5,7 @@ import { ApiError } from '#shared/contract/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { endOf, runAttempt } from './attempt.ts'
 import type { Away, AwayEnd } from './away.ts'
+import type { Dismissals } from './dismissals.ts'
 import type { Drain } from './drain.ts'
 import type { Ending } from './ending.ts'
 import { pause } from './pause.ts'
@@ -36,6 +37,7 @@ export interface SchedulerParts {
   readonly reservations: Reservations
   readonly placing: Placing
   readonly away: Away
+  readonly dismissals: Pick<Dismissals, 'wake'>
   readonly drain: Pick<Drain, 'isDraining' | 'onEnd'>
   /** Called when an attempt is over. */
   readonly ended: () => void
@@ -48,7 +50,7 @@ const AGAIN_MS = 5_000
 
 export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler {
   const { store, clock, log, fleet } = deps
-  const { ending, permissions, reservations, placing, away, drain } = parts
+  const { ending, permissions, reservations, placing, away, dismissals, drain } = parts
   /** Attempts that are not settled yet, by job. */
   const running = new Map<JobId, Running>()
   /** How many of them look for a node. */
@@ -139,10 +141,10 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     await settled
   }
 
-  async function settleAway({ job, end, settled }: AwayEnd): Promise<void> {
+  async function settleAway({ job, end }: AwayEnd): Promise<void> {
     if (end === 'detached') return
     await settle(job, end)
-    settled()
+    dismissals.wake()
   }
 
   /** Writes how an attempt ended, however long the disk is full: nobody else would before the next start. */

@@ -21,6 +21,8 @@ export interface JobRow {
   readonly id: JobId
   readonly state: JobState
   readonly epoch: number
+  /** Attempts that were lost: nobody knows how they went. */
+  readonly losses: number
   readonly title: string
   readonly priority: number
   readonly spec: JobSpec
@@ -65,7 +67,7 @@ export interface NewJob {
 export type JobPatch = Partial<
   Pick<
     JobRow,
-    'state' | 'epoch' | 'startedAt' | 'endedAt' | 'cancelRequested' | 'failure' | 'result' | 'undelivered' | 'snapshot'
+    'state' | 'epoch' | 'losses' | 'startedAt' | 'endedAt' | 'cancelRequested' | 'failure' | 'result' | 'undelivered' | 'snapshot'
   >
 >
 
@@ -79,13 +81,24 @@ export interface Change {
   /** Processes to remember or, with `forget`, all of this job's to drop. */
   readonly process?: ProcessRow
   readonly forgetProcesses?: boolean
-  /** Where the attempt runs, when it is another node; forgotten with its processes. */
+  /** Where the attempt runs, when it is another node. Forgotten with its processes, and dismissed; at the job's end all are. */
   readonly away?: AwayRow
+  /** The job goes on without the attempt that runs on another node, which may still finish: it is not dismissed. */
+  readonly setAside?: boolean
   /** How the attempt came to its node. */
   readonly placement?: PlacementRecord
 }
 
-/** The attempt of a job that runs on another node. */
+/** An attempt of a job on another node that its home wants nothing more of, and has to say so. */
+export interface Dismissal {
+  readonly worker: NodeId
+  readonly jobId: JobId
+  readonly epoch: number
+  /** ms since 1970. */
+  readonly since: number
+}
+
+/** An attempt of a job that runs on another node. */
 export interface AwayRow {
   readonly jobId: JobId
   readonly epoch: number
@@ -139,8 +152,18 @@ export interface Store {
   /** Ended jobs whose log is not sealed yet: the process died between the two. */
   unsealed(): Promise<JobId[]>
   processes(): Promise<ProcessRow[]>
-  /** The attempt of a job that runs on another node. */
+  /** The newest attempt of a job, when it runs on another node. */
   away(id: JobId): Promise<AwayRow | null>
+  /** Attempts that their jobs went on without and that may still finish: of one job, or of all. */
+  aside(id?: JobId): Promise<AwayRow[]>
+  /** Stores what an attempt that is set aside tells. @returns false when it is not, any more. */
+  appendAside(row: AwayRow, events: readonly EventBody[], at: number): Promise<boolean>
+  /** Gives up an attempt that is set aside, and says so in an event of its job. */
+  dropAside(row: AwayRow, event: EventBody, at: number): Promise<void>
+  /** Attempts whose nodes have to be told that nothing more is wanted of them. */
+  dismissals(): Promise<Dismissal[]>
+  /** That node was told, or never will be. */
+  forgetDismissal(dismissal: Dismissal): Promise<void>
   /** How the attempts of a job came to their nodes, by epoch. */
   placements(id: JobId): Promise<PlacementRecord[]>
   /** Attempts of other nodes' jobs that run here. */

@@ -24,6 +24,11 @@ export function createMetrics(deps: MetricSources): Metrics {
   const ended = new Counter({ name: 'skein_jobs_ended_total', help: 'Jobs that ended.', labelNames: ['state'], registers })
   const created = new Counter({ name: 'skein_jobs_created_total', help: 'Jobs that were accepted.', registers })
   const lost = new Counter({ name: 'skein_attempts_lost_total', help: 'Attempts that were cut off.', registers })
+  const returned = new Counter({
+    name: 'skein_attempts_returned_total',
+    help: 'Attempts that came back undone.',
+    registers,
+  })
   const waited = new Histogram({
     name: 'skein_job_queue_seconds',
     help: 'From acceptance to the first attempt.',
@@ -81,6 +86,8 @@ export function createMetrics(deps: MetricSources): Metrics {
     'job.created': () => created.inc(),
     'job.state': ({ to }) => isEnd(to as JobState) && ended.inc({ state: to }),
     'attempt.lost': () => lost.inc(),
+    'attempt.aside': () => lost.inc(),
+    'attempt.returned': () => returned.inc(),
     'result.accepted'({ result }) {
       waited.observe(result.durations.queueMs / 1000)
       ran.observe(result.durations.runMs / 1000)

@@ -67,6 +67,12 @@ export const EventBody = z
       why: text,
     }),
     z.strictObject({ type: z.literal('attempt.lost'), epoch, reason: text }),
+    z
+      .strictObject({ type: z.literal('attempt.returned'), epoch, reason: text })
+      .describe('It came back undone, and does not count.'),
+    z
+      .strictObject({ type: z.literal('attempt.aside'), epoch, reason: text })
+      .describe('The job goes on without it; it may still win.'),
     z.strictObject({ type: z.literal('attempt.process'), epoch, pid: z.int(), startTime: text, purpose: text }),
     z.strictObject({
       type: z.literal('check.started'),

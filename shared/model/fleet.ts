@@ -94,7 +94,12 @@ export type Terms = z.infer<typeof Terms>
 /** The answer to an announcement: capacity reserved for `ttlMs`, or why not. A transient no may be a yes soon. */
 export const Bid = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('bid'), bidId: z.string().max(64), ttlMs: z.int().min(1), terms: Terms }),
+    z.strictObject({
+      kind: z.literal('bid'),
+      bidId: z.string().max(64),
+      ttlMs: z.int().min(1),
+      terms: Terms,
+    }),
     z.strictObject({ kind: z.literal('no'), isTransient: z.boolean(), reason: z.string().max(500) }),
   ])
   .meta({ id: 'Bid' })

@@ -70,7 +70,12 @@ const jobFields = {
     .describe('`none` runs with the rights of the orchestrator; recorded in the result.'),
   permissions: PermissionPolicy.default('allow'),
   priority: z.int().min(-100).max(100).default(0).describe('Higher runs first.'),
-  maxAttempts: z.int().min(1).max(1000).default(5).describe('Attempts lost to crashes before the job fails.'),
+  maxAttempts: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(5)
+    .describe('Attempts lost to crashes or to nodes that were not heard of any more, before the job fails.'),
   timeouts: Timeouts.partial().default({}),
   limits: Limits.partial().default({}),
   network: z.strictObject({ allow: z.array(AllowedHost).max(64).default([]) }).default({ allow: [] }),

@@ -29,6 +29,7 @@ export function benchJob(index: number): NewJob {
     failure: null,
     result: null,
     undelivered: false,
+    losses: 0,
   }
   const { title, priority, snapshot, retryOf } = job
   return { job, idempotency: null, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }

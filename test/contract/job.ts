@@ -24,6 +24,7 @@ export function newJob(id: string, fields: Partial<NewJob['job']> = {}, idempote
     failure: null,
     result: null,
     undelivered: false,
+    losses: 0,
     ...fields,
   }
   const { title, priority, snapshot, retryOf } = job

@@ -74,7 +74,7 @@ describe.skipIf(!hasSandbox)('a fleet of two', () => {
     const { job, events } = await home.finish(jobId)
     expect(job.state).toBe('succeeded')
     expect(job.epoch).toBe(2)
-    expect(events.filter(({ body }) => body.type === 'attempt.lost')).toHaveLength(1)
+    expect(events.filter(({ body }) => body.type === 'attempt.returned')).toHaveLength(1)
     expect(events.filter(({ body }) => body.type === 'result.accepted')).toHaveLength(1)
   })
 

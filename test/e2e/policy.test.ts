@@ -98,6 +98,33 @@ describe.skipIf(!hasSandbox)('a drain', () => {
     expect((await home.finish(theirs.jobId)).job.state).toBe('succeeded')
   }, 60_000)
 
+  it('gives attempts of others back, whose homes place them again without counting them as lost', async () => {
+    await using home = await fleetNode('home')
+    await using one = await fleetNode('one')
+    await using other = await fleetNode('other')
+    await pair(home, one)
+    await pair(home, other)
+    const { jobId } = await home.client.createJob({
+      body: { agent: 'command', argv: ['sh', '-c', 'echo begin; sleep 1; echo end'], where: { notOn: ['home'] }, maxAttempts: 1 },
+    })
+    await home.until(jobId, ({ body }) => body.type === 'attempt.process')
+    const isAtOne = (await one.client.drainStatus()).running.length === 1
+    const [busy, free] = isAtOne ? [one, other] : [other, one]
+    await busy.client.drain({ body: { draining: true, handBackAfterMs: 0 } })
+    const { job, events, log } = await home.finish(jobId)
+    expect(job).toMatchObject({ state: 'succeeded', epoch: 2 })
+    expect(events.map(({ body }) => body)).toContainEqual({
+      type: 'attempt.returned',
+      epoch: 1,
+      reason: 'Its node is draining and gave it back.',
+    })
+    expect(log.match(/begin\n/g)).toHaveLength(2)
+    expect((await busy.client.drainStatus()).running).toEqual([])
+    const { items } = await home.client.listPlacements({ params: { id: jobId } })
+    const { id } = (await home.client.listPeers()).items.find(({ address }) => address === free.url) ?? {}
+    expect(items.at(-1)).toMatchObject({ epoch: 2, awarded: id })
+  })
+
   it('lets what runs go on to its end, and tells of it until then', async () => {
     await using home = await fleetNode('home')
     await using worker = await fleetNode('worker')

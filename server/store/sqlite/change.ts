@@ -1,5 +1,6 @@
 import { isEnd, type JobState, mayMove } from '#shared/model/index.ts'
 import type { Change, JobPatch } from '../index.ts'
+import { insertDismissal } from './away.ts'
 import { type Batch, recordEvents } from './batch.ts'
 import { json } from './rows.ts'
 import type { Statements, Value } from './statements.ts'
@@ -25,6 +26,7 @@ export function checkMoves({ id, guard, patch, events }: Change): void {
 const COLUMNS = {
   state: 'state',
   epoch: 'epoch',
+  losses: 'losses',
   startedAt: 'started_at',
   endedAt: 'ended_at',
   cancelRequested: 'cancel_requested',
@@ -95,11 +97,13 @@ function patchTexts(statements: Statements, seq: number, { snapshot, failure, re
   }
 }
 
-function patchAway(statements: Statements, seq: number, { away, placement, forgetProcesses }: Change): void {
-  if (forgetProcesses) statements.run('DELETE FROM away WHERE job = ?', seq)
+function patchAway(statements: Statements, seq: number, change: Change): void {
+  const { away, placement, forgetProcesses, setAside, guard } = change
+  if (setAside) statements.run('UPDATE away SET aside = 1 WHERE job = ? AND epoch = ?', seq, guard.epoch)
+  else if (forgetProcesses) dismiss(statements, seq, change)
   if (away)
     statements.run(
-      'INSERT OR REPLACE INTO away (job, epoch, worker, seen, log_offset) VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO away (job, epoch, worker, seen, log_offset, aside) VALUES (?, ?, ?, ?, ?, 0)',
       seq,
       away.epoch,
       away.worker,
@@ -113,6 +117,19 @@ function patchAway(statements: Statements, seq: number, { away, placement, forge
       placement.epoch,
       JSON.stringify(placement),
     )
+}
+
+/** Attempts on other nodes that are over for their job: all of an ended one, else the one it moves on from. */
+function dismiss(statements: Statements, seq: number, { id, guard, patch, at }: Change): void {
+  const isOver = patch.state !== undefined && isEnd(patch.state)
+  const gone = isOver
+    ? statements.all<{ worker: string; epoch: number }>('DELETE FROM away WHERE job = ? RETURNING worker, epoch', seq)
+    : statements.all<{ worker: string; epoch: number }>(
+        'DELETE FROM away WHERE job = ? AND epoch = ? AND aside = 0 RETURNING worker, epoch',
+        seq,
+        guard.epoch,
+      )
+  for (const { worker, epoch } of gone) insertDismissal(statements, { worker, jobId: id, epoch, since: at })
 }
 
 function patchProcesses(statements: Statements, seq: number, { process, forgetProcesses }: Change): void {

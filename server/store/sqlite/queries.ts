@@ -1,6 +1,7 @@
 import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState, type PlacementRecord } from '#shared/model/index.ts'
-import type { AwayRow, JobRow, LogRow, ProcessRow, Store } from '../index.ts'
+import type { AwayRow, Dismissal, JobRow, LogRow, ProcessRow, Store } from '../index.ts'
 import { findRepeated } from './admit.ts'
+import { SELECT_AWAY } from './away.ts'
 import { type EventRecord, type JobRecord, selectJob, toEvent, toJob } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -14,6 +15,8 @@ type Queries = Pick<
   | 'unsealed'
   | 'processes'
   | 'away'
+  | 'aside'
+  | 'dismissals'
   | 'placements'
   | 'overdue'
   | 'ended'
@@ -85,11 +88,17 @@ export function createQueries(statements: Statements): Queries {
       )
     },
     async away(id) {
-      const row = get<AwayRow>(
-        `SELECT j.id AS jobId, a.epoch, a.worker, a.seen, a.log_offset AS logOffset FROM job j JOIN away a ON a.job = j.seq WHERE j.id = ?`,
-        id,
-      )
+      const row = get<AwayRow>(`${SELECT_AWAY} WHERE j.id = ? AND a.epoch = j.epoch AND a.aside = 0`, id)
       return row ?? null
+    },
+    async aside(id) {
+      const all_ = `${SELECT_AWAY} WHERE a.aside = 1`
+      return id === undefined
+        ? all<AwayRow>(`${all_} ORDER BY a.job, a.epoch`)
+        : all<AwayRow>(`${all_} AND j.id = ? ORDER BY a.epoch`, id)
+    },
+    async dismissals() {
+      return all<Dismissal>('SELECT worker, job AS jobId, epoch, since FROM dismissal ORDER BY since, worker, job, epoch')
     },
     async placements(id) {
       return all<{ record: string }>(

@@ -7,6 +7,7 @@ export interface JobRecord {
   readonly id: JobId
   readonly state: JobState
   readonly epoch: number
+  readonly losses: number
   readonly priority: number
   readonly created_at: number
   readonly updated_at: number
@@ -29,7 +30,7 @@ export interface JobRecord {
  * them and would rather sort all jobs of a state.
  */
 export const selectJob = (index?: 'job_to_claim' | 'job_to_deliver'): string =>
-  `SELECT j.seq, j.id, j.state, j.epoch, j.priority, j.created_at, j.updated_at, j.started_at, j.ended_at, j.queue_deadline,
+  `SELECT j.seq, j.id, j.state, j.epoch, j.losses, j.priority, j.created_at, j.updated_at, j.started_at, j.ended_at, j.queue_deadline,
   j.cancel_requested, j.undelivered, j.last_n, r.title, r.spec, r.snapshot, r.retry_of, o.failure, o.result
   FROM job j ${index ? `INDEXED BY ${index}` : ''} CROSS JOIN request r ON r.job = j.seq LEFT JOIN outcome o ON o.job = j.seq`
 
@@ -42,6 +43,7 @@ export function toJob(record: JobRecord): JobRow {
     id: record.id,
     state: record.state,
     epoch: record.epoch,
+    losses: record.losses,
     title: record.title,
     priority: record.priority,
     spec: JSON.parse(record.spec) as JobSpec,

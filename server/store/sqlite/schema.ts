@@ -119,4 +119,31 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (hosted, n)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Attempts that were lost, of all that were made: only those count against the most a job may have.
+  ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
+
+  -- At home: a job may have an attempt on another node beside its newest one, set aside but not given up.
+  CREATE TABLE away_by_epoch (
+    job INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    worker TEXT NOT NULL,               -- id of the node
+    seen INTEGER NOT NULL,              -- number of the worker's last event that is stored here
+    log_offset INTEGER NOT NULL,        -- where the attempt's log begins in the job's
+    aside INTEGER NOT NULL,             -- whether the job went on without it
+    PRIMARY KEY (job, epoch)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO away_by_epoch SELECT job, epoch, worker, seen, log_offset, 0 FROM away;
+  DROP TABLE away;
+  ALTER TABLE away_by_epoch RENAME TO away;
+
+  -- At home: attempts that it wants nothing more of, until the nodes that have them were told.
+  CREATE TABLE dismissal (
+    worker TEXT NOT NULL,
+    job TEXT NOT NULL,                  -- id: the job may be gone before its worker is reached
+    epoch INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (worker, job, epoch)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -4,6 +4,7 @@ import type { JobEvent } from '#shared/model/index.ts'
 import type { Store, WriteOptions } from '../index.ts'
 import { admit } from './admit.ts'
 import { append, sealLog } from './append.ts'
+import { appendAside, dropAside } from './away.ts'
 import { type Batch, highestNumber } from './batch.ts'
 import { change, checkMoves } from './change.ts'
 import { claim } from './claim.ts'
@@ -74,6 +75,13 @@ export async function sqliteStore({ file, clock, log }: { file: string; clock: C
       return enqueue(options)(batch => change(statements, batch, wanted))
     },
     append: (id, events, at, options) => enqueue(options)(batch => append(statements, batch, id, events, at)),
+    appendAside: (row, events, at) => writes.write(batch => appendAside(statements, batch, row, events, at)),
+    dropAside: (row, event, at) => writes.write(batch => dropAside(statements, batch, row, event, at)),
+    async forgetDismissal({ worker, jobId, epoch }) {
+      await writes.write(() =>
+        statements.run('DELETE FROM dismissal WHERE worker = ? AND job = ? AND epoch = ?', worker, jobId, epoch),
+      )
+    },
     sealLog: (row, event) => writes.write(batch => sealLog(statements, batch, row, event)),
     async remove(ids) {
       await writes.write(batch => remove(statements, batch, ids))
