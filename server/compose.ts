@@ -48,6 +48,8 @@ export interface Probes {
   readonly executors: readonly Executor[]
   readonly agents: readonly Agent[]
   readonly models: Models
+  /** Those of them that jobs of other nodes may use here. */
+  readonly sharedModels: Models
   /** null when it is turned off. */
   readonly mesh: Mesh | null
 }
@@ -59,7 +61,11 @@ export function createProbes(
   log: Log = createLog('silent'),
   clock: Clock = systemClock,
 ): Probes {
-  const providers = config.models.providers.map(provider => createProvider(provider, env, clock))
+  const providers = config.models.providers.map(provider => ({
+    provider: createProvider(provider, env, clock),
+    isShared: isShared(provider),
+  }))
+  const modelsOf = (some: typeof providers) => createModels({ providers: some.map(({ provider }) => provider), clock })
   const { graceMs } = config.jobs
   const executors = [
     processExecutor({
@@ -76,8 +82,18 @@ export function createProbes(
     builtinAgent({ programFile: insideProgram('builtin-agent') }),
     commandAgent({ clock, graceMs }),
   ]
-  return { executors, agents, models: createModels({ providers, clock }), mesh: createMesh(config, env, clock) }
+  return {
+    executors,
+    agents,
+    models: modelsOf(providers),
+    sharedModels: modelsOf(providers.filter(({ isShared }) => isShared)),
+    mesh: createMesh(config, env, clock),
+  }
 }
+
+/** A key that was bought for this node's jobs is not spent on those of others, unless its owner says so. */
+const isShared = (provider: ProviderConfig): boolean =>
+  provider.shared ?? !(provider.kind === 'openai-compatible' && provider.apiKeyEnv !== undefined)
 
 function createProvider(provider: ProviderConfig, env: Environment, clock: Clock): ModelProvider {
   switch (provider.kind) {
@@ -141,9 +157,9 @@ export async function compose(input: {
   const logs = createLogs({ directory: join(directory.data, 'logs') })
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
-  const { executors, agents, models, mesh } = createProbes(config, env, log, clock)
+  const { executors, agents, models, sharedModels, mesh } = createProbes(config, env, log, clock)
   for (const executor of executors) life.use(executor)
-  const gateway = createGateway({ models, log })
+  const gateway = createGateway({ log })
   const identity = await loadIdentity(join(directory.data, 'node.key'))
   const peers = createPeers({
     identity,
@@ -175,6 +191,7 @@ export async function compose(input: {
     executors,
     agents,
     models,
+    sharedModels,
     gateway,
     secrets,
     clock,

@@ -12,6 +12,8 @@ import { type Environment, problem } from './exchange.ts'
 const HEADERS_TIMEOUT_MS = 15_000
 const REQUEST_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
+/** How long a connection that has not asked anything yet may hold up the end, ms. */
+const SILENT_MS = 250
 const MAX_HEADER_BYTES = 16 * 1024
 
 export interface Api {
@@ -119,10 +121,14 @@ export function serve({ fetch, stopping, config, clock, log }: ServeDeps): Api {
       if (!server.listening) return
       const all = [server, ...forNodes.values()]
       const closed = Promise.all(all.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
-      const cancel = clock.after(graceMs, () => {
-        for (const socket of sockets) socket.destroy()
-      })
+      const destroy = (which: (socket: Socket) => boolean) => {
+        for (const socket of sockets) if (which(socket)) socket.destroy()
+      }
+      // Opened ahead of a question that never comes; Node counts it among those that wait for an answer.
+      const cancelSilent = clock.after(Math.min(graceMs, SILENT_MS), () => destroy(({ bytesRead }) => bytesRead === 0))
+      const cancel = clock.after(graceMs, () => destroy(() => true))
       await closed
+      cancelSilent()
       cancel()
     },
   }

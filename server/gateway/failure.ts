@@ -17,11 +17,19 @@ export function fail(response: ServerResponse, error: unknown, log: Log): void {
     response.destroy()
     return
   }
-  const problem = toApiError(error, log).toProblem()
-  response.writeHead(problem.status, {
-    'content-type': 'application/problem+json',
-    ...(problem.retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(problem.retryAfterMs / 1000)) }),
-  })
-  // OpenAI clients read `error.message`, others the problem's own fields.
-  response.end(JSON.stringify({ ...problem, error: { message: problem.detail, type: problem.code, code: problem.code } }))
+  const { status, headers, body } = problemBody(toApiError(error, log))
+  response.writeHead(status, headers).end(body)
+}
+
+/** OpenAI clients read `error.message`, others the problem's own fields. */
+export function problemBody(error: ApiError): { status: number; headers: Record<string, string>; body: string } {
+  const problem = error.toProblem()
+  return {
+    status: problem.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(problem.retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(problem.retryAfterMs / 1000)) }),
+    },
+    body: JSON.stringify({ ...problem, error: { message: problem.detail, type: problem.code, code: problem.code } }),
+  }
 }

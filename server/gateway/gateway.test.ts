@@ -19,6 +19,7 @@ const USE = { provider: 'p', model: 'm', inputTokens: 1, outputTokens: 2, durati
 /** Models that answer what a test says. */
 const models: Models = {
   list: async () => ({ models: [{ id: 'm', object: 'model', created: 0, owned_by: 'p' }], unreachable: [] }),
+  has: async name => name === 'm',
   chat: async (body, { used }) => {
     used(USE)
     return Response.json({ echo: body })
@@ -52,10 +53,11 @@ async function open(changes: Partial<GatewayDeps & GatewaySpec> = {}): Promise<O
     },
   })
   const { lookup, ...rest } = changes
-  const deps = { models, log: pino({ level: 'trace' }, sink), ...(lookup ? { lookup } : {}), ...rest }
+  const deps = { log: pino({ level: 'trace' }, sink), ...(lookup ? { lookup } : {}), ...rest }
   const gateway = await createGateway(deps).open({
     socket,
     token: TOKEN,
+    models,
     allow: [],
     used: () => {},
     refused: (host, reason) => refused.push(`${host}: ${reason}`),

@@ -38,7 +38,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
           // Absolute form (RFC 9112, 3.2.2) is what a client sends to a proxy.
           if (!request.url?.startsWith('/')) return await egress.forward(request, response)
           if (!isKnown(request)) throw new ApiError('unauthorized', 'The gateway of a job takes the token of that job only.')
-          await answerModels(request, response, { models: deps.models, spec, budget })
+          await answerModels(request, response, { spec, budget })
         } catch (error) {
           fail(response, error, deps.log)
         }

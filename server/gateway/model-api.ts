@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Models } from '#server/models/index.ts'
 import { ApiError, operations } from '#shared/contract/index.ts'
 import type { Budget, BudgetedCall } from './budget.ts'
 import type { GatewaySpec } from './port.ts'
+import { parseRequest } from './request.ts'
 
 /** Conversations carry whole files and images. */
 const MAX_BODY_BYTES = 20 * 1000 * 1000
@@ -12,17 +12,13 @@ const MAX_BODY_BYTES = 20 * 1000 * 1000
 const PASSED = ['content-type', 'retry-after']
 
 interface Context {
-  readonly models: Models
   readonly spec: GatewaySpec
   readonly budget: Budget
 }
 
 /** Answers the operations that a job may call: those of the table with access `job`. @throws {ApiError} */
-export async function answerModels(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { models, spec, budget }: Context,
-): Promise<void> {
+export async function answerModels(request: IncomingMessage, response: ServerResponse, { spec, budget }: Context): Promise<void> {
+  const { models } = spec
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   const call = { signal: gone.signal, used: spec.used }
@@ -35,11 +31,11 @@ export async function answerModels(
     return send(response, Response.json({ object: 'list', data }))
   }
   if (asks(operations.chat)) {
-    const body = await readBody(request, operations.chat.body, held)
+    const body = parseRequest(await readBody(request, held), operations.chat.body)
     return send(response, await models.chat(body, call))
   }
   if (asks(operations.embed)) {
-    const body = await readBody(request, operations.embed.body, held)
+    const body = parseRequest(await readBody(request, held), operations.embed.body)
     return send(response, await models.embed(body, call))
   }
   throw new ApiError(
@@ -48,13 +44,7 @@ export async function answerModels(
   )
 }
 
-interface Schema<T> {
-  safeParse(
-    value: unknown,
-  ): { success: true; data: T } | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } }
-}
-
-async function readBody<T>(request: IncomingMessage, schema: Schema<T>, held: BudgetedCall): Promise<T> {
+async function readBody(request: IncomingMessage, held: BudgetedCall): Promise<unknown> {
   const tooLarge = () => new ApiError('body_too_large', `A request may have ${MAX_BODY_BYTES} bytes.`)
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge()
   const parts: Buffer[] = []
@@ -65,16 +55,11 @@ async function readBody<T>(request: IncomingMessage, schema: Schema<T>, held: Bu
     held.take(part.byteLength)
     parts.push(part)
   }
-  let value: unknown
   try {
-    value = JSON.parse(Buffer.concat(parts).toString())
+    return JSON.parse(Buffer.concat(parts).toString())
   } catch (cause) {
     throw new ApiError('malformed_body', 'The body is not JSON.', { cause })
   }
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map(({ path, message }) => ({ path: `/${path.map(String).join('/')}`, message }))
-  throw new ApiError('invalid_request', issues.map(issue => `${issue.path}: ${issue.message}`).join('; '), { issues })
 }
 
 async function send(response: ServerResponse, answer: Response): Promise<void> {

@@ -5,7 +5,6 @@ import type { Log } from '#server/telemetry/index.ts'
 export type Lookup = (name: string) => Promise<readonly string[]>
 
 export interface GatewayDeps {
-  readonly models: Models
   readonly log: Log
   /** Name resolution; the system's when not given. */
   readonly lookup?: Lookup
@@ -16,6 +15,8 @@ export interface GatewaySpec {
   readonly socket: string
   /** The job's own token; everything else is refused. */
   readonly token: string
+  /** Who answers its model calls. */
+  readonly models: Models
   /** `host`, `*.host`, either with `:port`. Empty: nothing but the orchestrator itself. */
   readonly allow: readonly string[]
   used(use: ModelUse): void

@@ -38,6 +38,6 @@ export async function openGateway(
   const { deps, job, record } = attempt
   const socket = join(deps.directories.runtime, `${job.id}-${purpose}`)
   const refused = (host: string, reason: string) => record.warn('network_refused', `${host}: ${reason}`)
-  life.use(await deps.gateway.open({ socket, token, allow: allowedHosts(attempt), used, refused }))
+  life.use(await deps.gateway.open({ socket, token, models: deps.models, allow: allowedHosts(attempt), used, refused }))
   return socket
 }

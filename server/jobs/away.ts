@@ -6,6 +6,7 @@ import { type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts
 import { createBringingHome, lost, refused, type Source } from './bringing-home.ts'
 import type { Ended } from './conclude.ts'
 import { createGiving, type Winner } from './giving.ts'
+import { createHomeModels } from './home-models.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
@@ -41,8 +42,9 @@ export interface AwayEnd {
 
 export function createAway(deps: JobDeps, fleet: Fleet): Away {
   const { store, logs, clock, settings, secrets, log } = deps
-  const give = createGiving(deps)
-  const bringHome = createBringingHome(deps)
+  const homeModels = createHomeModels(deps)
+  const give = createGiving(deps, homeModels)
+  const bringHome = createBringingHome(deps, homeModels)
 
   /** Brings over what a worker tells, each event once: how far it is known is written with it. */
   async function take(job: JobRow, away: AwayRow, report: AttemptReport): Promise<{ job: JobRow; away: AwayRow } | null> {
@@ -63,6 +65,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
   async function follow(start: JobRow, from: AwayRow, firstMark: number | null, signal: AbortSignal): Promise<AwayEnd> {
     const link = fleet.link(from.worker)
     const name = { jobId: start.id, epoch: start.epoch }
+    const running = new AbortController()
     let [job, away, mark] = [start, from, firstMark]
     const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end })
     if (!link) return finish(lost('The trust in the node that ran it has ended.'))
@@ -73,6 +76,9 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     })
     const source = { link, name, writer, logOffset: from.logOffset }
     let stream = startStream(source)
+    const answering = homeModels
+      .answer(start, () => fleet.link(from.worker), running.signal)
+      .catch(error => log.error({ err: error, ...name }, 'Model calls of an attempt elsewhere could not be answered'))
     let heardAt = clock.monotonic()
     let pauseMs = FIRST_PAUSE_MS
     let tries = 0
@@ -99,7 +105,8 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
           }
           if (report.end) {
             tries += 1
-            await stream.ended(LAST_PAUSE_MS)
+            running.abort()
+            await Promise.all([stream.ended(LAST_PAUSE_MS), answering])
             return finish(await bringHome.end(job, { ...report, end: report.end }, source, signal))
           }
         } catch (error) {
@@ -120,7 +127,8 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
         }
       }
     } finally {
-      await stream.stop()
+      running.abort()
+      await Promise.all([stream.stop(), answering])
       await writer.close()
     }
   }

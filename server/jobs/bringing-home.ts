@@ -6,6 +6,7 @@ import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { type AttemptEnd, type AttemptReport, overlay } from '#shared/model/index.ts'
 import type { Ended } from './conclude.ts'
+import type { HomeModels } from './home-models.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 
@@ -25,7 +26,7 @@ export const refused = (detail: string): AttemptEnd => ({
 })
 
 /** Brings home what an attempt on another node leaves: its log as it grows, and its result once it has ended. */
-export function createBringingHome({ clock, settings, workspace, directories, secrets, files }: JobDeps) {
+export function createBringingHome({ clock, settings, workspace, directories, secrets, files }: JobDeps, homeModels: HomeModels) {
   /** Log bytes as they come, from where the file ends, until the attempt's log does. */
   async function log({ link, name, writer, logOffset }: Source, signal: AbortSignal): Promise<void> {
     for (let ms = FIRST_PAUSE_MS; !signal.aborted; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
@@ -112,6 +113,7 @@ export function createBringingHome({ clock, settings, workspace, directories, se
       epoch: job.epoch,
       snapshot: snapshot?.commit ?? null,
       ref: null,
+      usage: await homeModels.usage({ jobId: job.id, epoch: job.epoch }),
       logBytes: await writer.flush(),
     }
     const problem = result.commit !== null && snapshot ? await receive({ ...job, snapshot }, result.commit, source, signal) : null

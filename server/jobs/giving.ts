@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import type { Award, NodeId } from '#shared/model/index.ts'
+import type { HomeModels } from './home-models.ts'
 import type { JobDeps } from './ports.ts'
 
 /** Who gets the work. */
@@ -13,7 +14,7 @@ export interface Winner {
 }
 
 /** Gives the work of an attempt to another node, its snapshot included. @returns the mark the lease is counted from */
-export function createGiving({ store, logs, clock, settings, workspace, directories, files }: JobDeps) {
+export function createGiving({ store, logs, clock, settings, workspace, directories, files }: JobDeps, homeModels: HomeModels) {
   async function ship(job: JobRow, haves: readonly string[], link: PeerLink, signal: AbortSignal): Promise<void> {
     const { id: jobId, epoch, snapshot } = job
     if (!snapshot) return
@@ -43,6 +44,7 @@ export function createGiving({ store, logs, clock, settings, workspace, director
       title,
       spec: withoutPaths(spec),
       snapshot,
+      models: await homeModels.offer(),
     }
     const { mark, needsSnapshot } = await link.award(award, signal)
     if (needsSnapshot) await ship(job, winner.haves, link, signal)

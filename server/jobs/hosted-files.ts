@@ -7,8 +7,6 @@ import { ApiError } from '#shared/contract/index.ts'
 import { fileNameOf } from './hosted-attempt.ts'
 
 const LOG_PIECE_BYTES = 256 * 1024
-/** Longest wait for a log to grow before its attempt is asked after again, ms. */
-const LOG_WAIT_MS = 15_000
 
 /** A piece of a file, and what the whole of it has to be. */
 export interface Piece {
@@ -84,37 +82,38 @@ async function append(files: Files, path: string, offset: number, total: number,
   }
 }
 
-/** A log from an offset until its attempt is over. @param news fulfils when there is something new of the attempt, or after a time */
+/** A log from an offset until its attempt is over. @param attempt `onNews` tells of whatever happens to it, its end included */
 export async function* followLog(
   logs: Logs,
   name: string,
   from: number,
-  attempt: { isOver: () => Promise<boolean>; news: (waitMs: number, signal: AbortSignal) => Promise<void> },
+  attempt: { isOver: () => Promise<boolean>; onNews: (listener: () => void) => () => void },
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = logs.reader(name)
   let wake = () => {}
-  const unfollow = logs.follow(name, () => wake())
+  const woken = () => wake()
+  const unsubscribe = [logs.follow(name, woken), attempt.onNews(woken)]
+  signal.addEventListener('abort', woken)
   try {
     for (let offset = from; !signal.aborted; ) {
+      // Before anything is asked, so that what happens meanwhile is not missed.
+      const news = new Promise<void>(resolve => {
+        wake = resolve
+      })
       // Asked before the size: what was written before the end is then read.
-      const over = await attempt.isOver()
+      const isOver = await attempt.isOver()
       const size = await logs.size(name)
       if (offset < size) {
         const piece = await reader.read(offset, Math.min(LOG_PIECE_BYTES, size - offset))
         offset += piece.byteLength
         yield piece
-        continue
-      }
-      if (over) return
-      const written = new Promise<void>(resolve => {
-        wake = resolve
-      })
-      if ((await logs.size(name)) > offset) continue
-      await Promise.race([written, attempt.news(LOG_WAIT_MS, signal)])
+      } else if (isOver) return
+      else await news
     }
   } finally {
-    unfollow()
+    for (const off of unsubscribe) off()
+    signal.removeEventListener('abort', woken)
     await reader.close()
   }
 }

@@ -1,10 +1,11 @@
+import { type AnswerPiece, type CallQueue, createCallQueue, type KnownCalls, preferModels } from '#server/gateway/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Logs } from '#server/logs/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { HostedKey, HostedRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { AttemptEnd, AttemptReport, Award, JobId, NodeId } from '#shared/model/index.ts'
+import type { AttemptEnd, AttemptReport, Award, JobId, ModelCallNews, NodeId } from '#shared/model/index.ts'
 import { runAttempt } from './attempt.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
 import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
@@ -28,6 +29,13 @@ export interface Hosting {
   ): Promise<AttemptReport>
   log(key: HostedKey, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   result(key: HostedKey, offset: number): Promise<{ body: AsyncIterable<Uint8Array>; bytes: number }>
+  modelCalls(key: HostedKey, known: KnownCalls, signal: AbortSignal): Promise<ModelCallNews>
+  answerModelCall(
+    key: HostedKey,
+    call: number,
+    piece: AnswerPiece,
+    signal: AbortSignal,
+  ): Promise<{ bytes: number; isOpen: boolean }>
   settle(key: HostedKey): Promise<void>
   /** @throws {ApiError} `not_yours` when the attempt is not here */
   requireOf(key: HostedKey): Promise<void>
@@ -45,6 +53,8 @@ interface Running {
   readonly controller: AbortController
   readonly done: Promise<void>
   readonly arrived: () => void
+  /** Model calls for the home to answer. */
+  readonly calls: CallQueue
   leaseEnd: number
   cancelLease: () => void
   isHandedBack: boolean
@@ -71,7 +81,8 @@ export function createHosting(
     const arrival = Promise.withResolvers<void>()
     controller.signal.addEventListener('abort', () => arrival.resolve(), { once: true })
     if (!award.snapshot) arrival.resolve()
-    const done = run(key, award, arrival.promise, controller.signal)
+    const calls = createCallQueue({ clock })
+    const done = run(key, award, calls, arrival.promise, controller.signal)
       .catch(error => log.error({ err: error, ...key }, 'An attempt of another node could not be ended'))
       .finally(() => {
         running.get(fileNameOf(key))?.cancelLease()
@@ -82,6 +93,7 @@ export function createHosting(
       controller,
       done,
       arrived: arrival.resolve,
+      calls,
       leaseEnd: 0,
       cancelLease: () => {},
       isHandedBack: false,
@@ -99,9 +111,10 @@ export function createHosting(
     attempt.cancelLease = clock.after(Math.max(0, until - clock.monotonic()), stop)
   }
 
-  async function run(key: HostedKey, award: Award, arrived: Promise<void>, signal: AbortSignal): Promise<void> {
+  async function run(key: HostedKey, award: Award, calls: CallQueue, arrived: Promise<void>, signal: AbortSignal): Promise<void> {
     await using leftovers = new Lifetime()
-    const end = await attempt(key, award, arrived, signal, leftovers)
+    leftovers.use(calls)
+    const end = await attempt(key, award, calls, arrived, signal, leftovers)
     const isBack = end.kind === 'stopped' && end.stop === 'shutdown' && running.get(fileNameOf(key))?.isHandedBack
     await hosted.append(key, [], clock.now(), { end: isBack ? { ...end, handedBack: true } : end })
   }
@@ -109,6 +122,7 @@ export function createHosting(
   async function attempt(
     key: HostedKey,
     award: Award,
+    calls: CallQueue,
     arrived: Promise<void>,
     signal: AbortSignal,
     leftovers: Lifetime,
@@ -120,7 +134,8 @@ export function createHosting(
       signal.throwIfAborted()
       if (job.snapshot)
         await workspace.receive(travel.snapshotOf(key), job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
-      const own = { ...deps, store: outbox(key, hosted), logs: attemptLogs(hostedLogs, key, award.logOffset) }
+      const models = preferModels({ ...award.models, worker: deps.sharedModels, home: calls.home })
+      const own = { ...deps, models, store: outbox(key, hosted), logs: attemptLogs(hostedLogs, key, award.logOffset) }
       const progress = createProgress({ job, store: own.store, clock })
       const end = await runAttempt(progress, own, permissions, signal, leftovers)
       progress.flush()
@@ -143,19 +158,19 @@ export function createHosting(
     if (!others.some(({ jobId }) => jobId === key.jobId)) await workspace.release([key.jobId])
   }
 
-  /** Fulfils when there is something new of an attempt, or the time is over. */
-  function news(key: HostedKey, waitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = () => {
+  /** Listens for what is new of an attempt from now on; `come` fulfils with it, or when the time is over. */
+  function listen(key: HostedKey, waitMs: number, signal: AbortSignal): { come: Promise<void>; stop(): void } {
+    let stop = () => {}
+    const come = new Promise<void>(resolve => {
+      const cancel = clock.after(waitMs, resolve)
+      const unsubscribe = hosted.onChange(changed => fileNameOf(changed) === fileNameOf(key) && resolve())
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      stop = () => {
         cancel()
         unsubscribe()
-        signal.removeEventListener('abort', done)
-        resolve()
       }
-      const cancel = clock.after(waitMs, done)
-      const unsubscribe = hosted.onChange(changed => fileNameOf(changed) === fileNameOf(key) && done())
-      signal.addEventListener('abort', done, { once: true })
     })
+    return { come, stop }
   }
 
   return {
@@ -187,11 +202,14 @@ export function createHosting(
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
       if (mark !== null) lease(key, Math.min(mark, clock.monotonic()) + leaseMs)
       if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
+      // Before anything is read, so that what is written meanwhile is not missed.
+      const news = listen(key, waitMs, signal)
       let events = await hosted.events(key, after, MAX_EVENTS)
       if (events.length === 0 && (await find(key)).end === null) {
-        await news(key, waitMs, signal)
+        await news.come
         events = await hosted.events(key, after, MAX_EVENTS)
       }
+      news.stop()
       const { state, end, lastN } = await find(key)
       const isAll = (events.at(-1)?.n ?? after) >= lastN
       return {
@@ -209,13 +227,26 @@ export function createHosting(
       if (offset > (await hostedLogs.size(name)))
         throw new ApiError('offset_out_of_range', `Offset ${offset} is past the end of the attempt's log.`)
       const isOver = async () => (await hosted.get(key))?.end !== null
-      return followLog(hostedLogs, name, offset, { isOver, news: (waitMs, until) => news(key, waitMs, until) }, signal)
+      const onNews = (listener: () => void) => hosted.onChange(changed => fileNameOf(changed) === name && listener())
+      return followLog(hostedLogs, name, offset, { isOver, onNews }, signal)
     },
 
     result: (key, offset) => travel.result(key, offset),
 
     async requireOf(key) {
       await find(key)
+    },
+
+    async modelCalls(key, known, signal) {
+      await find(key)
+      const attempt = running.get(fileNameOf(key))
+      return attempt ? attempt.calls.take(known, signal) : { calls: [], gone: [...known.open], isOver: true }
+    },
+
+    async answerModelCall(key, call, piece, signal) {
+      await find(key)
+      const attempt = running.get(fileNameOf(key))
+      return attempt ? attempt.calls.answer(call, piece, signal) : { bytes: 0, isOpen: false }
     },
 
     async settle(key) {

@@ -34,7 +34,7 @@ export function createNegotiation(
   deps: JobDeps,
   parts: { fleet: Fleet; ownCard: OwnCard; reservations: Reservations },
 ): Negotiation {
-  const { clock, settings, random, newToken } = deps
+  const { clock, settings, random, newToken, models } = deps
   const { fleet, ownCard, reservations } = parts
 
   async function askHere(announcement: Announcement): Promise<Bid> {
@@ -84,10 +84,17 @@ export function createNegotiation(
   return {
     async negotiate(job, signal) {
       const cards = [await ownCard.get(), ...(job.spec.where.local || job.spec.sandbox === 'none' ? [] : fleet.cards())]
-      const judged = cards.map(card => ({ card, why: infeasible(job.spec, card) }))
+      const { model } = job.spec
+      const atHome = model !== undefined && (await models.has(model))
+      const elsewhere = { policy: settings.models, atHome }
+      const here = { policy: 'prefer-home', atHome } as const
+      const judged = cards.map(card => {
+        const wanted = { ...job.spec, models: card.node === fleet.self.id ? here : elsewhere }
+        return { card, why: infeasible(wanted, card) }
+      })
       const able = judged.filter(({ why }) => why === null).map(({ card }) => card)
       const chosen = sample({ self: fleet.self.id, cards: able, job, random })
-      const announcement = announcementOf(job)
+      const announcement = announcementOf(job, elsewhere)
       const asked = await Promise.all(chosen.map(one => ask(one, announcement, signal)))
       const bids = asked.filter(({ bid }) => bid?.kind === 'bid')
       const won =
@@ -111,13 +118,14 @@ export function createNegotiation(
   }
 }
 
-function announcementOf({ id, epoch, spec, snapshot }: JobRow): Announcement {
+function announcementOf({ id, epoch, spec, snapshot }: JobRow, models: Announcement['models']): Announcement {
   return {
     jobId: id,
     epoch,
     agent: spec.agent,
     executor: spec.executor,
     model: spec.model ?? null,
+    models,
     labels: spec.where.labels,
     gpu: spec.where.gpu,
     repository: snapshot && { id: snapshot.repositoryId, commit: snapshot.commit, base: snapshot.base },

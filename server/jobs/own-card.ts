@@ -15,16 +15,16 @@ export interface OwnCard {
 }
 
 export function createOwnCard(
-  deps: Pick<JobDeps, 'store' | 'executors' | 'agents' | 'models' | 'workspace' | 'clock' | 'node'>,
+  deps: Pick<JobDeps, 'store' | 'executors' | 'agents' | 'sharedModels' | 'workspace' | 'clock' | 'node'>,
   { reservations, isDraining, self }: { reservations: Reservations; isDraining(): boolean; self: Fleet['self'] },
 ): OwnCard {
-  const { store, executors, agents, models, workspace, clock, node } = deps
+  const { store, executors, agents, sharedModels, workspace, clock, node } = deps
   let seq = clock.now()
   let known: { at: number; models: Promise<string[]> } | null = null
 
   async function listModels(): Promise<string[]> {
     try {
-      const found = await within(clock, MODELS_TIMEOUT_MS, null, signal => models.list(signal))
+      const found = await within(clock, MODELS_TIMEOUT_MS, null, signal => sharedModels.list(signal))
       return found.models.map(({ id }) => id).slice(0, 256)
     } catch {
       return []

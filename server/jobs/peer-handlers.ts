@@ -21,6 +21,8 @@ export type PeerHandlers = Pick<
   | 'renew'
   | 'attemptLog'
   | 'attemptResult'
+  | 'modelCalls'
+  | 'answerModelCall'
   | 'settleAttempt'
   | 'answerForAttempt'
 >
@@ -53,11 +55,10 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
   })
   const ok = { status: 200, body: { ok: true } } as const
 
-  const lacks = ({ agent, executor, model, labels, gpu }: Announcement, card: Card): string | null =>
-    infeasible(
-      { agent, executor, where: { on: [], notOn: [], labels, gpu, local: false }, ...(model === null ? {} : { model }) },
-      card,
-    )
+  const lacks = ({ agent, executor, model, models, labels, gpu }: Announcement, card: Card): string | null => {
+    const where = { on: [], notOn: [], labels, gpu, local: false }
+    return infeasible({ agent, executor, where, models, ...(model === null ? {} : { model }) }, card)
+  }
 
   async function refusal(home: NodeId, wanted: Announcement): Promise<{ isTransient: boolean; reason: string } | null> {
     const [card, seen] = await Promise.all([ownCard.get(), door.look()])
@@ -121,6 +122,13 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
     async attemptResult({ params, query }, call) {
       const { body, bytes } = await hosting.result(keyOf(params, call), query.offset)
       return { headers: { 'content-length': String(bytes - query.offset) }, body }
+    },
+    async modelCalls({ params, body }, call) {
+      return { status: 200, body: await hosting.modelCalls(keyOf(params, call), body, call.signal) }
+    },
+    async answerModelCall({ params, query, body }, call) {
+      const answered = await hosting.answerModelCall(keyOf(params, call), params.call, { ...query, body }, call.signal)
+      return { status: 200, body: answered }
     },
     async settleAttempt({ params }, call) {
       await hosting.settle(keyOf(params, call))

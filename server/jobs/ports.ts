@@ -11,8 +11,16 @@ import type { Fleet } from '#server/peers/index.ts'
 import type { Store } from '#server/store/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import type { AcceptPolicy, Capacity, JobId, Limits, PlacementWeights, PowerSource, Timeouts } from '#shared/model/index.ts'
-
+import type {
+  AcceptPolicy,
+  Capacity,
+  JobId,
+  Limits,
+  ModelPolicy,
+  PlacementWeights,
+  PowerSource,
+  Timeouts,
+} from '#shared/model/index.ts'
 import type { DrainFile } from './drain.ts'
 
 /** What the node allows and assumes where a job says nothing. */
@@ -28,6 +36,8 @@ export interface JobSettings {
   readonly leaseMs: number
   /** How long a bid reserves room, ms. */
   readonly bidMs: number
+  /** Whose models answer attempts of this node's jobs elsewhere. */
+  readonly models: ModelPolicy
   readonly placement: PlacementWeights
   /** Whose jobs are taken, and when. */
   readonly accept: AcceptPolicy
@@ -71,6 +81,8 @@ export interface JobDeps {
   readonly executors: readonly Executor[]
   readonly agents: readonly Agent[]
   readonly models: Models
+  /** Those of them that jobs of other nodes may use here. */
+  readonly sharedModels: Models
   readonly gateway: Gateway
   readonly secrets: Secrets
   readonly clock: Clock

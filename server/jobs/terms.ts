@@ -1,5 +1,5 @@
 import { within } from '#server/lib/within.ts'
-import type { Reservations } from '#server/placement/index.ts'
+import { modelSide, type Reservations } from '#server/placement/index.ts'
 import type { Announcement, NodeId, Terms } from '#shared/model/index.ts'
 import { repositoryOf } from './hosted-attempt.ts'
 import type { JobDeps } from './ports.ts'
@@ -10,22 +10,31 @@ const NONE: readonly string[] = []
 
 /** What this node promises for a job. @param home whose job it is; null for one of its own */
 export async function termsFor(
-  { executors, workspace, models, clock }: Pick<JobDeps, 'executors' | 'workspace' | 'models' | 'clock'>,
+  {
+    executors,
+    workspace,
+    models,
+    sharedModels,
+    clock,
+  }: Pick<JobDeps, 'executors' | 'workspace' | 'models' | 'sharedModels' | 'clock'>,
   reservations: Reservations,
-  { executor, repository, model }: Announcement,
+  { executor, repository, model, models: policy }: Announcement,
   home: NodeId | null,
 ): Promise<Terms> {
   const cache = repository && (home === null ? repository.id : repositoryOf(home, repository.id))
   const [probe, haves, offered] = await Promise.all([
     executors.find(({ kind }) => kind === executor)?.probe(),
     cache === null ? NONE : workspace.haves(cache),
-    model === null ? NONE : listModels(models, clock),
+    model === null ? NONE : listModels(home === null ? models : sharedModels, clock),
   ])
+  const isHere = model === null || offered.includes(model)
+  const isLocal = home === null || model === null || modelSide(policy, isHere) === 'worker'
   const slots = reservations.busy() + reservations.free()
   return {
     startMs: 0,
     runMs: null,
-    modelLoaded: model === null || offered.includes(model),
+    modelLoaded: isLocal ? isHere : policy.atHome,
+    modelLocal: isLocal,
     repositoryCached: repository === null || home === null || haves.length > 0,
     haves: [...haves],
     executor,

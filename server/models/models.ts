@@ -68,6 +68,15 @@ export function createModels({ providers, clock }: { providers: readonly ModelPr
         unreachable: listings.flatMap(({ provider, reason }) => (reason === null ? [] : [{ provider: provider.id, reason }])),
       }
     },
+    async has(name) {
+      try {
+        await resolve(name)
+        return true
+      } catch (error) {
+        if (error instanceof ApiError && error.code === 'unknown_model') return false
+        throw error
+      }
+    },
     async chat(request, call) {
       const { provider, model } = await resolve(request.model)
       return provider.chat({ ...request, model }, call)

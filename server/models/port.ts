@@ -32,6 +32,8 @@ export interface Models {
   list(
     signal: AbortSignal,
   ): Promise<{ models: readonly ModelInfo[]; unreachable: readonly { provider: string; reason: string }[] }>
+  /** Whether a provider has a model of that name, as far as those that answer tell. */
+  has(name: string): Promise<boolean>
   /** @throws {ApiError} `unknown_model`, `provider_failed` */
   chat(request: ChatRequest, call: ModelCall): Promise<Response>
   embed(request: EmbeddingRequest, call: ModelCall): Promise<Response>

@@ -90,7 +90,7 @@ export const peerClient = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, dep
   clientOver(carrierTo(peer, deps), peer)
 
 /** A link to a node over HTTP. */
-export const httpLink = (peer: KnownPeer, deps: LinkDeps): PeerLink =>
+export const httpLink = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): PeerLink =>
   createLink(peer, peerClient(peer, deps), { clock: deps.clock, files: nodeFiles })
 
 /** What jobs ask of a node, over whatever carries its operations. */
@@ -139,6 +139,14 @@ function createLink(
       soon(options => client.renew({ params: params(attempt), body }, options), body.waitMs + ANSWER_MS, signal),
     log: (attempt, offset, signal) => bytes(client.attemptLog({ params: params(attempt), query: { offset } }, { signal })),
     result: (attempt, offset, signal) => bytes(client.attemptResult({ params: params(attempt), query: { offset } }, { signal })),
+    modelCalls(attempt, known, signal) {
+      const asked = { params: params(attempt), body: { ...known, open: [...known.open] } }
+      return soon(options => client.modelCalls(asked, options), known.waitMs + ANSWER_MS, signal)
+    },
+    answerModelCall(attempt, call, { body, ...query }, signal) {
+      const piece = { params: { ...params(attempt), call }, query, body }
+      return soon(options => client.answerModelCall(piece, options), ANSWER_MS, signal)
+    },
     async settle(attempt) {
       await soon(options => client.settleAttempt({ params: params(attempt) }, options))
     },

@@ -1,4 +1,4 @@
-import type { Announcement, AttemptReport, Award, Bid, Card, JobId, NodeId } from '#shared/model/index.ts'
+import type { Announcement, AttemptReport, Award, Bid, Card, JobId, ModelCallNews, NodeId } from '#shared/model/index.ts'
 
 /** An attempt as both of its nodes name it. */
 export interface AttemptName {
@@ -32,6 +32,26 @@ export interface PeerLink {
   log(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
   /** The bundle with the result commit. */
   result(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** Model calls of an attempt that wait for this node, those it has not heard of. */
+  modelCalls(
+    attempt: AttemptName,
+    known: { after: number; open: readonly number[]; waitMs: number },
+    signal: AbortSignal,
+  ): Promise<ModelCallNews>
+  /** Sends a part of the answer to one of them; the worker takes its time while the program reads slowly. */
+  answerModelCall(
+    attempt: AttemptName,
+    call: number,
+    piece: {
+      offset: number
+      status: number
+      type: string
+      retryAfter?: string | undefined
+      end: 'more' | 'whole' | 'broken'
+      body: Uint8Array
+    },
+    signal: AbortSignal,
+  ): Promise<{ bytes: number; isOpen: boolean }>
   settle(attempt: AttemptName): Promise<void>
   answer(attempt: AttemptName, requestId: string, optionId: string): Promise<void>
 }

@@ -1,6 +1,13 @@
-import type { Card, JobSpec } from '#shared/model/index.ts'
+import type { Announcement, Card, JobSpec } from '#shared/model/index.ts'
+import { modelSide } from './model-side.ts'
 
-type Wanted = Pick<JobSpec, 'where' | 'agent' | 'model'> & { readonly executor: string }
+type Wanted = Pick<JobSpec, 'where' | 'agent' | 'model'> & {
+  readonly executor: string
+  /** Who may answer its model calls; the node itself where nothing is said. */
+  readonly models?: Announcement['models']
+}
+
+const ITS_OWN: Announcement['models'] = { policy: 'worker-only', atHome: false }
 
 const names = (card: Card, list: readonly string[]): boolean => list.some(name => name === card.name || name === card.node)
 
@@ -16,6 +23,10 @@ export function infeasible(job: Wanted, card: Card): string | null {
   if (where.gpu && card.capacity.gpuCount === 0) return 'It has no GPU.'
   if (!card.executors.some(({ kind }) => kind === job.executor)) return `It has no executor "${job.executor}".`
   if (!card.agents.includes(job.agent)) return `It has no agent "${job.agent}".`
-  if (job.model !== undefined && !card.models.includes(job.model)) return `It has no model "${job.model}".`
+  const models = job.models ?? ITS_OWN
+  if (job.model !== undefined && modelSide(models, card.models.includes(job.model)) === null)
+    return models.policy === 'home-only'
+      ? `Its home answers model calls alone, and has no model "${job.model}".`
+      : `It has no model "${job.model}".`
   return null
 }

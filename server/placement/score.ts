@@ -15,6 +15,7 @@ export function score(terms: Terms, weights: PlacementWeights): Score {
     start: terms.startMs,
     run: terms.runMs?.p50 ?? weights.unknownRunMs,
     model: terms.modelLoaded ? 0 : weights.modelLoadMs,
+    modelAtHome: terms.modelLocal ? 0 : weights.modelAtHomeMs,
     repository: terms.repositoryCached ? 0 : weights.repositoryMs,
     load: terms.load * weights.loadMs,
   }

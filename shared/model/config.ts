@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { ModelPolicy } from './fleet.ts'
 import { AllowedHost } from './job.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { AcceptPolicy, Members } from './policy.ts'
@@ -7,9 +8,11 @@ const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 const HOUR = 3_600_000
 
+const shared = z.boolean().optional().describe('Whether jobs of other nodes may use it here; default: unless it takes a key.')
+
 export const ProviderConfig = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('ollama'), id: z.string().default('ollama'), baseUrl: z.url() }),
+    z.strictObject({ kind: z.literal('ollama'), id: z.string().default('ollama'), baseUrl: z.url(), shared }),
     z.strictObject({
       kind: z.literal('openai-compatible'),
       id: z.string().default('openai'),
@@ -19,6 +22,7 @@ export const ProviderConfig = z
         .optional()
         .describe('Name of the environment variable that holds the key; the key itself is never in a file.'),
       models: z.array(z.string()).default([]).describe('Names to offer where the server cannot list its own.'),
+      shared,
     }),
   ])
   .meta({ id: 'ProviderConfig' })
@@ -29,6 +33,7 @@ export const PlacementWeights = z
   .strictObject({
     unknownRunMs: z.number().min(0).default(60_000).describe('Run time assumed of a node without history.'),
     modelLoadMs: z.number().min(0).default(20_000).describe('Loading a model that is not in memory.'),
+    modelAtHomeMs: z.number().min(0).default(2_000).describe('A model that answers from home, by way of the network.'),
     repositoryMs: z.number().min(0).default(5_000).describe('Shipping a repository that is not cached.'),
     loadMs: z.number().min(0).default(10_000).describe('A node whose slots are all taken but this one.'),
   })
@@ -99,6 +104,7 @@ export const Config = z
           .default(90_000)
           .describe('How long an attempt on another node goes on without hearing from this one.'),
         bidMs: z.int().min(100).default(3_000).describe('How long a bid reserves room.'),
+        models: ModelPolicy.default('prefer-worker').describe('Whose models answer attempts of our jobs on other nodes.'),
         placement: PlacementWeights.prefault({}),
         accept: AcceptPolicy.prefault({}).describe(
           'Whose jobs are taken, besides those of paired nodes and of grants, and when.',

@@ -56,6 +56,15 @@ export const Peer = z
   .meta({ id: 'Peer' })
 export type Peer = z.infer<typeof Peer>
 
+/**
+ * Whose models answer the model calls of an attempt on another node; the home says. `prefer-…`: that side where it has the model, else
+ * the other.
+ */
+export const ModelPolicy = z.enum(['prefer-worker', 'prefer-home', 'worker-only', 'home-only']).meta({ id: 'ModelPolicy' })
+export type ModelPolicy = z.infer<typeof ModelPolicy>
+
+const modelName = z.string().max(200)
+
 /** What a node is told to bid on: enough to judge, nothing of the work itself. */
 export const Announcement = z
   .strictObject({
@@ -63,7 +72,10 @@ export const Announcement = z
     epoch: z.int().min(1),
     agent: z.string().max(40),
     executor: z.string().max(40),
-    model: z.string().max(200).nullable(),
+    model: modelName.nullable(),
+    models: z
+      .strictObject({ policy: ModelPolicy, atHome: z.boolean().describe('Whether the home has the model.') })
+      .default({ policy: 'worker-only', atHome: false }),
     labels: Where.shape.labels,
     gpu: z.boolean(),
     repository: z
@@ -82,6 +94,10 @@ export const Terms = z
       .nullable()
       .describe('How long attempts of this agent took here; null without history.'),
     modelLoaded: z.boolean(),
+    modelLocal: z
+      .boolean()
+      .default(true)
+      .describe('Whether the model of the job, if it names one, answers at the bidder itself.'),
     repositoryCached: z.boolean(),
     haves: z.array(z.string().max(64)).max(16).describe('Commits of the repository it has already.'),
     executor: z.string().max(40),
@@ -116,9 +132,31 @@ export const Award = z
     title: z.string().max(200),
     spec: JobSpec,
     snapshot: Snapshot.nullable(),
+    models: z
+      .strictObject({ policy: ModelPolicy, atHome: z.array(modelName).max(256).describe('Models the home answers with.') })
+      .default({ policy: 'worker-only', atHome: [] }),
   })
   .meta({ id: 'Award' })
 export type Award = z.infer<typeof Award>
+
+/** Model calls of an attempt that its home is to answer, as far as the home has not heard of them. */
+export const ModelCallNews = z
+  .strictObject({
+    calls: z
+      .array(
+        z.strictObject({
+          id: z.int().min(1).describe('Rises with every call of an attempt.'),
+          kind: z.enum(['chat', 'embed']),
+          request: z.unknown().describe("The body in OpenAI's wire format; null where `isBegun`."),
+          isBegun: z.boolean().describe('A part of its answer came already, so it cannot be answered anew.'),
+        }),
+      )
+      .max(256),
+    gone: z.array(z.int().min(1)).max(256).describe('Calls that nobody waits for any more.'),
+    isOver: z.boolean().describe('The attempt has ended: no more will come.'),
+  })
+  .meta({ id: 'ModelCallNews' })
+export type ModelCallNews = z.infer<typeof ModelCallNews>
 
 /** How an attempt went. */
 export const AttemptEnd = z

@@ -305,6 +305,17 @@ describe('stopping', () => {
     await closed
   })
 
+  test('a connection that never asked anything does not hold it up', async () => {
+    await start({})
+    const connected = new Promise(resolve => api.api.server.once('connection', resolve))
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1')
+    await connected
+    const closed = api.api.close(60_000)
+    clock.advance(250)
+    await closed
+    expect(await text(socket)).toBe('')
+  })
+
   test('what does not finish is broken off when the grace is over', async () => {
     const begun = Promise.withResolvers<Call>()
     await start({

@@ -68,8 +68,9 @@ async function play(
   const uses: ModelUse[] = []
   const providers = [openAiProvider({ id: 'p', baseUrl: `${model.url}/v1`, apiKey: null, models: [], clock })]
   const socket = join(place, 'gateway')
-  const gateway = await createGateway({ models: createModels({ providers, clock }), log: pino({ level: 'silent' }) }).open({
+  const gateway = await createGateway({ log: pino({ level: 'silent' }) }).open({
     socket,
+    models: createModels({ providers, clock }),
     token: TOKEN,
     allow: [],
     used: use => uses.push(use),

@@ -100,6 +100,7 @@ export function createHosted(statements: Statements, writes: Pick<GroupCommit<un
         statements.run('DELETE FROM hosted_event WHERE hosted = ?', found.seq)
         statements.run('DELETE FROM hosted WHERE seq = ?', found.seq)
       })
+      tell(key)
     },
     onChange(listener) {
       listeners.add(listener)
