@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { OLDEST_GIT } from '#server/lib/git-version.ts'
 import { CliError, EXIT } from './exit-codes.ts'
 import type { World } from './world.ts'
 
@@ -14,7 +15,7 @@ export async function repositoryRoot(path: string, { cwd }: Pick<World, 'cwd'>):
     return stdout.replace(/\n$/, '')
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
-      throw new CliError(EXIT.unavailable, 'git was not found.', { remedy: 'Install git, 2.30 or newer.', cause })
+      throw new CliError(EXIT.unavailable, 'git was not found.', { remedy: `Install git ${OLDEST_GIT} or newer.`, cause })
     }
     throw new CliError(EXIT.usage, `${directory} is not in a git work tree.`, {
       remedy: 'Go into a repository, name one with --repo PATH, or run in an empty directory with --no-repo.',

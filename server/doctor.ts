@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from 'node:os'
 import type { Agent } from '#server/agents/index.ts'
 import type { Executor, ExecutorProbe } from '#server/executors/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
+import { isTooOld, OLDEST_GIT } from '#server/lib/git-version.ts'
 import { formatBytes } from '#server/lib/units.ts'
 import type { Models } from '#server/models/index.ts'
 import type { Checkup } from '#server/peers/index.ts'
@@ -54,8 +55,6 @@ export interface DoctorDeps {
 }
 
 const MODELS_TIMEOUT_MS = 5_000
-/** The snapshot needs `git merge-tree --write-tree`, and a bundle what came before it. */
-const OLDEST_GIT = [2, 38] as const
 /** A clock before this program was written is wrong, and certificates and leases do not work by it. */
 const EARLIEST_TIME = Date.UTC(2026, 0, 1)
 
@@ -97,12 +96,9 @@ export async function diagnose(deps: DoctorDeps): Promise<DoctorReport> {
 type Findings = Pick<DoctorReport, 'git' | 'sandboxes' | 'agents' | 'models' | 'unreachable' | 'disk'>
 
 function gitProblems({ git }: Findings): Problem[] {
-  if (git === null)
-    return [{ severity: 'error', what: 'git was not found on PATH.', fix: 'Install it, for instance by `apt install git`.' }]
-  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(git) ?? []
-  const [oldMajor, oldMinor] = OLDEST_GIT
-  if (Number(major) > oldMajor || (Number(major) === oldMajor && Number(minor) >= oldMinor)) return []
-  return [{ severity: 'error', what: `${git} is too old.`, fix: `Install git ${OLDEST_GIT.join('.')} or newer.` }]
+  const fix = `Install git ${OLDEST_GIT} or newer, for instance by \`apt install git\`.`
+  if (git === null) return [{ severity: 'error', what: 'git was not found on PATH.', fix }]
+  return isTooOld(git) ? [{ severity: 'error', what: `${git} is too old.`, fix }] : []
 }
 
 function sandboxProblems({ sandboxes }: Findings): Problem[] {

@@ -1,6 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import type { IsolationLevel, Limits } from '#shared/model/index.ts'
 
+/** Where the relay to the gateway listens inside a sandbox, on its own 127.0.0.1. Without a sandbox it is any free port. */
+export const RELAY_PORT = 3128
+
 /** Which process, beyond doubt: ids are reused, the pair is not. */
 export interface ProcessIdentity {
   readonly pid: number

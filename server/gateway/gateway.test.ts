@@ -59,6 +59,7 @@ async function open(changes: Partial<GatewayDeps & GatewaySpec> = {}): Promise<O
     token: TOKEN,
     models,
     allow: [],
+    relayPort: 3128,
     used: () => {},
     refused: (host, reason) => refused.push(`${host}: ${reason}`),
     ...rest,
@@ -128,6 +129,17 @@ describe('the model API', () => {
     expect(JSON.parse(chat.body)).toEqual({ echo: { ...CHAT, temperature: 0.5 } })
     expect((await post('/v1/embeddings', { model: 'm', input: 'a' })).status).toBe(200)
     expect(uses).toEqual([USE])
+  })
+
+  it.each(['127.0.0.1', 'localhost', '[::1]'])('answers those who ask it for %s as a proxy, the relay before it', async host => {
+    await open()
+    expect(JSON.parse((await ask(`http://${host}:3128/v1/models?x=1`)).body)).toMatchObject({ data: [{ id: 'm' }] })
+    const nested = `GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nConnection: close\r\n\r\n`
+    const tunnelled = await raw(`CONNECT ${host}:3128 HTTP/1.1\r\nHost: x\r\n\r\n${nested}`)
+    expect(tunnelled).toMatch(/^HTTP\/1\.1 200 Connection Established\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
+    expect(tunnelled).toContain('"data":[{"id":"m"')
+    expect((await raw(`CONNECT ${host}:3129 HTTP/1.1\r\nHost: x\r\n\r\n`)).slice(0, 12)).toBe('HTTP/1.1 403')
+    expect(refused).toHaveLength(1)
   })
 
   test.each([

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ApiError } from '#shared/contract/index.ts'
+import { parseDestination } from './allow-list.ts'
 import { createBudget } from './budget.ts'
 import { createEgress } from './egress.ts'
 import { fail } from './failure.ts'
@@ -31,12 +32,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
         sockets.add(socket)
         socket.once('close', () => sockets.delete(socket))
       })
-      server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => void egress.tunnel(request, socket, head))
+      server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+        if (!isItself(request.url ?? '', spec)) return void egress.tunnel(request, socket, head)
+        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+        socket.unshift(head)
+        server.emit('connection', socket)
+      })
 
       async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
         try {
           // Absolute form (RFC 9112, 3.2.2) is what a client sends to a proxy.
-          if (!request.url?.startsWith('/')) return await egress.forward(request, response)
+          const target = request.url ?? ''
+          const host = target.startsWith('/') ? null : hostOf(target)
+          if (host !== null && !isItself(host, spec)) return await egress.forward(request, response)
+          if (host !== null) request.url = pathOf(target)
           if (!isKnown(request)) throw new ApiError('unauthorized', 'The gateway of a job takes the token of that job only.')
           await answerModels(request, response, { spec, budget })
         } catch (error) {
@@ -56,6 +65,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
       }
     },
   }
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '::1'])
+
+/**
+ * Whether a proxy is asked for itself: some agents ask their proxy for everything, the relay it stands behind included.
+ * @param target host and port
+ */
+function isItself(target: string, { relayPort }: GatewaySpec): boolean {
+  const destination = parseDestination(target, 80)
+  return destination !== null && LOOPBACK.has(destination.host) && destination.port === relayPort
+}
+
+/** Host and port of an absolute address; the text itself when it is none, for the egress to refuse. */
+const hostOf = (target: string): string => (URL.canParse(target) ? new URL(target).host : target)
+function pathOf(target: string): string {
+  const { pathname, search } = new URL(target)
+  return pathname + search
 }
 
 function listen(server: ReturnType<typeof createServer>, socket: GatewaySpec['socket']): Promise<void> {

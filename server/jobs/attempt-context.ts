@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Agent } from '#server/agents/index.ts'
+import { RELAY_PORT } from '#server/executors/index.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 import type { ModelUse } from '#server/models/index.ts'
 import type { JobRow } from '#server/store/index.ts'
@@ -38,6 +39,7 @@ export async function openGateway(
   const { deps, job, record } = attempt
   const socket = join(deps.directories.runtime, `${job.id}-${purpose}`)
   const refused = (host: string, reason: string) => record.warn('network_refused', `${host}: ${reason}`)
-  life.use(await deps.gateway.open({ socket, token, models: deps.models, allow: allowedHosts(attempt), used, refused }))
+  const allow = allowedHosts(attempt)
+  life.use(await deps.gateway.open({ socket, token, models: deps.models, allow, relayPort: RELAY_PORT, used, refused }))
   return socket
 }

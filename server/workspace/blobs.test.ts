@@ -12,7 +12,6 @@ function printing(blobs: readonly Uint8Array[], cuts: readonly number[]): Git {
   return {
     run: unused,
     text: unused,
-    version: unused,
     async *stream() {
       let start = 0
       for (const cut of [...cuts.map(each => each % (output.length + 1)).sort((a, b) => a - b), output.length]) {

@@ -16,8 +16,6 @@ export interface Captured {
 }
 
 const TRIES = 3
-/** `git add --sparse` came with 2.34; before it, paths outside the sparse patterns were added without a word. */
-const HAS_SPARSE = 234
 /** What git says of a repository inside the work tree that has nothing to point to. It is left out, as `git status` shows no content of it either. */
 const EMPTY_NESTED = /^error: '.*' does not have a commit checked out$/
 
@@ -44,7 +42,7 @@ export async function captureWorkTree(
   }
   // Before the first `git add` there is none.
   await copyIndex(source.indexFile, target.indexFile)
-  const add = ['add', '--all', '--ignore-errors', ...((await git.version()) >= HAS_SPARSE ? ['--sparse'] : [])]
+  const add = ['add', '--all', '--ignore-errors', '--sparse']
   let failure: unknown
   for (let attempt = 1; attempt <= TRIES; attempt++) {
     try {

@@ -1,4 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { promisify } from 'node:util'
+import { isTooOld, OLDEST_GIT } from '#server/lib/git-version.ts'
 import { WorkspaceError } from './port.ts'
 
 /**
@@ -46,6 +48,7 @@ export class GitFailure extends WorkspaceError {
   }
 }
 
+/** Every call fails with `git_failed` and what to do where there is no git, or one that is too old; that is asked once. */
 export interface Git {
   /** Runs to the end and keeps the output. @throws {GitFailure} */
   run(args: readonly string[], options: GitOptions): Promise<GitOutput>
@@ -53,10 +56,9 @@ export interface Git {
   text(args: readonly string[], options: GitOptions): Promise<string>
   /** Yields the output as it comes; stopping early ends git. @throws {GitFailure} */
   stream(args: readonly string[], options: GitOptions): AsyncIterable<Uint8Array>
-  /** Major and minor version as one number: 2.39 is 239. Asked once. */
-  version(): Promise<number>
 }
 
+const execute = promisify(execFile)
 const DEFAULT_TIMEOUT_MS = 15 * 60_000
 const LONGEST_OUTPUT_BYTES = 512 * 1024 * 1024
 const LONGEST_STDERR_BYTES = 64 * 1024
@@ -94,7 +96,7 @@ const IDENTITY = { name: 'Skein', email: 'skein@localhost' } as const
 export function createGit(deps: { command?: string; env?: Readonly<Record<string, string | undefined>> } = {}): Git {
   const command = deps.command ?? 'git'
   const inherited = deps.env ?? process.env
-  let version: Promise<number> | undefined
+  let fitting: Promise<void> | undefined
 
   const start = (args: readonly string[], options: GitOptions): ChildProcess => {
     const settings = options.trust === 'none' ? { ...ALWAYS, ...UNTRUSTED } : ALWAYS
@@ -109,7 +111,17 @@ export function createGit(deps: { command?: string; env?: Readonly<Record<string
     })
   }
 
+  /** @throws {WorkspaceError} A no is asked again: somebody may have installed another. */
+  const requireFitting = () => {
+    fitting ??= ask(command, inherited.PATH).catch(cause => {
+      fitting = undefined
+      throw cause
+    })
+    return fitting
+  }
+
   async function* stream(args: readonly string[], options: GitOptions): AsyncGenerator<Uint8Array, GitOutput> {
+    await requireFitting()
     const child = start(args, options)
     const end = ended(child)
     const stderr = collectTail(child)
@@ -149,17 +161,22 @@ export function createGit(deps: { command?: string; env?: Readonly<Record<string
     run,
     stream,
     text: async (args, options) => (await run(args, options)).stdout.toString().replace(/\n$/, ''),
-    version() {
-      version ??= run(['version'], { trust: 'none' }).then(({ stdout }) => parseVersion(stdout.toString()))
-      return version
-    },
   }
 }
 
-/** "git version 2.39.5 (Apple Git-154)" is 239. */
-function parseVersion(line: string): number {
-  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(line) ?? []
-  return Number(major) * 100 + Number(minor)
+/** @throws {WorkspaceError} when there is no git that fits */
+async function ask(command: string, path: string | undefined): Promise<void> {
+  const remedy = `Install git ${OLDEST_GIT} or newer, and start the server with it on PATH.`
+  const said = await execute(command, ['version'], { env: { LC_ALL: 'C', ...(path === undefined ? {} : { PATH: path }) } }).then(
+    ({ stdout }) => stdout.trim(),
+    cause => {
+      throw new WorkspaceError('git_failed', `git cannot be run: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+        remedy,
+      })
+    },
+  )
+  if (isTooOld(said)) throw new WorkspaceError('git_failed', `${said} is too old.`, { remedy })
 }
 
 /** Splits output whose records end with NUL, as text. */
@@ -210,7 +227,6 @@ function environmentFor(options: GitOptions, inherited: Readonly<Record<string, 
     env.GIT_CONFIG_GLOBAL = '/dev/null'
     env.GIT_CONFIG_NOSYSTEM = '1'
     env.GIT_ATTR_NOSYSTEM = '1'
-    // Before 2.32 there is no GIT_CONFIG_GLOBAL; without a home there is no global file either.
     env.HOME = '/nonexistent'
   }
   if (options.gitDir !== undefined) env.GIT_DIR = options.gitDir

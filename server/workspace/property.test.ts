@@ -3,10 +3,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { cacheOf, checkedOut, newJobId, newRepo, newWorkspace, type Repo, repoAt } from './fixture.ts'
-import { createGit } from './git.ts'
 import { applyResult } from './index.ts'
-import { mergeByIndex, mergeWithRenames } from './merge.ts'
-import { createScratch } from './scratch.ts'
 
 /** A file's content, or where a link leads, or nothing. */
 type Edit = { readonly path: string; readonly to: string | { readonly link: string } | null; readonly executable: boolean }
@@ -91,33 +88,6 @@ test('a snapshot is what `git add -A` takes, a result what the agent left, and a
       const again = await bench.workspace.snapshot({ path: repo.path, include: 'changes' }, newJobId())
       const ignoresChanged = agents.some(each => each.path === '.gitignore')
       if (!ignoresChanged) expect(cache.git('rev-parse', `${again.commit}^{tree}`)).toBe(after)
-    }),
-    { numRuns: 25 },
-  )
-}, 180_000)
-
-test('what the older way merges, the newer merges alike', async () => {
-  const git = createGit()
-  await fc.assert(
-    fc.asyncProperty(edits, edits, edits, async (base, ours, theirs) => {
-      const repo = newRepo()
-      const treeAfter = (changes: readonly Edit[]) => {
-        perform(repo, changes)
-        return treeOfAddAll(repo)
-      }
-      const start = treeAfter(base)
-      const mine = treeAfter(ours)
-      repo.git('read-tree', '--reset', '-u', start)
-      const other = treeAfter(theirs)
-      await using scratch = await createScratch(repo.file('.git/tmp'), {
-        objectFormat: 'sha1',
-        alternates: [repo.file('.git/objects')],
-        config: '[merge]\n\trenames = false\n',
-      })
-      const input = { base: start, ours: mine, theirs: other }
-      const [newer, older] = [await mergeWithRenames(git, scratch, input), await mergeByIndex(git, scratch, input)]
-      // The older way gives up sooner: on a directory that became a file, on a file that both added.
-      if ('tree' in older) expect(newer).toEqual(older)
     }),
     { numRuns: 25 },
   )

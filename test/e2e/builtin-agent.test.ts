@@ -73,6 +73,7 @@ async function play(
     models: createModels({ providers, clock }),
     token: TOKEN,
     allow: [],
+    relayPort: 3128,
     used: use => uses.push(use),
     refused: () => {},
   })

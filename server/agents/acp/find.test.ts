@@ -54,6 +54,14 @@ describe('its version', () => {
     expect(await found('echo "tool version 1.18.33-rc1 (linux)"')).toBe('1.18.33-rc1')
   })
 
+  it('ends with the number, whatever the sentence goes on with', async () => {
+    expect(await found('echo "Tool 1.0.102."')).toBe('1.0.102')
+  })
+
+  it('is not waited for where a program listens instead', async () => {
+    expect(await found('cat; echo 1.2.3')).toBe('1.2.3')
+  })
+
   it('is unknown where the program fails, or says none', async () => {
     expect(await found('echo 1.2.3; exit 1')).toBeNull()
     expect(await found('echo hello')).toBeNull()

@@ -46,13 +46,16 @@ function mountOf(file: string): string {
 /** First line of `program --version`. The program is the user's own, on their PATH; it gets no more environment than it needs. */
 export async function versionOf(program: Program, path: string): Promise<string | null> {
   try {
-    const { stdout } = await run(program.command, ['--version'], {
+    const asked = run(program.command, ['--version'], {
       timeout: VERSION_TIMEOUT_MS,
       killSignal: 'SIGKILL',
       env: { PATH: path, HOME: '/nonexistent', XDG_DATA_HOME: '/nonexistent', NO_COLOR: '1' },
       cwd: dirname(program.file),
     })
-    return /\d+\.\d+[^\s]*/.exec(stdout)?.[0] ?? null
+    // One that knows no --version, and waits for what its editor says, ends here.
+    asked.child.stdin?.on('error', () => {}).end()
+    const { stdout } = await asked
+    return /\d+\.\d+[^\s]*/.exec(stdout)?.[0]?.replace(/[.,;:]+$/, '') ?? null
   } catch {
     return null
   }

@@ -4,7 +4,7 @@ import type { Clock } from '#server/lib/clock.ts'
 import type { AgentInfo, Config } from '#shared/model/index.ts'
 import { type Agent, type AgentOutcome, type AgentSession, exitFailure } from '../index.ts'
 import { findProgram, type Program, versionOf } from './find.ts'
-import { ACP_AGENTS, type AcpEntry } from './table.ts'
+import { ACP_AGENTS, type AcpEntry, obstacle } from './table.ts'
 
 /** Last output of an agent that is quoted when it fails, characters. */
 const MAX_LAST_WORDS = 2_000
@@ -20,6 +20,8 @@ export interface AcpDeps {
   /** From asking an agent to end until it is killed, ms. */
   readonly graceMs: number
 }
+
+const USABLE = [...ACP_AGENTS.filter(entry => obstacle(entry) === null).map(({ id }) => id), 'builtin']
 
 /** Every agent of the table, found on this machine or not. */
 export function acpAgents(deps: AcpDeps): Agent[] {
@@ -47,15 +49,9 @@ function acpAgent(entry: AcpEntry, deps: AcpDeps): Agent {
       const found = await find()
       const common = { id, title, kind: 'acp', command: found?.program.command ?? null, version: found?.version ?? null } as const
       if (!found) return { ...common, usable: false, detail: `${command} is not on PATH.`, remedy: entry.install }
-      if (entry.env === null) {
-        const detail = `${title} talks to its own vendor only, with a key that would have to be in the sandbox.`
-        return {
-          ...common,
-          usable: false,
-          detail,
-          remedy: 'Use an agent that takes an OpenAI-compatible endpoint: opencode, goose, qwen or builtin.',
-        }
-      }
+      const detail = obstacle(entry)
+      if (detail !== null)
+        return { ...common, usable: false, detail, remedy: `Use one that asks by OpenAI chat completions: ${USABLE.join(', ')}.` }
       return { ...common, usable: true, detail: `Speaks the Agent Client Protocol (${command} ${args.join(' ')}).`, remedy: null }
     },
     async needs() {
@@ -70,10 +66,10 @@ function acpAgent(entry: AcpEntry, deps: AcpDeps): Agent {
     },
     async run(session) {
       const found = await find()
-      if (!found || !entry.env)
+      if (!found)
         return { ok: false, code: 'agent_missing', detail: `${title} is not usable on this machine any more.`, exitCode: null }
       if (!session.endpoint) throw new Error(`${title} was given no model; the attempt should have been refused`)
-      const env = { ...entry.env(session.endpoint), ...extra }
+      const env = { ...entry.env({ ...session.endpoint, policy: session.policy }), ...extra }
       const child = await session.sandbox.start({ argv: [found.program.command, ...args], env, stdin: 'pipe', network: true })
       await session.started(child.identity, 'agent')
       return await runTurn(child, session, title, deps)

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SandboxError, type SandboxSpec } from '../index.ts'
+import { RELAY_PORT, SandboxError, type SandboxSpec } from '../index.ts'
 import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
 import type { Enclosure } from './enclosure.ts'
 import { environment, proxyEnvironment } from './environment.ts'
@@ -9,8 +9,6 @@ import { programExists } from './program-path.ts'
 import { send } from './running.ts'
 import type { SharedParts } from './shared-parts.ts'
 import { HOME, nodePaths, SYSTEM_PATH } from './system.ts'
-
-const RELAY_PORT = 3128
 
 /**
  * A program in namespaces of its own. Each start is one bubblewrap with its own pid namespace over the same work tree, so the
