@@ -177,6 +177,12 @@ export function createProgram(
     .action(async (node: string, _, trust: Command) =>
       done(await (await import('./commands/peers.ts')).trustPeer(world, node, trust.optsWithGlobals())),
     )
+  remote(peers.command('rotate-key').description('take a new key in place of this node’s own; its id and all trust stay'))
+    .option('--grace <duration>', 'how long others still take the old key (default: 10m)')
+    .option('--force', 'also when some peers know no change of keys, and have to be paired anew')
+    .action(async (_, rotate: Command) =>
+      done(await (await import('./commands/peers.ts')).rotateKey(world, rotate.optsWithGlobals())),
+    )
   remote(command('pair', 'make a one-time code that lets another node run its jobs here')).action(async options =>
     done(await (await import('./commands/peers.ts')).pair(world, options)),
   )

@@ -28,7 +28,7 @@ import {
   createPeers,
   loadIdentity,
   type Mesh,
-  openPeerDirectory,
+  openKnownPeers,
   type Peers,
   sha256,
 } from '#server/peers/index.ts'
@@ -118,7 +118,7 @@ function createMesh({ tailscale: { socket } }: Config, env: Environment, clock: 
 /** What `doctor` asks of other nodes. */
 export async function inspectPeers(config: Config, mesh: Mesh | null): Promise<Checkup> {
   const damage: string[] = []
-  const peers = await openPeerDirectory(peersFile(config.dataDir)).then(
+  const peers = await openKnownPeers(peersFile(config.dataDir)).then(
     directory => directory.list(),
     error => {
       damage.push(error instanceof Error ? error.message : String(error))
@@ -165,8 +165,10 @@ export async function compose(input: {
     identity,
     name,
     version: VERSION,
-    directory: await openPeerDirectory(peersFile(directory.data)),
+    directory: await openKnownPeers(peersFile(directory.data)),
+    card: () => jobs.card(),
     clock,
+    random: Math.random,
     port: () => (api.server.address() as AddressInfo).port,
     ...(mesh && {
       mesh: {

@@ -6,6 +6,7 @@ import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { sanitizeLine } from '../sanitize.ts'
 import { table } from '../table.ts'
 import type { World } from '../world.ts'
+import { duration } from './run.ts'
 
 type Options = ConnectionOptions & { readonly json?: boolean }
 
@@ -108,6 +109,27 @@ async function findPeer(client: Client, given: string): Promise<Peer> {
     EXIT.failed,
     `${found.length === 0 ? 'No peer is' : 'Several peers are'} called "${given}"; \`skein peers --json\` tells their ids.`,
   )
+}
+
+/** Takes a new key in place of this node's own. */
+export async function rotateKey(
+  world: World,
+  options: Options & { readonly grace?: string; readonly force?: boolean },
+): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const { grace, force = false } = options
+  const done = await client.rotateKey({
+    body: { force, ...(grace === undefined ? {} : { graceMs: duration('--grace', grace) }) },
+  })
+  if (options.json) {
+    await world.out.line(JSON.stringify(done))
+    return EXIT.ok
+  }
+  await world.out.line(`This node has a new key; its id is still ${done.node}.`)
+  const names = (list: readonly string[]) => list.map(sanitizeLine).join(', ')
+  if (done.told.length > 0) await world.out.line(`It is known to ${names(done.told)}.`)
+  if (done.waiting.length > 0) await world.out.line(`${names(done.waiting)} will hear of it when next seen.`)
+  return EXIT.ok
 }
 
 /** Makes a code that lets one other node in. */

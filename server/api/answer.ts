@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Operation } from '#shared/contract/index.ts'
-import type { JobEvent } from '#shared/model/index.ts'
+import { downgrade, type JobEvent, PROTOCOL } from '#shared/model/index.ts'
 import { type Exchange, reply, replyJson } from './exchange.ts'
 import { sseBytes } from './sse.ts'
 import { byteStream, firstStarted, until } from './streams.ts'
@@ -30,13 +30,19 @@ export interface AnswerDeps {
   readonly broken: (cause: unknown) => void
 }
 
-/** Puts what a handler answered on the wire. */
-export async function answer(c: Exchange, operation: Operation, given: unknown, deps: AnswerDeps): Promise<Response> {
+/** Puts what a handler answered on the wire. @param protocol that the caller speaks, when it is a node */
+export async function answer(
+  c: Exchange,
+  operation: Operation,
+  given: unknown,
+  deps: AnswerDeps,
+  protocol = PROTOCOL.max,
+): Promise<Response> {
   const { answer: kind } = operation
   switch (kind.kind) {
     case 'json': {
       const { status, body } = given as JsonAnswer
-      return document(c, status, body, kind.schema, deps)
+      return document(c, status, downgrade(kind.schema, body, protocol), kind.schema, deps)
     }
     case 'events': {
       const { page, follow } = given as EventsAnswer

@@ -34,7 +34,7 @@ export interface ApiDeps {
   /** The node's own token (see access/). */
   readonly token: { matches(candidate: string): boolean }
   /** Who another node is, by what its request shows. @throws {ApiError} `unauthorized` */
-  readonly authenticatePeer: (request: PeerRequest) => Promise<NodeId>
+  readonly authenticatePeer: (request: PeerRequest) => Promise<{ readonly node: NodeId; readonly protocol: number }>
   readonly config: Config['api']
   readonly version: string
   readonly clock: Clock
@@ -69,6 +69,28 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
   }
   const handlers = { ...deps.handlers, openapi: openApiHandler(version) } as unknown as Record<string, AnyHandler>
 
+  // Wrong tokens share one allowance with no token, or guessing would not be limited.
+  const ofAddress = (c: Exchange) => `${c.env.incoming.socket.remoteAddress} ${c.get('known')}`
+  const charge = (caller: string) => {
+    const wait = limit.take(caller)
+    if (wait > 0) throw new ApiError('too_many_requests', 'This caller asks too often.', { retryAfterMs: wait })
+  }
+  /** A node that proves who it is has an allowance of its own, which strangers at its address cannot use up. */
+  async function authenticated(c: Exchange, authenticate: () => ReturnType<ApiDeps['authenticatePeer']>) {
+    try {
+      const peer = await authenticate()
+      charge(`node ${peer.node}`)
+      return peer
+    } catch (error) {
+      if (isSigned(c) && error instanceof ApiError && error.code === 'unauthorized') {
+        // Whoever is wrong has to connect anew: a signature costs more to check than to make up.
+        c.set('extra', { ...c.get('extra'), connection: 'close' })
+        charge(ofAddress(c))
+      }
+      throw error
+    }
+  }
+
   const app = new Hono<Environment>()
   app.use(async (c, next) => {
     c.set('extra', {})
@@ -81,9 +103,7 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
     }
     const token = bearer(c)
     c.set('known', token !== null && deps.token.matches(token))
-    // Wrong tokens share one allowance with no token, or guessing would not be limited.
-    const wait = limit.take(`${c.env.incoming.socket.remoteAddress} ${c.get('known')}`)
-    if (wait > 0) throw new ApiError('too_many_requests', 'This caller asks too often.', { retryAfterMs: wait })
+    if (!isSigned(c)) charge(ofAddress(c))
     await next()
   })
 
@@ -97,11 +117,12 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
         arriving ??= bodyOf(c, operation, config.bodyBytes)
         return arriving
       }
-      const peer = operation.access === 'peer' ? { peer: await deps.authenticatePeer(requestOf(c, body)) } : {}
+      const peer = operation.access === 'peer' ? await authenticated(c, () => deps.authenticatePeer(requestOf(c, body))) : null
       const bytes = await body()
       const { remoteAddress, remotePort } = c.env.incoming.socket
-      const call = { signal: c.req.raw.signal, remoteAddress, remotePort, ...peer }
-      return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps)
+      const caller = peer && { peer: peer.node, peerProtocol: peer.protocol }
+      const call = { signal: c.req.raw.signal, remoteAddress, remotePort, ...caller }
+      return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps, peer?.protocol)
     })
   }
   for (const [path, methods] of methodsByPath()) app.all(path, c => otherMethod(c, methods))
@@ -191,6 +212,15 @@ function queryOf(url: string): URLSearchParams {
   const start = url.indexOf('?')
   return new URLSearchParams(start < 0 ? '' : url.slice(start + 1))
 }
+
+/** Whether a request is one that a node makes under its own name; its allowance is known once that is proved. */
+function isSigned(c: Exchange): boolean {
+  const { authorization = '' } = c.env.incoming.headers
+  return authorization.startsWith('Skein ') && SIGNED.some(one => one.method === c.req.method && one.path.test(c.req.path))
+}
+const SIGNED = Object.values(operations)
+  .filter(({ access }) => access === 'peer')
+  .map(({ method, path }) => ({ method, path: new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}$`) }))
 
 function methodsByPath(): Map<string, string[]> {
   const methods = new Map<string, string[]>()

@@ -2,7 +2,7 @@ import type { Handlers } from '#server/lib/call.ts'
 import { createReservations } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import { isEnd } from '#shared/model/index.ts'
+import { type Card, isEnd } from '#shared/model/index.ts'
 import { createAdmission } from './admission.ts'
 import { createArtifacts } from './artifacts.ts'
 import { createAway } from './away.ts'
@@ -34,6 +34,8 @@ export interface Jobs {
   start(): Promise<void>
   /** Takes no more jobs, tells running attempts to end (they go back to the queue), and waits for them. */
   stop(): Promise<void>
+  /** What this node tells of itself. */
+  card(): Promise<Card>
   /** Places that attempts hold, and places there are. */
   places(): { busy: number; slots: number }
   /** Fulfils when the repairs that follow a start are done. */
@@ -135,6 +137,7 @@ export function createJobs(deps: JobDeps): Jobs {
       await Promise.all([scheduler.stop(), hosting.stop(), dismissals.stop()])
       await repairs
     },
+    card: ownCard.get,
     places: () => ({ busy: reservations.busy(), slots: deps.settings.concurrency }),
     settled: () => repairs,
   }

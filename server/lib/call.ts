@@ -8,6 +8,8 @@ export interface Call {
   readonly signal: AbortSignal
   /** The node that asks, for operations of nodes. */
   readonly peer?: NodeId
+  /** The protocol it speaks. */
+  readonly peerProtocol?: number
   /** Address the request came from. */
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined

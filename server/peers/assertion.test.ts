@@ -43,8 +43,8 @@ describe('an assertion', () => {
     const { verifier, sign } = world()
     const authorization = await sign()
     expect(isAssertion(authorization)).toBe(true)
-    expect(await verifier.verify(authorization, request)).toBe(home.nodeId)
-    expect(await verifier.verify(await forged({}), request)).toBe(home.nodeId)
+    expect(await verifier.verify(authorization, request)).toMatchObject({ node: home.nodeId })
+    expect(await verifier.verify(await forged({}), request)).toMatchObject({ node: home.nodeId })
   })
 
   test('is good for exactly one request, whatever that is', async () => {
@@ -56,7 +56,7 @@ describe('an assertion', () => {
         const authorization = await assertionFor(home, worker.nodeId, bound(one), clock)
         const isSame = JSON.stringify(one) === JSON.stringify(other)
         const answer = verifier.verify(authorization, bound(other))
-        if (isSame) expect(await answer).toBe(home.nodeId)
+        if (isSame) expect(await answer).toMatchObject({ node: home.nodeId })
         else await expect(answer).rejects.toMatchObject({ code: 'unauthorized' })
       }),
     )
@@ -75,7 +75,7 @@ describe('an assertion', () => {
         await expect(verifier.verify(changed, request)).rejects.toMatchObject({ code: 'unauthorized' })
       }),
     )
-    expect(await verifier.verify(whole, request)).toBe(home.nodeId)
+    expect(await verifier.verify(whole, request)).toMatchObject({ node: home.nodeId })
   })
 
   test.each(['', 'Skein', 'Skein ', 'Skein a.b.c', 'Bearer x', 'Skein ..', `Skein ${'a'.repeat(100_000)}`])(
@@ -131,7 +131,9 @@ describe('refused', () => {
     await refuses(forged({ iat: START / 1000 + 31, exp: START / 1000 + 61 }), 'clock')
     await refuses(forged({ iat: START / 1000 - 61, exp: START / 1000 - 31 }), 'clock')
     const { verifier } = world()
-    expect(await verifier.verify(await forged({ iat: START / 1000 + 30, exp: START / 1000 + 60 }), request)).toBe(home.nodeId)
+    expect(await verifier.verify(await forged({ iat: START / 1000 + 30, exp: START / 1000 + 60 }), request)).toMatchObject({
+      node: home.nodeId,
+    })
   })
 
   test('a replay, for as long as it would be taken', async () => {

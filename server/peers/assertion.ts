@@ -2,8 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import { NodeId } from '#shared/model/index.ts'
-import { type Identity, isPublicKey, keyFrom, nodeIdOf } from './identity.ts'
+import { NodeId, PROTOCOL } from '#shared/model/index.ts'
+import { type Identity, isPublicKey, keyFrom } from './identity.ts'
 
 /** Loaded with the first request between nodes: a node without peers starts without it. */
 const loadJose = () => import('jose')
@@ -36,13 +36,21 @@ const Claims = z.object({
   method: z.string(),
   path: z.string(),
   body: z.string(),
+  /** The protocol the caller speaks in this request; nodes of the first do not say. */
+  v: z.int().min(1).default(1),
 })
 
 /** The value of an Authorization header that lets one node make one request of another, once and soon. */
-export async function assertionFor(identity: Identity, audience: NodeId, request: SignedRequest, clock: Clock): Promise<string> {
+export async function assertionFor(
+  identity: Identity,
+  audience: NodeId,
+  request: SignedRequest,
+  clock: Clock,
+  protocol = PROTOCOL.max,
+): Promise<string> {
   const { SignJWT } = await loadJose()
   const now = Math.floor(clock.now() / 1000)
-  const token = await new SignJWT({ method: request.method, path: request.path, body: request.bodySha256 })
+  const token = await new SignJWT({ method: request.method, path: request.path, body: request.bodySha256, v: protocol })
     .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, jwk: { kty: 'OKP', crv: 'Ed25519', x: identity.publicKey } })
     .setIssuer(identity.nodeId)
     .setAudience(audience)
@@ -77,12 +85,19 @@ export interface TrustedKey {
   admit?(): Promise<void>
 }
 
-export interface Verifier {
-  /** @returns who asks. @throws {ApiError} `unauthorized`, with what is wrong */
-  verify(authorization: string, request: ArrivingRequest): Promise<NodeId>
+/** Another node that asks something. */
+export interface PeerCaller {
+  readonly node: NodeId
+  /** What it understands. */
+  readonly protocol: number
 }
 
-/** @param keyOf the key of a node that is trusted, or null; `shown` is the key the request brings, if it is that node's */
+export interface Verifier {
+  /** @returns who asks. @throws {ApiError} `unauthorized`, with what is wrong */
+  verify(authorization: string, request: ArrivingRequest): Promise<PeerCaller>
+}
+
+/** @param keyOf the key of a node that is trusted, or null; `shown` is the key the request says it is signed with */
 export function createVerifier(deps: {
   self: NodeId
   keyOf(node: NodeId, shown: string | null, remote: Remote | undefined): Promise<TrustedKey | null>
@@ -113,7 +128,7 @@ export function createVerifier(deps: {
           `The assertion was made ${claims.iat - now} s from now by the caller's clock.`,
           'Set both clocks (NTP): they may differ by 30 s.',
         )
-      const shown = shownKey(() => decodeProtectedHeader(token).jwk?.x, claims.iss)
+      const shown = shownKey(() => decodeProtectedHeader(token).jwk?.x)
       const trusted = await keyOf(claims.iss, shown, request.remote)
       if (trusted === null)
         throw refusal(`Node ${claims.iss} is not trusted here.`, 'Pair the two: `skein pair` here, `skein peers add` there.')
@@ -138,7 +153,7 @@ export function createVerifier(deps: {
         throw refusal('The body is not the one that was signed.', 'Sign each request anew.')
       remember(claims.jti, claims.exp, now)
       await trusted.admit?.()
-      return claims.iss
+      return { node: claims.iss, protocol: Math.min(claims.v, PROTOCOL.max) }
     },
   }
 }
@@ -156,11 +171,10 @@ function readClaims(decode: () => unknown): z.infer<typeof Claims> {
   }
 }
 
-/** A node's id is made of its key, so the key needs no other proof than that. */
-function shownKey(read: () => unknown, node: NodeId): string | null {
+function shownKey(read: () => unknown): string | null {
   try {
     const key = read()
-    return typeof key === 'string' && isPublicKey(key) && nodeIdOf(key) === node ? key : null
+    return typeof key === 'string' && isPublicKey(key) ? key : null
   } catch {
     return null
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { makeIdentity } from '#test/fakes/identity.ts'
 import { down, fakeMesh, machine } from '#test/fakes/mesh.ts'
 import { type CheckupDeps, checkPeers } from './checkup.ts'
-import type { KnownPeer } from './directory.ts'
+import type { KnownPeer } from './known-peers.ts'
 
 const NOW = Date.UTC(2026, 5, 1)
 const { nodeId, publicKey } = makeIdentity()

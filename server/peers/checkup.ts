@@ -1,4 +1,4 @@
-import { hasAny, type KnownPeer, rightsNow } from './directory.ts'
+import { hasAny, type KnownPeer, rightsNow } from './known-peers.ts'
 import type { Mesh, MeshMember, MeshView } from './mesh.ts'
 import { PEER_CAPABILITY } from './rights.ts'
 

@@ -7,8 +7,8 @@ import { PROTOCOL } from '#shared/model/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { makeIdentity } from '#test/fakes/identity.ts'
 import { down, type FakeMesh, fakeMesh, machine } from '#test/fakes/mesh.ts'
-import { openPeerDirectory, type PeerDirectory, rightsNow } from './directory.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
+import { type KnownPeers, openKnownPeers, rightsNow } from './known-peers.ts'
 import { PEER_CAPABILITY } from './rights.ts'
 
 const PORT = 8080
@@ -34,7 +34,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 interface World {
   mesh: FakeMesh
-  directory: PeerDirectory
+  directory: KnownPeers
   discovery: Discovery
   clock: ReturnType<typeof virtualClock>
   /** Which node answers at an address. */
@@ -48,7 +48,7 @@ interface World {
 async function world(): Promise<World> {
   const mesh = fakeMesh()
   const clock = virtualClock()
-  const directory = await openPeerDirectory(join(root, 'peers.json'))
+  const directory = await openKnownPeers(join(root, 'peers.json'))
   const nodes = new Map<string, NodeInfo>()
   const [asked, listening, warnings]: [string[], string[][], string[]] = [[], [], []]
   const discovery = createDiscovery({
@@ -64,6 +64,7 @@ async function world(): Promise<World> {
       if (!info) throw new Error('nobody')
       return info
     },
+    keyFor: id => directory.get(id)?.publicKey ?? null,
     isAnswering: id => [...nodes.values()].some(({ node }) => node === id),
     listen: async addresses => void listening.push([...addresses]),
     warn: what => void warnings.push(what),
@@ -97,7 +98,7 @@ describe('finding', () => {
         member: { id: 'm1', ...both },
       },
     ])
-    expect((await openPeerDirectory(join(root, 'peers.json'))).list()).toEqual(directory.list())
+    expect((await openKnownPeers(join(root, 'peers.json'))).list()).toEqual(directory.list())
     discovery.stop()
   })
 

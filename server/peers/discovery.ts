@@ -3,7 +3,8 @@ import type { NodeInfo } from '#shared/contract/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { NodeId } from '#shared/model/index.ts'
 import type { Remote, TrustedKey } from './assertion.ts'
-import { hasAny, type PeerDirectory } from './directory.ts'
+import { nodeIdOf } from './identity.ts'
+import { hasAny, type KnownPeers } from './known-peers.ts'
 import { createMemberships, type Memberships } from './memberships.ts'
 import type { Mesh, MeshCaller, MeshMember, MeshOutage, MeshView } from './mesh.ts'
 import { createProbing } from './probing.ts'
@@ -19,7 +20,7 @@ const TOGETHER_MS = 1_000
 
 export interface DiscoveryDeps {
   readonly mesh: Mesh
-  readonly directory: PeerDirectory
+  readonly directory: KnownPeers
   readonly rules: MeshRules
   readonly self: NodeId
   readonly clock: Clock
@@ -27,6 +28,8 @@ export interface DiscoveryDeps {
   readonly port: () => number
   /** Asks an address which node is there. @throws {Error} when there is none, or it does not prove its key and that it has that address */
   readonly ask: (member: MeshMember, url: string) => Promise<NodeInfo>
+  /** The key to hold a request of a known node against that says which it is signed with; null of one that is not known. */
+  readonly keyFor: (node: NodeId, shown: string | null) => string | null
   /** Whether a node answered when it was asked last. */
   readonly isAnswering: (id: NodeId) => boolean
   /** Listens for other nodes on these addresses, and on no others any more. */
@@ -36,6 +39,8 @@ export interface DiscoveryDeps {
 
 /** Finds the nodes of a mesh, and says by the mesh who asks. */
 export interface Discovery {
+  /** The kind of the mesh. */
+  readonly mesh: string
   readonly memberships: Memberships
   /** Addresses of this node on the mesh. */
   addresses(): readonly string[]
@@ -52,7 +57,7 @@ export interface Discovery {
 }
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
-  const { mesh, directory, rules, self, clock, port, ask, isAnswering, listen, warn } = deps
+  const { mesh, directory, rules, self, clock, port, ask, keyFor, isAnswering, listen, warn } = deps
   const memberships = createMemberships({ directory, mesh: mesh.kind, clock })
   const probing = createProbing({
     clock,
@@ -128,6 +133,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   }
 
   return {
+    mesh: mesh.kind,
     memberships,
     addresses: () => running()?.self.addresses ?? [],
     whyNot(address) {
@@ -142,8 +148,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     async vouch(node, shown, remote) {
       const caller = remote && (await callerAt(remote))
       if (!caller) return null
-      const known = directory.get(node)
-      const publicKey = known?.publicKey ?? shown
+      // A node's id is made of its first key, so that key needs no other proof than that.
+      const publicKey = keyFor(node, shown) ?? (shown !== null && nodeIdOf(shown) === node ? shown : null)
       const may = mayOf(caller)
       if (publicKey === null || !hasAny(may)) return null
       return {

@@ -1,22 +1,22 @@
 import type { Card, NodeId } from '#shared/model/index.ts'
-import type { KnownPeer, PeerDirectory } from './directory.ts'
+import type { Gossip } from './gossip.ts'
+import type { KnownPeer, KnownPeers } from './known-peers.ts'
 import type { Fleet, PeerLink } from './port.ts'
-import type { PresenceBoard } from './presence.ts'
 import type { Rights } from './rights.ts'
 
 /** The nodes that jobs may go to and come from: those known, as far as they are trusted and answer. */
 export function createFleet(deps: {
   self: Fleet['self']
-  directory: Pick<PeerDirectory, 'get' | 'list'>
-  presence: Pick<PresenceBoard, 'of' | 'onChange'>
+  directory: Pick<KnownPeers, 'get' | 'list'>
+  gossip: Pick<Gossip, 'of' | 'onChange'>
   may(peer: KnownPeer): Rights
   linkTo(peer: KnownPeer): PeerLink
 }): Fleet {
-  const { self, directory, presence, may, linkTo } = deps
+  const { self, directory, gossip, may, linkTo } = deps
   const links = new Map<NodeId, { peer: KnownPeer; link: PeerLink }>()
 
   function cardNow({ id }: KnownPeer): Card[] {
-    const { card, problem } = presence.of(id)
+    const { card, problem } = gossip.of(id)
     return card && problem === null ? [card] : []
   }
 
@@ -43,6 +43,6 @@ export function createFleet(deps: {
       links.set(node, { peer, link })
       return link
     },
-    onChange: presence.onChange,
+    onChange: gossip.onChange,
   }
 }

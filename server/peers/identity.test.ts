@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -57,5 +57,76 @@ describe('loadIdentity', () => {
   ])('refuses a key of another kind: %s', async (_, make) => {
     writeFileSync(file, make().export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
     await expect(loadIdentity(file)).rejects.toThrow('Ed25519')
+  })
+})
+
+describe('a change of the key', () => {
+  const NOW = Date.UTC(2026, 0, 1)
+  const chain = () => JSON.parse(readFileSync(`${file}.rotations`, 'utf8')) as string[]
+
+  test('keeps the id, through restarts and one change after another', async () => {
+    const identity = await loadIdentity(file)
+    const [{ nodeId, publicKey: first }] = [{ ...identity, publicKey: identity.publicKey }]
+    await identity.rotate(NOW, 0)
+    const second = identity.publicKey
+    await identity.rotate(NOW, 0)
+    expect(new Set([first, second, identity.publicKey]).size).toBe(3)
+    const again = await loadIdentity(file)
+    expect(again).toMatchObject({ nodeId, publicKey: identity.publicKey, rotations: identity.rotations })
+    expect(again.rotations).toHaveLength(2)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(readdirSync(directory)).toEqual(['node.key', 'node.key.rotations'])
+  })
+
+  test('asked for twice at once is two changes, one after the other', async () => {
+    const identity = await loadIdentity(file)
+    await Promise.all([identity.rotate(NOW, 0), identity.rotate(NOW, 0)])
+    expect((await loadIdentity(file)).publicKey).toBe(identity.publicKey)
+    expect(chain()).toHaveLength(2)
+  })
+
+  /** Cut off after the statement was written and before the key was put in its place. */
+  async function cutOff() {
+    const identity = await loadIdentity(file)
+    const before = { nodeId: identity.nodeId, publicKey: identity.publicKey }
+    copyFileSync(file, `${file}.old`)
+    await identity.rotate(NOW, 0)
+    copyFileSync(file, `${file}.next`)
+    copyFileSync(`${file}.old`, file)
+    rmSync(`${file}.old`)
+    return { before, after: { nodeId: identity.nodeId, publicKey: identity.publicKey } }
+  }
+
+  test('that was cut off is finished by the next start', async () => {
+    const { after } = await cutOff()
+    expect(await loadIdentity(file)).toMatchObject(after)
+    expect(await loadIdentity(file)).toMatchObject(after)
+    expect(readdirSync(directory)).toEqual(['node.key', 'node.key.rotations'])
+  })
+
+  test('whose new key is gone never was', async () => {
+    const { before } = await cutOff()
+    rmSync(`${file}.next`)
+    const identity = await loadIdentity(file)
+    expect(identity).toMatchObject({ ...before, rotations: [] })
+    await identity.rotate(NOW, 0)
+    expect(await loadIdentity(file)).toMatchObject({ nodeId: before.nodeId, publicKey: identity.publicKey })
+  })
+
+  test('that was cut off before anything was written leaves the key', async () => {
+    const identity = await loadIdentity(file)
+    copyFileSync(file, `${file}.next`)
+    expect(await loadIdentity(file)).toMatchObject({ publicKey: identity.publicKey, rotations: [] })
+    expect(readdirSync(directory)).toEqual(['node.key'])
+  })
+
+  test('is not made up: a key that its statements do not lead to is refused, and so are damaged ones', async () => {
+    const identity = await loadIdentity(file)
+    await identity.rotate(NOW, 0)
+    await identity.rotate(NOW, 0)
+    writeFileSync(`${file}.rotations`, JSON.stringify(chain().slice(0, 1)))
+    await expect(loadIdentity(file)).rejects.toThrow('does not fit')
+    writeFileSync(`${file}.rotations`, '{')
+    await expect(loadIdentity(file)).rejects.toThrow('is damaged')
   })
 })

@@ -1,8 +1,8 @@
 /** Other nodes: identity, trust, presence, and the links jobs go over. */
 export { sha256 } from './assertion.ts'
 export { type Checkup, checkPeers } from './checkup.ts'
-export { openPeerDirectory } from './directory.ts'
 export { loadIdentity } from './identity.ts'
+export { openKnownPeers } from './known-peers.ts'
 export { httpLink } from './link.ts'
 export type { Mesh } from './mesh.ts'
 export { createPeers, type Peers } from './peers.ts'

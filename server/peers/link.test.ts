@@ -60,7 +60,8 @@ describe('a link', () => {
     const peer = await peerThat(async (request, response) => {
       const body = Buffer.concat(await request.toArray())
       const { method = '', url = '', headers } = request
-      callers.push(await verifier.verify(headers.authorization ?? '', { method, path: url, bodySha256: sha256(body) }))
+      const caller = await verifier.verify(headers.authorization ?? '', { method, path: url, bodySha256: sha256(body) })
+      callers.push(caller.node)
       json(response, { ok: true })
     })
     const link = httpLink(peer, { identity: home, clock })

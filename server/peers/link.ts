@@ -2,10 +2,19 @@ import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { type Files, nodeFiles } from '#server/lib/files.ts'
 import { within } from '#server/lib/within.ts'
-import { ApiError, type Carrier, type Client, createClient, type Response_ } from '#shared/contract/index.ts'
+import {
+  ApiError,
+  type Carrier,
+  type Client,
+  createClient,
+  type Operation,
+  operations,
+  type Response_,
+} from '#shared/contract/index.ts'
+import { downgrade } from '#shared/model/index.ts'
 import { assertionFor, sha256 } from './assertion.ts'
-import type { KnownPeer } from './directory.ts'
 import type { Identity } from './identity.ts'
+import type { KnownPeer } from './known-peers.ts'
 import type { PeerLink } from './port.ts'
 
 /** Longest wait for the head of an answer beyond what the question asks to wait, ms. */
@@ -19,13 +28,19 @@ export interface LinkDeps {
   readonly identity: Identity
   readonly clock: Clock
   readonly fetch?: typeof globalThis.fetch
+  /** The protocol to speak with a node. Default: the first, which all know. */
+  readonly protocolWith?: (peer: Addressee) => Promise<number>
+  /** A node does not know our key. @returns whether it knows it now */
+  readonly introduce?: (peer: Addressee) => Promise<boolean>
 }
 
+type Addressee = Pick<KnownPeer, 'id' | 'name' | 'address'>
+
 /** Sends requests to one node, each with an assertion of its own. Redirects are not followed: they could lead anywhere. */
-function carrierTo(peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, { identity, clock, fetch = globalThis.fetch }: LinkDeps) {
+function carrierTo(peer: Addressee, protocol: number, { identity, clock, fetch = globalThis.fetch }: LinkDeps) {
   return async (path: string, init: Parameters<Carrier>[1]): Promise<Response_> => {
     const request = { method: init.method, path, bodySha256: sha256(init.body ?? '') }
-    const authorization = await assertionFor(identity, peer.id, request, clock)
+    const authorization = await assertionFor(identity, peer.id, request, clock, protocol)
     try {
       const response = await fetch(new URL(path, peer.address), {
         method: init.method,
@@ -60,7 +75,7 @@ function bounded(response: Response): Response_ {
 }
 
 /** What a peer answers is its own word: whatever is wrong with it is told as one line about that peer. */
-function unreachable(peer: Pick<KnownPeer, 'name' | 'address'>, cause: unknown): ApiError {
+function unreachable(peer: Omit<Addressee, 'id'>, cause: unknown): ApiError {
   if (cause instanceof ApiError) return cause
   return new ApiError('peer_unreachable', `${peer.name} (${peer.address}) did not answer: ${whyOf(cause)}`, { cause })
 }
@@ -75,19 +90,41 @@ function whyOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message : error.message
 }
 
-/** The operations of another node over any carrier; whatever is wrong with an answer is told as one line about that node. */
-function clientOver(carrier: Carrier, peer: Pick<KnownPeer, 'name' | 'address'>): Client {
-  const calls = Object.entries(createClient(carrier, null)) as [string, (...args: unknown[]) => Promise<unknown>][]
-  const mapped = calls.map(([name, call]) => {
-    const told = (...args: unknown[]) => call(...args).catch(cause => Promise.reject(unreachable(peer, cause)))
-    return [name, told]
-  })
-  return Object.fromEntries(mapped) as Client
-}
+type Arguments = { readonly body?: unknown }
+type AnyClient = Record<string, (args: unknown, options: unknown) => Promise<unknown>>
+const FIRST_PROTOCOL = 1
 
-/** The operations of another node, as this one may call them. */
-export const peerClient = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): Client =>
-  clientOver(carrierTo(peer, deps), peer)
+/** The operations of another node, as this one may call them: in the words of the protocol that both speak. */
+export function peerClient(peer: Addressee, deps: LinkDeps): Client {
+  const { protocolWith, introduce } = deps
+  const clients = new Map<number, AnyClient>()
+  const speaking = (protocol: number): AnyClient => {
+    const client = clients.get(protocol) ?? (createClient(carrierTo(peer, protocol, deps), null) as unknown as AnyClient)
+    clients.set(protocol, client)
+    return client
+  }
+
+  async function call(name: string, operation: Operation, args: Arguments, options: unknown): Promise<unknown> {
+    const protocol = (await protocolWith?.(peer)) ?? FIRST_PROTOCOL
+    const body = operation.body ? { body: downgrade(operation.body, args.body, protocol) } : {}
+    const ask = async () => speaking(protocol)[name]?.({ ...args, ...body }, options)
+    try {
+      return await ask()
+    } catch (error) {
+      // Our key may be new, and the other may not have heard of that.
+      const isStranger = error instanceof ApiError && error.code === 'unauthorized'
+      if (isStranger && (await introduce?.(peer))) return ask()
+      throw error
+    }
+  }
+
+  const calls = Object.entries(operations).map(([name, operation]) => [
+    name,
+    (args: Arguments = {}, options?: unknown) =>
+      call(name, operation, args, options).catch(cause => Promise.reject(unreachable(peer, cause))),
+  ])
+  return Object.fromEntries(calls) as Client
+}
 
 /** A link to a node over HTTP. */
 export const httpLink = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): PeerLink =>

@@ -1,7 +1,7 @@
 import type { Clock } from '#server/lib/clock.ts'
 import type { NodeInfo } from '#shared/contract/index.ts'
 import type { NodeId } from '#shared/model/index.ts'
-import type { KnownPeer, Membership, PeerDirectory } from './directory.ts'
+import type { KnownPeer, KnownPeers, Membership } from './known-peers.ts'
 import type { MeshCaller } from './mesh.ts'
 import type { Rights } from './rights.ts'
 
@@ -31,7 +31,7 @@ export interface Memberships {
   unbar(id: NodeId): Promise<void>
 }
 
-export function createMemberships(deps: { directory: PeerDirectory; mesh: string; clock: Pick<Clock, 'now'> }): Memberships {
+export function createMemberships(deps: { directory: KnownPeers; mesh: string; clock: Pick<Clock, 'now'> }): Memberships {
   const { directory, mesh, clock } = deps
 
   const list = () => directory.list().flatMap(peer => (peer.member?.mesh === mesh ? [{ ...peer, member: peer.member }] : []))

@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Call } from '#server/lib/call.ts'
-import { type Card, PROTOCOL } from '#shared/model/index.ts'
+import { PROTOCOL } from '#shared/model/index.ts'
+import { makeCard } from '#test/fakes/card.ts'
 import { type VirtualClock, virtualClock } from '#test/fakes/clock.ts'
 import { makeIdentity } from '#test/fakes/identity.ts'
 import { down, type FakeMesh, fakeMesh, machine } from '#test/fakes/mesh.ts'
 import { assertionFor, sha256 } from './assertion.ts'
-import { openPeerDirectory } from './directory.ts'
-import type { Identity } from './identity.ts'
+import { createCardSeal } from './card-seal.ts'
+import type { Identity, OwnIdentity } from './identity.ts'
+import { openKnownPeers } from './known-peers.ts'
 import { checkNodeProof, proveNode } from './node-proof.ts'
 import { createPeers } from './peers.ts'
 import { PEER_CAPABILITY } from './rights.ts'
@@ -29,26 +31,12 @@ afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 /** What another node answers over HTTP, wherever it is asked. */
 function nodeAt(identity: Identity, address: string, asked: string[]): typeof fetch {
-  const card: Card = {
-    node: identity.nodeId,
-    name: 'desk',
-    seq: 1,
-    version: '1',
-    protocol: PROTOCOL,
-    capacity: { cpuCores: 1, memoryBytes: 1, storageBytes: 1, gpuCount: 0, labels: {} },
-    slots: 1,
-    busy: 0,
-    queued: 0,
-    executors: [],
-    agents: [],
-    models: [],
-    repositories: [],
-    draining: false,
-  }
+  const seal = createCardSeal({ identity, clock: virtualClock() })
   return async input => {
     const url = new URL(String(input))
     asked.push(url.pathname)
-    if (url.pathname === '/v1/peer/card') return Response.json(card)
+    if (url.pathname === '/v1/peer/gossip')
+      return Response.json({ cards: [await seal.sign(makeCard(identity.nodeId, { name: 'desk' }))], wants: [] })
     const proof = await proveNode(identity, { nonce: url.searchParams.get('nonce') ?? '', addresses: [address] })
     return Response.json({
       ...{ node: identity.nodeId, publicKey: identity.publicKey, name: 'desk', version: '1', protocol: PROTOCOL },
@@ -58,7 +46,7 @@ function nodeAt(identity: Identity, address: string, asked: string[]): typeof fe
 }
 
 async function peersOf(
-  identity: Identity,
+  identity: OwnIdentity,
   { mesh, clock, answers }: { mesh: FakeMesh; clock: VirtualClock; answers: typeof fetch },
   file: string,
 ) {
@@ -66,7 +54,9 @@ async function peersOf(
     identity,
     name: 'here',
     version: '1',
-    directory: await openPeerDirectory(join(root, file)),
+    card: async () => makeCard(identity.nodeId),
+    random: Math.random,
+    directory: await openKnownPeers(join(root, file)),
     clock,
     port: () => 8080,
     fetch: answers,
@@ -148,7 +138,7 @@ describe('is not found', () => {
 describe('a request', () => {
   test('counts from the machine the key is bound to, and from nowhere else', async () => {
     const { ask, other, mesh, peers } = await found()
-    expect(await ask(ADDRESS)).toBe(other.nodeId)
+    expect(await ask(ADDRESS)).toMatchObject({ node: other.nodeId })
     mesh.members = [...mesh.members, machine('m2', '100.64.0.3')]
     mesh.grants.set('m2', { [PEER_CAPABILITY]: [both] })
     for (const from of ['100.64.0.3', '192.0.2.1', '127.0.0.1'])
@@ -180,7 +170,7 @@ test('trust that was ended stays ended and is shown, until it is taken back', as
   await expect(ask(ADDRESS)).rejects.toMatchObject({ code: 'unauthorized' })
   const { body } = await peers.handlers.trustPeer({ params: { id: other.nodeId } }, call)
   expect(body).toMatchObject({ ...both, problem: null })
-  expect(await ask(ADDRESS)).toBe(other.nodeId)
+  expect(await ask(ADDRESS)).toMatchObject({ node: other.nodeId })
   peers.stop()
 })
 
@@ -208,12 +198,14 @@ test('without the mesh, what it once said counts for nothing', async () => {
     identity: makeIdentity(),
     name: 'here',
     version: '1',
-    directory: await openPeerDirectory(file),
+    card: async () => makeCard(other.nodeId),
+    random: Math.random,
+    directory: await openKnownPeers(file),
     clock: virtualClock(),
     port: () => 8080,
   })
   expect(without.fleet.accepts(other.nodeId)).toBe(false)
   expect(without.fleet.link(other.nodeId)).toBeNull()
   await without.handlers.removePeer({ params: { id: other.nodeId } }, call)
-  expect((await openPeerDirectory(file)).list()).toEqual([])
+  expect((await openKnownPeers(file)).list()).toEqual([])
 })

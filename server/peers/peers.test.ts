@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Call } from '#server/lib/call.ts'
 import { PROTOCOL } from '#shared/model/index.ts'
+import { makeCard } from '#test/fakes/card.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { makeIdentity } from '#test/fakes/identity.ts'
-import { openPeerDirectory } from './directory.ts'
 import { nodeIdOf } from './identity.ts'
+import { openKnownPeers } from './known-peers.ts'
 import { proofOf } from './pairing.ts'
 import { createPeers } from './peers.ts'
 
@@ -22,8 +23,11 @@ const call = (remoteAddress: string): Call => ({ signal: new AbortController().s
 async function world() {
   const file = join(directory, 'peers.json')
   const identity = makeIdentity()
-  const known = await openPeerDirectory(file)
-  const peers = createPeers({ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 })
+  const known = await openKnownPeers(file)
+  const peers = createPeers({
+    ...{ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 },
+    ...{ card: async () => makeCard(identity.nodeId), random: Math.random },
+  })
   const { body: self } = await peers.handlers.nodeInfo({ query: {} }, call('127.0.0.1'))
   const { body: made } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))
   const other = makeIdentity()
@@ -31,7 +35,7 @@ async function world() {
   const nonce = 'n'.repeat(16)
   const pair = (from: string, shown = caller) => {
     const proof = proofOf(made.code, 'caller', { caller: shown, callee: self, nonce })
-    return peers.handlers.pair({ body: { node: shown, port: 7420, nonce, proof } }, call(from))
+    return peers.handlers.pair({ body: { node: shown, port: 7420, nonce, proof, rotations: [] } }, call(from))
   }
   return { file, known, peers, caller, pair }
 }
@@ -44,7 +48,7 @@ test.each([
 ])('a node that paired from %s is known as %s, after a restart too', async (from, address) => {
   const { file, caller, peers, pair } = await world()
   await pair(from)
-  expect((await openPeerDirectory(file)).get(caller.node)).toMatchObject({ address, runsOurs: false, weRunTheirs: true })
+  expect((await openKnownPeers(file)).get(caller.node)).toMatchObject({ address, runsOurs: false, weRunTheirs: true })
   expect(peers.fleet.accepts(caller.node)).toBe(true)
   expect(peers.fleet.link(caller.node)).toBeNull()
   await peers.handlers.removePeer({ params: { id: caller.node } }, call('127.0.0.1'))

@@ -1,34 +1,43 @@
-import { randomUUID } from 'node:crypto'
 import type { Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { within } from '#server/lib/within.ts'
 import { ApiError, type NodeInfo } from '#shared/contract/index.ts'
-import { type Card, type NodeId, type Peer, PROTOCOL } from '#shared/model/index.ts'
+import { type Card, type GossipMessage, type NodeId, PROTOCOL } from '#shared/model/index.ts'
 import { createVerifier, type Remote, type TrustedKey, type Verifier } from './assertion.ts'
-import { hasAny, type KnownPeer, type PeerDirectory, rightsNow } from './directory.ts'
+import { createCardSeal } from './card-seal.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
 import { createFleet } from './fleet.ts'
-import type { Identity } from './identity.ts'
+import { createGossip, type Look } from './gossip.ts'
+import type { OwnIdentity } from './identity.ts'
+import { createKeyHandlers } from './key-handlers.ts'
+import { createKeyring } from './keyring.ts'
+import { hasAny, type KnownPeer, type KnownPeers, rightsNow } from './known-peers.ts'
 import { httpLink, type LinkDeps, peerClient } from './link.ts'
 import type { Mesh } from './mesh.ts'
 import { proveNode } from './node-proof.ts'
-import { createPairingCodes, proofOf, sameProof } from './pairing.ts'
 import type { Fleet } from './port.ts'
-import { createPresence, type PresenceBoard } from './presence.ts'
+import { present } from './present.ts'
+import { createProtocols } from './protocols.ts'
 import type { MeshRules, Rights } from './rights.ts'
-import { createWhereabouts, machineAddresses, plainAddress, urlOf } from './whereabouts.ts'
-import { ASK_MS, requireOwnKey, whoIs, whoIsAt } from './who-is.ts'
+import { createTrustHandlers } from './trust-handlers.ts'
+import { createWhereabouts, machineAddresses } from './whereabouts.ts'
+import { ASK_MS, infoOf, keysOf, whoIs, whoIsAt } from './who-is.ts'
 
-export interface PeersDeps extends LinkDeps {
-  readonly identity: Identity
+export interface PeersDeps {
+  readonly identity: OwnIdentity
   readonly name: string
   readonly version: string
-  readonly directory: PeerDirectory
+  readonly directory: KnownPeers
+  /** What this node tells of itself to those it trusts. */
+  readonly card: () => Promise<Card>
   readonly clock: Clock
+  /** From 0 up to 1. */
+  readonly random: () => number
   /** Where this node is asked, once it listens. */
   readonly port: () => number
   /** Of this machine, as other machines see it; default: what its interfaces have. */
   readonly addresses?: () => string[]
+  readonly fetch?: typeof globalThis.fetch
   /** The network that knows its members, where there is one. */
   readonly mesh?: MeshDeps | undefined
 }
@@ -52,47 +61,92 @@ export interface Peers {
   readonly verifier: Verifier
   readonly handlers: Pick<
     Handlers,
-    'listPeers' | 'addPeer' | 'removePeer' | 'trustPeer' | 'createPairingCode' | 'nodeInfo' | 'pair' | 'tellAddress'
+    | 'listPeers'
+    | 'addPeer'
+    | 'removePeer'
+    | 'trustPeer'
+    | 'createPairingCode'
+    | 'rotateKey'
+    | 'nodeInfo'
+    | 'nodeKeys'
+    | 'learnKeys'
+    | 'gossip'
+    | 'pair'
+    | 'tellAddress'
   >
   start(): void
   stop(): void
 }
 
 export function createPeers(given: PeersDeps): Peers {
-  const { identity, name, version, directory, clock, port } = given
-  const self: NodeInfo = { node: identity.nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL }
-  const deps: LinkDeps = { identity, clock, fetch: onlyWhileUp(given.fetch ?? globalThis.fetch, host => discovery?.whyNot(host)) }
-  const codes = createPairingCodes(clock)
-  const presence = createPresence({ directory, clock, ask: lookAt })
+  const { identity, name, version, directory, card, clock, random, port } = given
+  const { nodeId } = identity
+  const self = (): NodeInfo => ({ node: nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL })
+  const fetch = onlyWhileUp(given.fetch ?? globalThis.fetch, host => discovery?.whyNot(host))
+  const plain: LinkDeps = { identity, clock, fetch }
+  const keyring = createKeyring({ known: directory, clock })
+  const protocols = createProtocols(async address => (await infoOf(address, plain)).protocol)
+  const deps: LinkDeps = { ...plain, protocolWith: protocols.with, introduce }
+  const discovery = given.mesh && startable(given.mesh)
+  const may = (peer: KnownPeer): Rights => rightsNow(peer, given.mesh?.mesh.kind ?? null)
+  const gossip = createGossip({
+    self: { id: nodeId, publicKey: () => identity.publicKey },
+    known: {
+      get: id => acquaintance(directory.get(id)),
+      list: () => directory.list().map(peer => acquaintance(peer)),
+      onChange: directory.onChange,
+    },
+    ownCard: card,
+    seal: createCardSeal({ identity, clock }),
+    exchange,
+    learnKey: async id => {
+      const peer = directory.get(id)
+      return peer !== null && keyring.learn(await keysOf(peer.address, plain))
+    },
+    clock,
+    random,
+  })
   const whereabouts = createWhereabouts({
     directory,
     here: () => ({ port: port(), addresses: (given.addresses ?? machineAddresses)() }),
     send: (peer, body) => within(clock, TELL_MS, null, signal => peerClient(peer, deps).tellAddress({ body }, { signal })),
-    look: id => presence.look(id),
-    isAnswering: id => presence.of(id).problem === null,
+    look: gossip.look,
+    isAnswering: id => gossip.of(id).problem === null,
   })
-  const discovery = given.mesh && startable(given.mesh)
-  const may = (peer: KnownPeer): Rights => rightsNow(peer, given.mesh?.mesh.kind ?? null)
 
   function startable({ mesh, rules, listen, warn, port: theirs }: MeshDeps): Discovery {
     return createDiscovery({
       mesh,
       rules,
       directory,
-      self: self.node,
+      self: nodeId,
       clock,
       port: () => theirs ?? port(),
-      ask: ({ addresses: [host = ''] }, url) => whoIsAt(host, url, deps),
-      isAnswering: id => presence.of(id).problem === null,
+      ask: ({ addresses: [host = ''] }, url) => whoIsAt(host, url, { ...plain, keyring }),
+      keyFor: (node, shown) => {
+        const peer = directory.get(node)
+        return peer && keyring.keyFor(peer, shown)
+      },
+      isAnswering: id => gossip.of(id).problem === null,
       listen,
       warn,
     })
   }
 
-  async function lookAt(peer: KnownPeer): Promise<Card | null> {
-    const card = await cardOf(peer)
-    void whereabouts.tell(peer)
-    return card
+  function acquaintance<P extends KnownPeer | null>(peer: P) {
+    return peer && { id: peer.id, publicKey: peer.publicKey, isTrusted: hasAny(may(peer)) }
+  }
+
+  /** Tells a node that our key is new. @returns whether it was news to it, and proved */
+  async function introduce({ id, name, address }: Pick<KnownPeer, 'id' | 'name' | 'address'>): Promise<boolean> {
+    if (identity.rotations.length === 0) return false
+    const body = { node: nodeId, rotations: [...identity.rotations] }
+    return peerClient({ id, name, address }, plain)
+      .learnKeys({ body }, { signal: AbortSignal.timeout(ASK_MS) })
+      .then(
+        () => true,
+        () => false,
+      )
   }
 
   /** A node as it is asked: it may move while a link to it is in use. */
@@ -104,126 +158,86 @@ export function createPeers(given: PeersDeps): Peers {
   })
 
   /** Nodes that do not trust each other tell nothing but that they are there. */
-  async function cardOf(peer: KnownPeer): Promise<Card | null> {
-    const ask = () => within(clock, ASK_MS, null, signal => peerClient(peer, deps).card({}, { signal }))
-    if (peer.source === 'paired') return ask()
-    const card = hasAny(may(peer)) ? await ask().catch(error => (isRefusal(error) ? null : Promise.reject(error))) : null
-    if (card) return card
-    const { node } = await whoIs(peer.address, deps)
-    if (node !== peer.id) throw new Error(`Another node answers there: ${node}`)
-    return null
+  async function exchange(id: NodeId, message: GossipMessage): Promise<Look> {
+    const peer = directory.get(id)
+    if (!peer) throw new Error('It is not known any more.')
+    if (peer.source === 'paired' || hasAny(may(peer))) {
+      try {
+        const look = await converse(peer, message)
+        void whereabouts.tell(peer)
+        return look
+      } catch (error) {
+        // What it speaks may have changed with its version.
+        protocols.forget(id)
+        if (peer.source === 'paired' || !isRefusal(error)) throw error
+      }
+    }
+    const { node } = await whoIs(peer.address, { ...plain, keyring })
+    if (node !== id) throw new Error(`Another node answers there: ${node}`)
+    return { kind: 'there' }
+  }
+
+  async function converse(peer: KnownPeer, message: GossipMessage): Promise<Look> {
+    const client = peerClient(peer, deps)
+    const soon = <T>(ask: (options: { signal: AbortSignal }) => Promise<T>) =>
+      within(clock, ASK_MS, null, signal => ask({ signal }))
+    if ((await protocols.with(peer)) >= 2)
+      return { kind: 'gossip', answer: await soon(options => client.gossip({ body: message }, options)) }
+    const told = await soon(options => client.card({}, options))
+    protocols.told(peer.id, told.protocol)
+    return { kind: 'card', card: told }
   }
 
   async function keyOf(id: NodeId, shown: string | null, remote: Remote | undefined): Promise<TrustedKey | null> {
     const known = directory.get(id)
     // A key that was paired proves all there is to prove; one the mesh vouches for must also come from its own machine.
-    if (known && hasAny(known)) return known
+    if (known && hasAny(known)) return { publicKey: keyring.keyFor(known, shown) }
     return (await discovery?.vouch(id, shown, remote)) ?? null
   }
 
-  async function trust(
-    peer: Pick<KnownPeer, 'id' | 'name' | 'publicKey' | 'address'>,
-    told: Partial<Pick<KnownPeer, 'runsOurs' | 'weRunTheirs'>>,
-  ): Promise<KnownPeer> {
-    const before = directory.get(peer.id)
-    const known: KnownPeer = {
-      ...before,
-      ...peer,
-      source: 'paired',
-      runsOurs: told.runsOurs ?? before?.runsOurs ?? false,
-      weRunTheirs: told.weRunTheirs ?? before?.weRunTheirs ?? false,
-      ...(before?.member && { member: { ...before.member, barred: null } }),
-      addedAt: new Date(clock.now()).toISOString(),
-    }
-    await directory.put(known)
-    return known
-  }
-
-  function requireKnown(id: NodeId): KnownPeer {
-    const peer = directory.get(id)
-    if (peer) return peer
-    throw new ApiError('peer_unknown', `This node knows no peer ${id}.`)
-  }
+  const shown = (peer: KnownPeer) => present(peer, may(peer), gossip.of(peer.id))
 
   return {
-    verifier: createVerifier({ self: identity.nodeId, keyOf, clock }),
+    verifier: createVerifier({ self: nodeId, keyOf, clock }),
     fleet: createFleet({
-      self: { id: identity.nodeId, name },
+      self: { id: nodeId, name },
       directory,
-      presence,
+      gossip,
       may,
       linkTo: peer => httpLink(moving(peer), deps),
     }),
     handlers: {
+      ...createTrustHandlers({
+        ...{ identity, known: directory, keyring, clock, link: plain, self, port, discovery },
+        look: gossip.look,
+        present: shown,
+      }),
+      ...createKeyHandlers({ identity, known: directory, keyring, clock, protocolWith: protocols.with, introduce }),
       async nodeInfo({ query: { nonce } }, { remoteAddress, remotePort }) {
         discovery?.knock({ address: remoteAddress, port: remotePort })
-        if (nonce === undefined) return { status: 200, body: self }
+        if (nonce === undefined) return { status: 200, body: self() }
         const proof = await proveNode(identity, { nonce, addresses: discovery?.addresses() ?? [] })
-        return { status: 200, body: { ...self, proof } }
+        return { status: 200, body: { ...self(), proof } }
       },
-      async listPeers() {
-        return { status: 200, body: { items: directory.list().map(peer => present(peer, may(peer), presence)) } }
-      },
-      async createPairingCode() {
-        const { code, expiresAt } = codes.create()
-        return { status: 201, body: { code, expiresAt: new Date(expiresAt).toISOString() } }
-      },
-      async addPeer({ body }) {
-        const address = new URL(body.address).origin
-        const other = await whoIs(address, deps)
-        if (other.node === self.node) throw new ApiError('pairing_refused', 'That address is this node itself.')
-        const nonce = randomUUID()
-        const transcript = { caller: self, callee: other, nonce }
-        const answer = await peerClient({ id: other.node, name: other.name, address }, deps).pair(
-          { body: { node: self, port: port(), nonce, proof: proofOf(body.code, 'caller', transcript) } },
-          { signal: AbortSignal.timeout(ASK_MS) },
-        )
-        if (!sameProof(answer.proof, proofOf(body.code, 'callee', transcript)))
-          throw new ApiError('pairing_refused', 'The other side does not know the code: somebody stands between the two.')
-        const known = await trust(
-          { id: other.node, name: other.name, publicKey: other.publicKey, address },
-          { runsOurs: true, ...(body.weRunTheirs ? { weRunTheirs: true } : {}) },
-        )
-        await presence.look(known.id)
-        return { status: 201, body: present(known, may(known), presence) }
-      },
-      async removePeer({ params }) {
-        const { member } = requireKnown(params.id)
-        // Were it forgotten, the mesh would bring it back in a moment.
-        if (discovery && member?.mesh === given.mesh?.mesh.kind) await discovery.memberships.bar(params.id)
-        else await directory.remove(params.id)
-        return { status: 200, body: { ok: true } }
-      },
-      async trustPeer({ params }) {
-        requireKnown(params.id)
-        await discovery?.memberships.unbar(params.id)
-        await discovery?.look()
-        await presence.look(params.id)
-        const peer = requireKnown(params.id)
-        return { status: 200, body: present(peer, may(peer), presence) }
-      },
-      async pair({ body }, call) {
-        requireOwnKey(body.node)
-        const transcript = { caller: body.node, callee: self, nonce: body.nonce }
-        const code = codes.redeem(body.proof, transcript)
-        const host = plainAddress(call.remoteAddress)
-        if (host === null) throw new ApiError('pairing_refused', 'The address of the caller is not known.')
-        const address = urlOf(host, body.port)
-        await trust({ id: body.node.node, name: body.node.name, publicKey: body.node.publicKey, address }, { weRunTheirs: true })
-        return { status: 200, body: { node: self, proof: proofOf(code, 'callee', transcript) } }
+      async gossip({ body }, { peer }) {
+        if (!peer) throw new ApiError('unauthorized', 'Only another node may ask this.')
+        return { status: 200, body: await gossip.answer(peer, body) }
       },
       async tellAddress({ body }, { peer, remoteAddress }) {
         if (peer) await whereabouts.hear(peer, remoteAddress, body)
         return { status: 200, body: { ok: true } }
       },
+      async listPeers() {
+        return { status: 200, body: { items: directory.list().map(shown) } }
+      },
     },
     start() {
-      presence.start()
+      gossip.start()
       discovery?.start()
     },
     stop() {
       discovery?.stop()
-      presence.stop()
+      gossip.stop()
     },
   }
 }
@@ -237,27 +251,5 @@ function onlyWhileUp(fetch: typeof globalThis.fetch, whyNot: (host: string) => s
     const why = whyNot(hostname.replace(/^\[|\]$/g, ''))
     if (why) throw new Error(why)
     return fetch(input, init)
-  }
-}
-
-const BARRED = {
-  key_changed: 'Its machine had another key before. If that is right: `skein peers trust`.',
-  removed: 'The trust in it was ended here. To take it back: `skein peers trust`.',
-} as const
-
-function present(peer: KnownPeer, { runsOurs, weRunTheirs }: Rights, presence: PresenceBoard): Peer {
-  const { id, name, address, source, member } = peer
-  const { card, lastSeenAt, problem } = presence.of(id)
-  return {
-    id,
-    name: card?.name ?? name,
-    address,
-    source,
-    state: problem === null ? 'online' : 'offline',
-    runsOurs,
-    weRunTheirs,
-    card,
-    lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
-    problem: member?.barred ? BARRED[member.barred] : problem,
   }
 }

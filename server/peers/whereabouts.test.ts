@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { ApiError } from '#shared/contract/index.ts'
 import { makeIdentity } from '#test/fakes/identity.ts'
-import type { KnownPeer } from './directory.ts'
+import type { KnownPeer } from './known-peers.ts'
 import { createWhereabouts, type Place, plainAddress, urlOf } from './whereabouts.ts'
 
 const { nodeId, publicKey } = makeIdentity()

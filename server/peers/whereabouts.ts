@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { ApiError } from '#shared/contract/index.ts'
 import type { NodeId } from '#shared/model/index.ts'
-import type { KnownPeer, PeerDirectory } from './directory.ts'
+import type { KnownPeer, KnownPeers } from './known-peers.ts'
 
 /** Of all the addresses of a machine that are told. */
 const MOST_ADDRESSES = 64
@@ -29,7 +29,7 @@ export interface Whereabouts {
 }
 
 export function createWhereabouts(deps: {
-  readonly directory: Pick<PeerDirectory, 'get' | 'put'>
+  readonly directory: Pick<KnownPeers, 'get' | 'put'>
   readonly here: () => Place
   /** @throws {ApiError} `not_found` from a node that does not know the question */
   readonly send: (peer: KnownPeer, place: Place) => Promise<unknown>

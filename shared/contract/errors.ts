@@ -28,6 +28,7 @@ export const ERRORS = {
   peer_unknown: { status: 404, title: 'This node knows no such peer' },
   peer_unreachable: { status: 502, title: 'The other node did not answer' },
   pairing_refused: { status: 403, title: 'The pairing code is not valid' },
+  rotation_refused: { status: 409, title: 'The key cannot be changed so' },
   not_yours: { status: 409, title: 'The attempt is not under this lease' },
   internal: { status: 500, title: 'Something went wrong on this node' },
 } as const satisfies Record<string, { status: number; title: string }>

@@ -6,12 +6,15 @@ import {
   Bid,
   Card,
   DrainStatus,
+  GossipAnswer,
+  GossipMessage,
   JobId,
   ModelCallNews,
   NodeId,
   Peer,
   PlacementRecord,
   ProtocolRange,
+  since,
 } from '../model/index.ts'
 import { operation } from './operation.ts'
 
@@ -32,6 +35,11 @@ export const NodeInfo = z
   })
   .meta({ id: 'NodeInfo' })
 export type NodeInfo = z.infer<typeof NodeInfo>
+
+/** How a node came to its key: each statement names the next one, signed by the one before (compact JWS). */
+const rotations = z.array(z.string().max(1024)).max(100)
+export const NodeKeys = z.strictObject({ node: NodeId, rotations }).meta({ id: 'NodeKeys' })
+export type NodeKeys = z.infer<typeof NodeKeys>
 
 /** The fleet, as the owner of a node sees and changes it. */
 export const fleetOperations = {
@@ -77,6 +85,32 @@ export const fleetOperations = {
     answer: { kind: 'json', schema: Peer },
     status: [200],
     errors: ['peer_unknown'],
+  }),
+  rotateKey: operation({
+    summary: 'Take a new key in place of this node’s own; its id, and what others trust it with, stay',
+    method: 'POST',
+    path: '/v1/node/rotate-key',
+    access: 'local',
+    body: z.strictObject({
+      graceMs: z
+        .int()
+        .min(0)
+        .max(24 * 3_600_000)
+        .default(10 * 60_000)
+        .describe('How long others still take the old key.'),
+      force: z.boolean().default(false).describe('Also when some peers know no rotation, and have to be paired anew.'),
+    }),
+    answer: {
+      kind: 'json',
+      schema: z.strictObject({
+        node: NodeId,
+        publicKey: z.string(),
+        told: z.array(z.string()).describe('Peers that have the new key.'),
+        waiting: z.array(z.string()).describe('Peers that get it when they are next heard of.'),
+      }),
+    },
+    status: [200],
+    errors: ['rotation_refused'],
   }),
   createPairingCode: operation({
     summary: 'A code that lets one other node pair with this one, once and soon',
@@ -146,6 +180,35 @@ export const peerOperations = {
     status: [200],
     errors: [],
   }),
+  nodeKeys: operation({
+    summary: 'How this node came to the key it has',
+    method: 'GET',
+    path: '/v1/peer/keys',
+    access: 'open',
+    answer: { kind: 'json', schema: NodeKeys },
+    status: [200],
+    errors: [],
+  }),
+  learnKeys: operation({
+    summary: 'Tell a node that another, which it knows, has a new key; the statements prove it',
+    method: 'POST',
+    path: '/v1/peer/keys',
+    access: 'open',
+    body: NodeKeys,
+    answer: done,
+    status: [200],
+    errors: ['peer_unknown', 'rotation_refused'],
+  }),
+  gossip: operation({
+    summary: 'Even out what two nodes have heard of others: signed cards, the newest of each',
+    method: 'POST',
+    path: '/v1/peer/gossip',
+    access: 'peer',
+    body: GossipMessage,
+    answer: { kind: 'json', schema: GossipAnswer },
+    status: [200],
+    errors: ['too_many_requests', 'body_too_large'],
+  }),
   pair: operation({
     summary: 'Exchange keys; each side proves that it knows the code without saying it',
     method: 'POST',
@@ -156,6 +219,7 @@ export const peerOperations = {
       port: z.int().min(1).max(65_535).describe('Where the caller itself is asked, at the address it calls from.'),
       nonce: z.string().min(16).max(64),
       proof: z.string().max(128),
+      rotations: since(2, rotations.default([]).describe('How the caller came to its key.')),
     }),
     answer: { kind: 'json', schema: z.strictObject({ node: NodeInfo, proof: z.string() }) },
     status: [200],

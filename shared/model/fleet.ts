@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { EventBody } from './event.ts'
 import { Failure, JobId, JobSpec, Snapshot, Timestamp } from './job.ts'
 import { Capacity } from './node.ts'
+import { ProtocolRange } from './protocol.ts'
 import { IsolationLevel, Result } from './result.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
@@ -12,11 +13,6 @@ export const NodeId = z
   .regex(/^[a-z2-7]{26}$/)
   .meta({ id: 'NodeId' })
 export type NodeId = z.infer<typeof NodeId>
-
-/** Protocols a node speaks, both ends included; two nodes use the highest both know. */
-export const ProtocolRange = z.strictObject({ min: z.int().min(1), max: z.int().min(1) }).meta({ id: 'ProtocolRange' })
-export type ProtocolRange = z.infer<typeof ProtocolRange>
-export const PROTOCOL: ProtocolRange = { min: 1, max: 1 }
 
 /** What a node tells of itself to those it trusts. A newer card has a higher `seq`. Only chooses whom to ask, never who wins. */
 export const Card = z

@@ -3,7 +3,7 @@ import { createApi } from '#server/api/index.ts'
 import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError, type Client, createClient, type Operation, operations } from '#shared/contract/index.ts'
-import { Config, type JobEvent } from '#shared/model/index.ts'
+import { Config, type JobEvent, PROTOCOL } from '#shared/model/index.ts'
 import { virtualClock } from '../fakes/clock.ts'
 import { sample } from './api-arbitrary.ts'
 
@@ -60,7 +60,7 @@ export async function startApi(
     handlers,
     token: { matches: candidate => candidate === TOKEN },
     async authenticatePeer({ authorization }) {
-      if (authorization === `Bearer ${TOKEN}`) return 'a'.repeat(26)
+      if (authorization === `Bearer ${TOKEN}`) return { node: 'a'.repeat(26), protocol: PROTOCOL.max }
       throw new ApiError('unauthorized', 'No node was named.')
     },
     config,

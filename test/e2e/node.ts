@@ -16,6 +16,8 @@ export interface TestNode extends AsyncDisposable {
   readonly client: Client
   /** Stops the server and starts another on the same data. */
   restart(): Promise<void>
+  stop(): Promise<void>
+  start(): Promise<void>
   /** Submits a job and waits until its last event. */
   run(request: JobRequest): Promise<Finished>
   /** Waits until the last event of a job. */
@@ -73,7 +75,11 @@ export async function startNode(
     dataDir,
     client,
     async restart() {
-      await server.close()
+      await node.stop()
+      await node.start()
+    },
+    stop: () => server.close(),
+    async start() {
       server = await serve({ config, env: environment })
     },
     async run(request) {

@@ -5,5 +5,5 @@ import { nodeIdOf } from '#server/peers/identity.ts'
 export function makeIdentity() {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const { x = '' } = publicKey.export({ format: 'jwk' })
-  return { nodeId: nodeIdOf(x), publicKey: x, privateKey }
+  return { nodeId: nodeIdOf(x), publicKey: x, privateKey, rotations: [], async rotate() {} }
 }

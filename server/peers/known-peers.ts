@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { open, readFile, rename } from 'node:fs/promises'
 import * as z from 'zod'
 import { NodeId, Timestamp } from '#shared/model/index.ts'
-import { isPublicKey, nodeIdOf } from './identity.ts'
+import { isPublicKey } from './identity.ts'
 import { type Rights, union } from './rights.ts'
 
 /** What a mesh says of a node, and whether that still counts. */
@@ -20,19 +20,20 @@ const Membership = z.strictObject({
 })
 export type Membership = z.infer<typeof Membership>
 
-const KnownPeer = z
-  .strictObject({
-    id: NodeId,
-    name: z.string(),
-    publicKey: z.string().refine(isPublicKey, 'is no Ed25519 key'),
-    address: z.url({ protocol: /^https?$/ }),
-    source: z.enum(['paired', 'tailnet']),
-    runsOurs: z.boolean(),
-    weRunTheirs: z.boolean(),
-    member: Membership.optional(),
-    addedAt: Timestamp,
-  })
-  .refine(({ id, publicKey }) => nodeIdOf(publicKey) === id, 'the id is not that of the key')
+const KnownPeer = z.strictObject({
+  id: NodeId,
+  name: z.string(),
+  /** Its key now; the id is that of its first one. */
+  publicKey: z.string().refine(isPublicKey, 'is no Ed25519 key'),
+  address: z.url({ protocol: /^https?$/ }),
+  source: z.enum(['paired', 'tailnet']),
+  runsOurs: z.boolean(),
+  weRunTheirs: z.boolean(),
+  member: Membership.optional(),
+  /** The key it had before `publicKey`, taken until then. */
+  oldKey: z.strictObject({ publicKey: z.string(), until: Timestamp }).optional(),
+  addedAt: Timestamp,
+})
 /** A node that this one knows, and what it trusts it with: `runsOurs` and `weRunTheirs` by pairing, those of `member` by a mesh. */
 export type KnownPeer = z.infer<typeof KnownPeer>
 
@@ -45,7 +46,7 @@ export function rightsNow(peer: KnownPeer, mesh: string | null): Rights {
 export const hasAny = ({ runsOurs, weRunTheirs }: Rights): boolean => runsOurs || weRunTheirs
 
 /** The nodes this one knows; kept in a file of its own, so that an owner can read it. */
-export interface PeerDirectory {
+export interface KnownPeers {
   get(id: NodeId): KnownPeer | null
   list(): readonly KnownPeer[]
   /** On disk when it fulfils. */
@@ -56,7 +57,7 @@ export interface PeerDirectory {
 }
 
 /** @throws {Error} when the file is damaged; it is left as it is. */
-export async function openPeerDirectory(file: string): Promise<PeerDirectory> {
+export async function openKnownPeers(file: string): Promise<KnownPeers> {
   const peers = new Map((await load(file)).map(peer => [peer.id, peer]))
   const listeners = new Set<() => void>()
   let last: Promise<void> = Promise.resolve()

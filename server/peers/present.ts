@@ -1,0 +1,26 @@
+import type { Peer } from '#shared/model/index.ts'
+import type { Presence } from './gossip.ts'
+import type { KnownPeer } from './known-peers.ts'
+import type { Rights } from './rights.ts'
+
+const BARRED = {
+  key_changed: 'Its machine had another key before. If that is right: `skein peers trust`.',
+  removed: 'The trust in it was ended here. To take it back: `skein peers trust`.',
+} as const
+
+/** A peer as the API shows it. */
+export function present(peer: KnownPeer, { runsOurs, weRunTheirs }: Rights, { card, lastSeenAt, problem }: Presence): Peer {
+  const { id, name, address, source, member } = peer
+  return {
+    id,
+    name: card?.name ?? name,
+    address,
+    source,
+    state: problem === null ? 'online' : 'offline',
+    runsOurs,
+    weRunTheirs,
+    card,
+    lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
+    problem: member?.barred ? BARRED[member.barred] : problem,
+  }
+}
