@@ -9,8 +9,6 @@ export interface Protocols {
   told(node: NodeId, range: ProtocolRange): void
   /** What was known of it may be no longer so. */
   forget(node: NodeId): void
-  /** What is known of it; null when it was not asked yet. */
-  known(node: NodeId): number | null
 }
 
 /** @param ask what a node says it speaks */
@@ -31,7 +29,6 @@ export function createProtocols(ask: (address: string) => Promise<ProtocolRange>
       else spoken.set(node, common)
     },
     forget: node => void spoken.delete(node),
-    known: node => spoken.get(node) ?? null,
   }
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { EventBody } from './event.ts'
 import { Failure, JobId, JobSpec, Snapshot, Timestamp } from './job.ts'
 import { Capacity } from './node.ts'
-import { ProtocolRange } from './protocol.ts'
+import { ProtocolRange, since } from './protocol.ts'
 import { IsolationLevel, Result } from './result.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
@@ -164,7 +164,10 @@ export const AttemptEnd = z
     z.strictObject({
       kind: z.literal('stopped'),
       stop: z.enum(['cancel', 'shutdown', 'lease', 'run_timeout', 'silence_timeout', 'check_timeout']),
-      handedBack: z.literal(true).optional().describe('With `shutdown`: the node goes on, but was told to give it back.'),
+      handedBack: since(
+        2,
+        z.literal(true).optional().describe('With `shutdown`: the node goes on, but was told to give it back.'),
+      ),
     }),
     z.strictObject({ kind: z.literal('lost'), reason: z.string() }).describe('The server that ran it is gone.'),
   ])

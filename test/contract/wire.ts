@@ -1,0 +1,66 @@
+import * as z from 'zod'
+import { type Operation, operations } from '#shared/contract/index.ts'
+import { sinceOf, unwrapped } from '#shared/model/index.ts'
+
+/** A place in what nodes say to each other: a field, an item, a kind of a union, or a value with its limits. */
+export interface WirePlace {
+  readonly path: string
+  /** The first protocol that has it. */
+  readonly since: number
+  /** Whether it can be left out. */
+  readonly mayBeAbsent: boolean
+}
+
+/** Everything that nodes say to each other, by operation. */
+export function wirePlaces(table: Readonly<Record<string, Operation>> = operations): WirePlace[] {
+  return Object.entries(table)
+    .filter(([, { path }]) => path.startsWith('/v1/peer/'))
+    .flatMap(([name, { query, body, answer }]) => [
+      ...(query ? places(query, `${name} query`, 1) : []),
+      ...(body ? places(body, `${name} body`, 1) : []),
+      ...('schema' in answer ? places(answer.schema, `${name} answer`, 1) : []),
+    ])
+}
+
+function places(schema: z.ZodType, path: string, parent: number): WirePlace[] {
+  const since = Math.max(parent, sinceOf(schema))
+  const inner = unwrapped(schema)
+  const place = (at: string): WirePlace => ({ path: at, since, mayBeAbsent: schema.safeParse(undefined).success })
+  if (inner instanceof z.ZodObject)
+    return [
+      place(path),
+      ...Object.entries(inner.shape as Record<string, z.ZodType>).flatMap(([name, field]) =>
+        places(field, `${path}.${name}`, since),
+      ),
+    ]
+  if (inner instanceof z.ZodArray)
+    return [place(`${path} ${limits(schema)}`), ...places(inner.element as z.ZodType, `${path}[]`, since)]
+  if (inner instanceof z.ZodRecord) return [place(path), ...places(inner.valueType as z.ZodType, `${path}{}`, since)]
+  if (inner instanceof z.ZodUnion)
+    return (inner.options as readonly z.ZodType[]).flatMap((option, index) =>
+      places(option, `${path}<${nameOf(option, index)}>`, since),
+    )
+  return [place(`${path} ${limits(schema)}`)]
+}
+
+/** The literals that tell one kind of a union from the others. */
+function nameOf(option: z.ZodType, index: number): string {
+  const inner = unwrapped(option)
+  if (!(inner instanceof z.ZodObject)) return String(index)
+  const literals = Object.values(inner.shape as Record<string, z.ZodType>).flatMap(field =>
+    field instanceof z.ZodLiteral ? [...field.values].map(String) : [],
+  )
+  return literals.join(' ') || String(index)
+}
+
+/** What a value may be, as JSON Schema says it; of a list without what its items may be. */
+function limits(schema: z.ZodType): string {
+  const said = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: ({ jsonSchema }) => strip(jsonSchema) })
+  const { $schema: _, $defs, $ref, items: __, ...rest } = said as Record<string, unknown>
+  const named = typeof $ref === 'string' ? ($defs as Record<string, object>)[$ref.split('/').at(-1) ?? ''] : {}
+  return JSON.stringify({ ...rest, ...named })
+}
+
+function strip(said: Record<string, unknown>): void {
+  for (const key of ['description', 'id', 'title', 'default']) delete said[key]
+}
