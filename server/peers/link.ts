@@ -106,6 +106,10 @@ export function peerClient(peer: Addressee, deps: LinkDeps): Client {
 
   async function call(name: string, operation: Operation, args: Arguments, options: unknown): Promise<unknown> {
     const protocol = (await protocolWith?.(peer)) ?? FIRST_PROTOCOL
+    if ((operation.since ?? FIRST_PROTOCOL) > protocol && protocolWith)
+      throw new ApiError('not_found', `${peer.name} speaks protocol ${protocol}, which does not have this.`, {
+        remedy: `Update Skein on ${peer.name}.`,
+      })
     const body = operation.body ? { body: downgrade(operation.body, args.body, protocol) } : {}
     const ask = async () => speaking(protocol)[name]?.({ ...args, ...body }, options)
     try {

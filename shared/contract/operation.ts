@@ -25,6 +25,8 @@ export interface Operation {
   readonly path: string
   /** Who may call: `open` needs no token, `local` the node's own, `job` that or the token of a running job, `peer` another node. */
   readonly access: 'open' | 'local' | 'job' | 'peer'
+  /** The first protocol that has it, of operations between nodes. Default: the first there is. */
+  readonly since?: number
   readonly params?: Strings
   readonly query?: Strings
   readonly headers?: Strings

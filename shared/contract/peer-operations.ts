@@ -185,6 +185,7 @@ export const peerOperations = {
     method: 'GET',
     path: '/v1/peer/keys',
     access: 'open',
+    since: 2,
     answer: { kind: 'json', schema: NodeKeys },
     status: [200],
     errors: [],
@@ -194,6 +195,7 @@ export const peerOperations = {
     method: 'POST',
     path: '/v1/peer/keys',
     access: 'open',
+    since: 2,
     body: NodeKeys,
     answer: done,
     status: [200],
@@ -204,6 +206,7 @@ export const peerOperations = {
     method: 'POST',
     path: '/v1/peer/gossip',
     access: 'peer',
+    since: 2,
     body: GossipMessage,
     answer: { kind: 'json', schema: GossipAnswer },
     status: [200],
@@ -239,6 +242,7 @@ export const peerOperations = {
     method: 'POST',
     path: '/v1/peer/address',
     access: 'peer',
+    since: 2,
     body: z.strictObject({
       port: z.int().min(1).max(65_535).describe('Where the caller itself is asked.'),
       addresses: z.array(z.string().max(64)).max(64).describe('Of its machine; it is believed from one of these only.'),
@@ -336,6 +340,7 @@ export const peerOperations = {
     method: 'POST',
     path: '/v1/peer/attempts/:id/:epoch/model-calls',
     access: 'peer',
+    since: 2,
     params: attemptParams,
     body: z.strictObject({
       after: z.int().min(0).describe('Number of the last call the home has heard of.'),
@@ -351,6 +356,7 @@ export const peerOperations = {
     method: 'PUT',
     path: '/v1/peer/attempts/:id/:epoch/model-calls/:call',
     access: 'peer',
+    since: 2,
     params: attemptParams.extend({ call: z.coerce.number().int().min(1) }),
     query: z.strictObject({
       offset,

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { CommandLine } from './command.ts'
 import { Failure, JobId, Snapshot, Timestamp } from './job.ts'
+import { since } from './protocol.ts'
 import { CheckRun, DiffStat, IsolationLevel, Result } from './result.ts'
 import { JobState } from './state.ts'
 
@@ -67,12 +68,18 @@ export const EventBody = z
       why: text,
     }),
     z.strictObject({ type: z.literal('attempt.lost'), epoch, reason: text }),
-    z
-      .strictObject({ type: z.literal('attempt.returned'), epoch, reason: text })
-      .describe('It came back undone, and does not count.'),
-    z
-      .strictObject({ type: z.literal('attempt.aside'), epoch, reason: text })
-      .describe('The job goes on without it; it may still win.'),
+    since(
+      2,
+      z
+        .strictObject({ type: z.literal('attempt.returned'), epoch, reason: text })
+        .describe('It came back undone, and does not count.'),
+    ),
+    since(
+      2,
+      z
+        .strictObject({ type: z.literal('attempt.aside'), epoch, reason: text })
+        .describe('The job goes on without it; it may still win.'),
+    ),
     z.strictObject({ type: z.literal('attempt.process'), epoch, pid: z.int(), startTime: text, purpose: text }),
     z.strictObject({
       type: z.literal('check.started'),

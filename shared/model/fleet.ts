@@ -69,9 +69,12 @@ export const Announcement = z
     agent: z.string().max(40),
     executor: z.string().max(40),
     model: modelName.nullable(),
-    models: z
-      .strictObject({ policy: ModelPolicy, atHome: z.boolean().describe('Whether the home has the model.') })
-      .default({ policy: 'worker-only', atHome: false }),
+    models: since(
+      2,
+      z
+        .strictObject({ policy: ModelPolicy, atHome: z.boolean().describe('Whether the home has the model.') })
+        .default({ policy: 'worker-only', atHome: false }),
+    ),
     labels: Where.shape.labels,
     gpu: z.boolean(),
     repository: z
@@ -90,10 +93,10 @@ export const Terms = z
       .nullable()
       .describe('How long attempts of this agent took here; null without history.'),
     modelLoaded: z.boolean(),
-    modelLocal: z
-      .boolean()
-      .default(true)
-      .describe('Whether the model of the job, if it names one, answers at the bidder itself.'),
+    modelLocal: since(
+      2,
+      z.boolean().default(true).describe('Whether the model of the job, if it names one, answers at the bidder itself.'),
+    ),
     repositoryCached: z.boolean(),
     haves: z.array(z.string().max(64)).max(16).describe('Commits of the repository it has already.'),
     executor: z.string().max(40),
@@ -128,9 +131,12 @@ export const Award = z
     title: z.string().max(200),
     spec: JobSpec,
     snapshot: Snapshot.nullable(),
-    models: z
-      .strictObject({ policy: ModelPolicy, atHome: z.array(modelName).max(256).describe('Models the home answers with.') })
-      .default({ policy: 'worker-only', atHome: [] }),
+    models: since(
+      2,
+      z
+        .strictObject({ policy: ModelPolicy, atHome: z.array(modelName).max(256).describe('Models the home answers with.') })
+        .default({ policy: 'worker-only', atHome: [] }),
+    ),
   })
   .meta({ id: 'Award' })
 export type Award = z.infer<typeof Award>

@@ -7,32 +7,33 @@ export interface WirePlace {
   readonly path: string
   /** The first protocol that has it. */
   readonly since: number
-  /** Whether it can be left out. */
-  readonly mayBeAbsent: boolean
+  /** A field that older nodes do not send, and without which their message is not understood. */
+  readonly isMissed: boolean
 }
 
 /** Everything that nodes say to each other, by operation. */
 export function wirePlaces(table: Readonly<Record<string, Operation>> = operations): WirePlace[] {
   return Object.entries(table)
     .filter(([, { path }]) => path.startsWith('/v1/peer/'))
-    .flatMap(([name, { query, body, answer }]) => [
-      ...(query ? places(query, `${name} query`, 1) : []),
-      ...(body ? places(body, `${name} body`, 1) : []),
-      ...('schema' in answer ? places(answer.schema, `${name} answer`, 1) : []),
+    .flatMap(([name, { query, body, answer, since = 1 }]) => [
+      ...(query ? places(query, `${name} query`, since) : []),
+      ...(body ? places(body, `${name} body`, since) : []),
+      ...('schema' in answer ? places(answer.schema, `${name} answer`, since) : []),
     ])
 }
 
 function places(schema: z.ZodType, path: string, parent: number): WirePlace[] {
   const since = Math.max(parent, sinceOf(schema))
   const inner = unwrapped(schema)
-  const place = (at: string): WirePlace => ({ path: at, since, mayBeAbsent: schema.safeParse(undefined).success })
-  if (inner instanceof z.ZodObject)
-    return [
-      place(path),
-      ...Object.entries(inner.shape as Record<string, z.ZodType>).flatMap(([name, field]) =>
-        places(field, `${path}.${name}`, since),
-      ),
-    ]
+  const place = (at: string): WirePlace => ({ path: at, since, isMissed: false })
+  if (inner instanceof z.ZodObject) {
+    const fields = Object.entries(inner.shape as Record<string, z.ZodType>).flatMap(([name, field]) => {
+      const [first, ...rest] = places(field, `${path}.${name}`, since)
+      const isMissed = sinceOf(field) > since && !field.safeParse(undefined).success
+      return first ? [{ ...first, isMissed }, ...rest] : []
+    })
+    return [place(path), ...fields]
+  }
   if (inner instanceof z.ZodArray)
     return [place(`${path} ${limits(schema)}`), ...places(inner.element as z.ZodType, `${path}[]`, since)]
   if (inner instanceof z.ZodRecord) return [place(path), ...places(inner.valueType as z.ZodType, `${path}{}`, since)]
