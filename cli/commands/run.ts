@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { parseBytes, parseDuration } from '#server/lib/units.ts'
-import type { JobRequest } from '#shared/model/index.ts'
+import type { Disconnect, JobRequest } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { watch } from '../follow.ts'
@@ -26,6 +26,7 @@ export interface RunOptions extends ConnectionOptions {
   readonly notOn: readonly string[]
   readonly needs?: 'gpu'
   readonly local?: boolean
+  readonly disconnect?: string
   readonly env: readonly string[]
   /** A path, or false for none. */
   readonly repo: string | boolean
@@ -97,6 +98,7 @@ async function jobRequest(
     ...(options.permissions === undefined ? {} : { permissions: options.permissions }),
     ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(options.timeout === undefined ? {} : { timeouts: { runMs: duration('--timeout', options.timeout) } }),
+    ...(options.disconnect === undefined ? {} : { disconnect: disconnect(options.disconnect) }),
     ...(options.memory === undefined ? {} : { limits: { memoryBytes: bytes('--memory', options.memory) } }),
     network: { allow: [...options.allow] },
     env: pairs('--env', options.env),
@@ -108,6 +110,15 @@ async function jobRequest(
       local: options.local === true,
     },
   }
+}
+
+/** @throws {CliError} */
+function disconnect(text: string): Disconnect {
+  if (text === 'replace') return { kind: text }
+  const [, wait] = /^wait=(.+)$/.exec(text) ?? []
+  if (wait === undefined)
+    throw new CliError(EXIT.usage, `--disconnect takes replace or wait=DURATION (such as wait=2h), not "${text}".`)
+  return { kind: 'wait', ms: duration('--disconnect wait', wait) }
 }
 
 /** What a person types as a check is a shell's script; the API itself takes argument lists only. */

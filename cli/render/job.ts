@@ -22,6 +22,7 @@ export function renderJob(job: Job, paint: Paint): string[] {
   const sections: Section[] = [
     ...failure(job),
     ['agent', [agentLine(job)]],
+    ...disconnect(job),
     ...(job.result ? outcome(job.result, paint) : []),
     ...(job.retryOf ? [['retry of', [job.retryOf]] as const] : []),
     ...nextSteps(job),
@@ -39,6 +40,16 @@ function took({ startedAt, endedAt }: Job): string {
 function failure({ failure: why }: Job): Section[] {
   if (!why) return []
   return [['why', [sanitizeLine(why.detail)]], ...(why.remedy ? [['try', [sanitizeLine(why.remedy)]] as const] : [])]
+}
+
+function disconnect({ spec }: Job): Section[] {
+  switch (spec.disconnect?.kind) {
+    case undefined:
+    case 'replace':
+      return []
+    case 'wait':
+      return [['unheard', [`waits ${formatDuration(spec.disconnect.ms)} for its node before it is placed again`]]]
+  }
 }
 
 function agentLine({ spec, result }: Job): string {

@@ -1,12 +1,12 @@
 import { within } from '#server/lib/within.ts'
-import type { Fleet } from '#server/peers/index.ts'
+import type { Fleet, PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
-import { ApiError } from '#shared/contract/index.ts'
 import { type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
 import { createBringingHome, lost, refused, type Source } from './bringing-home.ts'
 import type { Ended } from './conclude.ts'
-import { createGiving, type Winner } from './giving.ts'
+import { createGiving, type Given, isAnswer, type Winner } from './giving.ts'
 import { createHomeModels } from './home-models.ts'
+import { leaseTerms } from './lease.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
@@ -22,8 +22,6 @@ const TRIES_A_LEASE = 3
 const CANCEL_WAIT_MS = 1_000
 /** Tries to bring an end home from a node that answers. */
 const MOST_TRIES = 20
-/** How much later than the worker the home ends a lease: clocks differ in rate by much less. */
-const MARGIN = 1.05
 /** What a log may hold past its limit: the lines that say so. */
 const LOG_SLACK_BYTES = 64 * 1024
 
@@ -43,7 +41,7 @@ export interface AwayEnd {
 export function createAway(deps: JobDeps, fleet: Fleet): Away {
   const { store, logs, clock, settings, secrets, log } = deps
   const homeModels = createHomeModels(deps)
-  const give = createGiving(deps, homeModels)
+  const giving = createGiving(deps, homeModels)
   const bringHome = createBringingHome(deps, homeModels)
 
   /** Brings over what a worker tells, each event once: how far it is known is written with it. */
@@ -62,38 +60,45 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     return written ? { job: { ...job, state }, away: moved } : null
   }
 
-  async function follow(start: JobRow, from: AwayRow, firstMark: number | null, signal: AbortSignal): Promise<AwayEnd> {
-    const link = fleet.link(from.worker)
+  async function follow(start: JobRow, from: AwayRow, given: Given | null, signal: AbortSignal): Promise<AwayEnd> {
+    const { worker } = from
     const name = { jobId: start.id, epoch: start.epoch }
     const running = new AbortController()
-    let [job, away, mark] = [start, from, firstMark]
-    const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end })
-    if (!link) return finish(lost('The trust in the node that ran it has ended.'))
-    const limits = overlay(settings.limits, start.spec.limits)
+    const trust = watchTrust(worker)
+    const shipping = startShipping(given, worker)
+    const { logBytes } = overlay(settings.limits, start.spec.limits)
     const writer = await logs.writer(start.id, {
-      maxBytes: from.logOffset + limits.logBytes + LOG_SLACK_BYTES,
+      maxBytes: from.logOffset + logBytes + LOG_SLACK_BYTES,
       redact: bytes => bytes,
     })
-    const source = { link, name, writer, logOffset: from.logOffset }
-    let stream = startStream(source)
+    const stream = startStream(() => {
+      const link = fleet.link(worker)
+      return link && { link, name, writer, logOffset: from.logOffset }
+    })
     const answering = homeModels
-      .answer(start, () => fleet.link(from.worker), running.signal)
+      .answer(start, () => fleet.link(worker), running.signal)
       .catch(error => log.error({ err: error, ...name }, 'Model calls of an attempt elsewhere could not be answered'))
+    let [job, away, mark] = [start, from, given?.mark ?? null]
+    const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end })
     let heardAt = clock.monotonic()
     let pauseMs = FIRST_PAUSE_MS
     let tries = 0
     try {
       for (;;) {
-        if (!fleet.link(from.worker)) return finish(lost('The trust in the node that ran it has ended.'))
+        const link = fleet.link(worker)
+        if (!link) return finish(lost('The trust in the node that ran it has ended.'))
+        if (shipping.problem) return finish(lost(`Its snapshot could not be given to ${nameOf(worker)}: ${shipping.problem}`))
         const stop = stopKind(signal)
         if (stop === 'shutdown') return finish('detached')
+        const terms = leaseTerms(settings.leaseMs, start.spec.disconnect)
         const asked = clock.monotonic()
         try {
           const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
           const waitMs = Math.floor(Math.min(stop === null ? WAIT_MS : CANCEL_WAIT_MS, answerMs / 2))
-          const renewal = { leaseMs: settings.leaseMs, mark, after: away.seen, waitMs, cancel: stop === 'cancel' }
-          const renew = (until: AbortSignal) => link.renew(name, renewal, until)
-          const report = await within(clock, answerMs, signal.aborted ? null : signal, renew)
+          const renewal = { leaseMs: terms.leaseMs, mark, after: away.seen, waitMs, cancel: stop === 'cancel' }
+          const until = signal.aborted ? trust.signal : AbortSignal.any([signal, trust.signal])
+          const report = await within(clock, answerMs, until, end => link.renew(name, renewal, end))
+          refuseOther(report, name, link)
           heardAt = clock.monotonic()
           pauseMs = FIRST_PAUSE_MS
           mark = report.mark
@@ -107,41 +112,96 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
             tries += 1
             running.abort()
             await Promise.all([stream.ended(LAST_PAUSE_MS), answering])
+            const source = { link, name, writer, logOffset: from.logOffset }
             return finish(await bringHome.end(job, { ...report, end: report.end }, source, signal))
           }
         } catch (error) {
           if (signal.aborted && stopKind(signal) === 'shutdown') return finish('detached')
-          if (error instanceof ApiError && error.code === 'not_yours')
-            return finish(lost(`${nameOf(from.worker)} does not run it: ${error.message}`))
+          if (trust.signal.aborted) continue
+          if (isAnswer(error) && error.code === 'not_yours')
+            return finish(lost(`${nameOf(worker)} does not run it: ${error.message}`))
           // Only a try that began after the lease had ended tells: a home that slept hears of everything it missed.
-          if (asked - heardAt > settings.leaseMs * MARGIN)
-            return finish(lost(`${nameOf(from.worker)} could not be reached for the length of its lease.`))
+          if (asked - heardAt > terms.waitMs)
+            return finish(lost(`${nameOf(worker)} could not be reached for the length of its lease.`))
           if (tries >= MOST_TRIES) return finish(refused(`Its end could not be brought home: ${messageOf(error)}`))
           if (stop === 'cancel' && asked - heardAt > settings.graceMs) return finish({ kind: 'stopped', stop: 'cancel' })
           log.debug({ err: error, ...name }, 'A worker could not be reached; trying again')
           await pause(clock, pauseMs, signal)
           pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
           // What broke the renewal broke the stream too, which may never say so: the node moved, or its packets got lost.
-          await stream.stop()
-          stream = startStream(source)
+          await stream.restart()
         }
       }
     } finally {
+      if (trust.signal.aborted) void trust.last?.settle(name).catch(() => {})
+      trust.stop()
       running.abort()
-      await Promise.all([stream.stop(), answering])
+      await Promise.all([shipping.stop(), stream.stop(), answering])
       await writer.close()
     }
   }
 
-  function startStream(source: Source) {
+  /** A node answers for the attempt it was asked about, and no other; one that goes on with an old one is told to stop. */
+  function refuseOther({ epoch }: AttemptReport, name: { jobId: string; epoch: number }, link: PeerLink): void {
+    if (epoch === undefined || epoch === name.epoch) return
+    log.warn({ ...name, told: epoch }, 'A node told of another attempt than it was asked about; it was refused')
+    void link.settle({ jobId: name.jobId, epoch }).catch(() => {})
+    throw new Error(`It told of attempt ${epoch}`)
+  }
+
+  /** A signal that aborts when the trust in a node ends, and the last way to it, to say so. */
+  function watchTrust(node: NodeId) {
     const over = new AbortController()
-    const shipping = bringHome.log(source, over.signal)
+    let last = fleet.link(node)
+    const look = () => {
+      const link = fleet.link(node)
+      if (link) last = link
+      else over.abort()
+    }
+    const stop = fleet.onChange(look)
+    return {
+      signal: over.signal,
+      stop,
+      get last() {
+        return last
+      },
+    }
+  }
+
+  /** Sends the snapshot while the attempt is followed, which keeps its lease alive however long that takes. */
+  function startShipping(given: Given | null, node: NodeId) {
+    const over = new AbortController()
+    const shipping = { problem: null as string | null, stop: async () => {} }
+    const sent = given
+      ?.ship?.(() => fleet.link(node), over.signal)
+      .catch(error => {
+        shipping.problem = messageOf(error)
+      })
+    shipping.stop = async () => {
+      over.abort()
+      await sent
+    }
+    return shipping
+  }
+
+  function startStream(sourceNow: () => Source | null) {
+    let over = new AbortController()
+    const begin = async () => {
+      const source = sourceNow()
+      if (source) await bringHome.log(source, over.signal)
+    }
+    let shipping = begin()
     const stop = () => {
       over.abort()
       return shipping
     }
     return {
       stop,
+      async restart() {
+        await stop()
+        over = new AbortController()
+        shipping = begin()
+      },
       /** Waits for its end, but not for a connection that hangs: what is missing is asked for anew. */
       async ended(ms: number) {
         const cancel = clock.after(ms, () => over.abort())
@@ -151,28 +211,29 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     }
   }
 
-  const nameOf = (node: NodeId): string => fleet.cards().find(card => card.node === node)?.name ?? node
+  const nameOf = (node: NodeId): string => fleet.who(node).name
 
   return {
     async run(job, winner, signal) {
-      const link = fleet.link(winner.node)
-      const give_ = async () => {
-        if (!link) throw new ApiError('peer_unknown', 'The trust in it has ended.')
-        return give(job, winner, link, signal)
-      }
-      let mark: number
+      let given: Given
       try {
-        mark = await give_()
+        given = await giving.give(job, winner, () => fleet.link(winner.node), signal)
       } catch (error) {
         if (stopKind(signal) === 'shutdown') return { job, end: 'detached' }
         if (signal.aborted) return { job, end: { kind: 'stopped', stop: 'cancel' } }
-        return { job, end: lost(`The work could not be given to ${nameOf(winner.node)}: ${messageOf(error)}`) }
+        const reason = `The work could not be given to ${nameOf(winner.node)}: ${messageOf(error)}`
+        return { job, end: isAnswer(error) ? { kind: 'returned', reason } : lost(reason) }
       }
       const away = await store.away(job.id)
       if (!away) throw new Error(`The attempt of job ${job.id} was forgotten`)
-      return follow(job, away, mark, signal)
+      return follow(job, away, given, signal)
     },
-    resume: (job, away, signal) => follow(job, away, null, signal),
+    async resume(job, away, signal) {
+      const link = fleet.link(away.worker)
+      const isOnItsWay = job.state === 'placing' && job.snapshot !== null
+      const given = link && isOnItsWay ? await giving.again(job, away, link, signal).catch(() => null) : null
+      return follow(job, away, given, signal)
+    },
   }
 }
 

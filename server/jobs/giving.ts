@@ -1,58 +1,112 @@
 import { join } from 'node:path'
 import type { PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
 import type { Award, NodeId } from '#shared/model/index.ts'
 import type { HomeModels } from './home-models.ts'
+import { FIRST_LEASE_MS, MARGIN } from './lease.ts'
+import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
+
+/** How often a snapshot is sent that arrives as something else. */
+const MOST_SENDINGS = 3
 
 /** Who gets the work. */
 export interface Winner {
   readonly node: NodeId
   readonly bidId: string
+  /** How long the bid is good, ms. */
+  readonly ttlMs: number
   /** Commits it has already. */
   readonly haves: readonly string[]
 }
 
-/** Gives the work of an attempt to another node, its snapshot included. @returns the mark the lease is counted from */
+/** Work that another node has taken. */
+export interface Given {
+  /** The lease is counted from there. */
+  readonly mark: number
+  /** Sends the snapshot, when it is wanted: for as long as the signal lets it. @throws {ApiError} when the node will not take it */
+  readonly ship: ((link: () => PeerLink | null, signal: AbortSignal) => Promise<void>) | null
+}
+
+/** A no of the other node itself, not of what is between the two. */
+export const isAnswer = (error: unknown): error is ApiError =>
+  error instanceof ApiError && error.code !== 'peer_unreachable' && error.code !== 'internal'
+
+/** Gives the work of an attempt to another node. */
 export function createGiving({ store, logs, clock, settings, workspace, directories, files }: JobDeps, homeModels: HomeModels) {
-  async function ship(job: JobRow, haves: readonly string[], link: PeerLink, signal: AbortSignal): Promise<void> {
+  async function ship(job: JobRow, haves: readonly string[], link: () => PeerLink | null, signal: AbortSignal): Promise<void> {
     const { id: jobId, epoch, snapshot } = job
     if (!snapshot) return
-    const directory = join(directories.attempts, `${jobId}.${epoch}`)
+    const directory = join(directories.attempts, `${jobId}.${epoch}.snapshot`)
     await files.makeDirectory(directory)
     try {
       const file = join(directory, 'snapshot.bundle')
-      const { bytes, sha256 } = await workspace.pack(snapshot, haves, file)
-      await link.shipSnapshot({ jobId, epoch }, { file, bytes, sha256 }, signal)
+      const shipment = { file, ...(await workspace.pack(snapshot, haves, file)) }
+      let sendings = 0
+      for (let ms = FIRST_PAUSE_MS; !signal.aborted; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
+        try {
+          return await link()?.shipSnapshot({ jobId, epoch }, shipment, signal)
+        } catch (error) {
+          if (isAnswer(error) && (error.code !== 'snapshot_failed' || ++sendings === MOST_SENDINGS)) throw error
+          await pause(clock, ms, signal)
+        }
+      }
     } finally {
       await files.remove(directory)
     }
   }
 
-  return async (job: JobRow, winner: Winner, link: PeerLink, signal: AbortSignal): Promise<number> => {
-    const { id: jobId, epoch, title, spec, snapshot } = job
-    const logOffset = await logs.size(jobId)
-    // Written first: from here on the attempt may run there, whatever happens here.
-    const away: AwayRow = { jobId, epoch, worker: winner.node, seen: 0, logOffset }
-    await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [], at: clock.now(), away })
-    const award: Award = {
-      bidId: winner.bidId,
-      jobId,
-      epoch,
-      leaseMs: settings.leaseMs,
-      logOffset,
-      title,
-      spec: withoutPaths(spec),
-      snapshot,
-      models: await homeModels.offer(),
-    }
-    const { mark, needsSnapshot } = await link.award(award, signal)
-    if (needsSnapshot) await ship(job, winner.haves, link, signal)
-    return mark
+  const awardOf = async (job: JobRow, bidId: string, logOffset: number): Promise<Award> => ({
+    bidId,
+    jobId: job.id,
+    epoch: job.epoch,
+    leaseMs: Math.min(settings.leaseMs, FIRST_LEASE_MS),
+    logOffset,
+    title: job.title,
+    spec: ofNoConcern(job.spec),
+    snapshot: job.snapshot,
+    models: await homeModels.offer(),
+  })
+
+  const given = (job: JobRow, haves: readonly string[], answer: { mark: number; needsSnapshot: boolean }): Given => ({
+    mark: answer.mark,
+    ship: answer.needsSnapshot ? (link, signal) => ship(job, haves, link, signal) : null,
+  })
+
+  return {
+    /**
+     * Awards the work, again and again while no answer comes: the first may have been heard, and is answered as before.
+     * @throws {ApiError} what the node answered, or `peer_unreachable` once any lease it may have given itself has ended
+     */
+    async give(job: JobRow, winner: Winner, link: () => PeerLink | null, signal: AbortSignal): Promise<Given> {
+      const { id: jobId, epoch } = job
+      const logOffset = await logs.size(jobId)
+      // Written first: from here on the attempt may run there, whatever happens here.
+      const away: AwayRow = { jobId, epoch, worker: winner.node, seen: 0, logOffset }
+      await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [], at: clock.now(), away })
+      const award = await awardOf(job, winner.bidId, logOffset)
+      const over = clock.monotonic() + (winner.ttlMs + award.leaseMs) * MARGIN
+      for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
+        const to = link()
+        if (!to) throw new ApiError('peer_unknown', 'The trust in it has ended.')
+        try {
+          return given(job, winner.haves, await to.award(award, signal))
+        } catch (error) {
+          if (isAnswer(error) || signal.aborted || clock.monotonic() > over) throw error
+          await pause(clock, ms, signal)
+        }
+      }
+    },
+
+    /** Asks after work that an earlier server gave away, whose snapshot may still be on its way. @throws {ApiError} */
+    async again(job: JobRow, away: AwayRow, link: PeerLink, signal: AbortSignal): Promise<Given> {
+      return given(job, [], await link.award(await awardOf(job, 'given before', away.logOffset), signal))
+    },
   }
 }
 
-/** Where a repository lies on this machine is nobody else's business. */
-function withoutPaths(spec: Award['spec']): Award['spec'] {
+/** What the worker need not know: where a repository lies on this machine, and what its home does without it. */
+function ofNoConcern({ disconnect: _, ...spec }: Award['spec']): Award['spec'] {
   return spec.repository ? { ...spec, repository: { ...spec.repository, path: '/' } } : spec
 }

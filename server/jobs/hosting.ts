@@ -5,7 +5,15 @@ import type { Reservations } from '#server/placement/index.ts'
 import type { HostedKey, HostedRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { AttemptEnd, AttemptReport, Award, JobId, ModelCallNews, NodeId } from '#shared/model/index.ts'
+import {
+  type AttemptEnd,
+  type AttemptReport,
+  type Award,
+  type JobId,
+  LONGEST_AWAY_MS,
+  type ModelCallNews,
+  type NodeId,
+} from '#shared/model/index.ts'
 import { runAttempt } from './attempt.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
 import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
@@ -15,12 +23,13 @@ import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
 
 const MAX_EVENTS = 500
-/** What a home did not fetch within this time is forgotten, ms. */
-const KEEP_MS = 7 * 24 * 3_600_000
 
 /** Attempts of other nodes' jobs: takes them, runs them under a lease, and keeps what came of them until their home has it. */
 export interface Hosting {
-  award(home: NodeId, award: Award): Promise<{ needsSnapshot: boolean; mark: number }>
+  /** @throws {ApiError} `not_yours` when the bid has expired, or the job has moved on */
+  award(home: NodeId, award: Award): Promise<Awarded>
+  /** What an award is answered when it is asked again, for the first answer was lost; null for one that is new. */
+  awarded(key: HostedKey): Promise<Awarded | null>
   receiveSnapshot(key: HostedKey, piece: Piece): Promise<number>
   renew(
     key: HostedKey,
@@ -49,7 +58,15 @@ export interface Hosting {
   stop(): Promise<void>
 }
 
+export interface Awarded {
+  readonly needsSnapshot: boolean
+  /** Now, on the clock the lease is counted by. */
+  readonly mark: number
+}
+
 interface Running {
+  readonly key: HostedKey
+  needsSnapshot: boolean
   readonly controller: AbortController
   readonly done: Promise<void>
   readonly arrived: () => void
@@ -64,16 +81,55 @@ export function createHosting(
   deps: JobDeps & { hostedLogs: Logs },
   parts: { reservations: Reservations; permissions: Permissions },
 ): Hosting {
-  const { store, clock, settings, workspace, hostedLogs, log } = deps
+  const { store, clock, settings, workspace, hostedLogs, fleet, log } = deps
   const travel = createHostedFiles({ root: deps.directories.hosted, files: deps.files })
   const { hosted } = store
   const { reservations, permissions } = parts
   const running = new Map<string, Running>()
+  /** Awards that are being written down. */
+  const taking = new Map<string, Promise<void>>()
+  let unwatch = () => {}
 
   async function find(key: HostedKey): Promise<HostedRow> {
     const row = await hosted.get(key)
     if (row) return row
+    const here = (await othersOf(key)).map(({ epoch }) => epoch)
+    if (here.length > 0) log.warn({ ...key, here }, 'A message of an attempt was refused; the job has another one here')
     throw new ApiError('not_yours', `This node has no attempt ${key.epoch} of job ${key.jobId}.`)
+  }
+
+  const othersOf = async ({ home, jobId, epoch }: HostedKey): Promise<HostedRow[]> =>
+    (await hosted.all()).filter(row => row.home === home && row.jobId === jobId && row.epoch !== epoch)
+
+  /** The home has moved on from older attempts; a message of an older one than is here comes late. */
+  async function fence(key: HostedKey): Promise<void> {
+    const others = await othersOf(key)
+    const newer = others.find(({ epoch }) => epoch > key.epoch)
+    if (newer) {
+      log.warn({ ...key, here: newer.epoch }, 'The award of an older attempt than is here was refused')
+      throw new ApiError('not_yours', `Attempt ${newer.epoch} of job ${key.jobId} is here already.`)
+    }
+    for (const row of others) {
+      log.warn({ ...row, newer: key.epoch, award: undefined }, 'An attempt was stopped: its home has begun a newer one')
+      void dismiss(row).catch(error => log.error({ err: error }, 'An older attempt could not be forgotten'))
+    }
+  }
+
+  /** Stops an attempt if it runs, and forgets it. */
+  async function dismiss(key: HostedKey): Promise<void> {
+    const attempt = running.get(fileNameOf(key))
+    attempt?.controller.abort(new Stop('cancel'))
+    await attempt?.done
+    await forget(key)
+  }
+
+  /** Nothing runs for a node whose jobs are not taken any more; nor could it ask for what comes of it. */
+  function dismissUntrusted(): void {
+    for (const { key } of running.values()) {
+      if (fleet.accepts(key.home)) continue
+      log.warn({ ...key }, 'An attempt was stopped: jobs of its home are not taken any more')
+      void dismiss(key).catch(error => log.error({ err: error, ...key }, 'An attempt could not be forgotten'))
+    }
   }
 
   function begin(key: HostedKey, award: Award): void {
@@ -89,15 +145,21 @@ export function createHosting(
         running.delete(fileNameOf(key))
         reservations.release(award.bidId)
       })
-    running.set(fileNameOf(key), {
+    const attempt: Running = {
+      key,
+      needsSnapshot: award.snapshot !== null,
       controller,
       done,
-      arrived: arrival.resolve,
+      arrived() {
+        attempt.needsSnapshot = false
+        arrival.resolve()
+      },
       calls,
       leaseEnd: 0,
       cancelLease: () => {},
       isHandedBack: false,
-    })
+    }
+    running.set(fileNameOf(key), attempt)
     lease(key, clock.monotonic() + award.leaseMs)
   }
 
@@ -158,6 +220,31 @@ export function createHosting(
     if (!others.some(({ jobId }) => jobId === key.jobId)) await workspace.release([key.jobId])
   }
 
+  async function accept(key: HostedKey, award: Award): Promise<void> {
+    if (!reservations.take(award.bidId)) throw new ApiError('not_yours', 'The bid has expired; ask for another.')
+    try {
+      await fence(key)
+      if (!(await hosted.accept(key, award, clock.now())))
+        throw new ApiError('not_yours', `Attempt ${key.epoch} of job ${key.jobId} was here before.`)
+    } catch (error) {
+      reservations.release(award.bidId)
+      throw error
+    }
+    begin(key, award)
+  }
+
+  const answerOf = (name: string): Awarded => ({
+    needsSnapshot: running.get(name)?.needsSnapshot ?? false,
+    mark: clock.monotonic(),
+  })
+
+  async function awarded(key: HostedKey): Promise<Awarded | null> {
+    const name = fileNameOf(key)
+    await taking.get(name)
+    // One that has ended too: how it went is still to be fetched.
+    return running.has(name) || (await hosted.get(key)) ? answerOf(name) : null
+  }
+
   /** Listens for what is new of an attempt from now on; `come` fulfils with it, or when the time is over. */
   function listen(key: HostedKey, waitMs: number, signal: AbortSignal): { come: Promise<void>; stop(): void } {
     let stop = () => {}
@@ -174,18 +261,17 @@ export function createHosting(
   }
 
   return {
+    awarded,
+
     async award(home, award) {
       const key = { home, jobId: award.jobId, epoch: award.epoch }
-      const answer = () => ({ needsSnapshot: award.snapshot !== null, mark: clock.monotonic() })
-      // Asked again: the answer to the first was lost.
-      if (running.has(fileNameOf(key))) return answer()
-      if (!reservations.take(award.bidId)) throw new ApiError('not_yours', 'The bid has expired; ask for another.')
-      if (!(await hosted.accept(key, award, clock.now()))) {
-        reservations.release(award.bidId)
-        throw new ApiError('not_yours', `Attempt ${award.epoch} of job ${award.jobId} was here before and is over.`)
-      }
-      begin(key, award)
-      return answer()
+      const name = fileNameOf(key)
+      const before = await awarded(key)
+      if (before) return before
+      const taken = taking.get(name) ?? accept(key, award).finally(() => taking.delete(name))
+      taking.set(name, taken)
+      await taken
+      return answerOf(name)
     },
 
     async receiveSnapshot(key, piece) {
@@ -200,7 +286,7 @@ export function createHosting(
     async renew(key, { leaseMs, mark, after, waitMs, cancel }, signal) {
       await find(key)
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
-      if (mark !== null) lease(key, Math.min(mark, clock.monotonic()) + leaseMs)
+      if (mark !== null) lease(key, Math.min(mark, clock.monotonic()) + Math.min(leaseMs, LONGEST_AWAY_MS))
       if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
       // Before anything is read, so that what is written meanwhile is not missed.
       const news = listen(key, waitMs, signal)
@@ -213,6 +299,7 @@ export function createHosting(
       const { state, end, lastN } = await find(key)
       const isAll = (events.at(-1)?.n ?? after) >= lastN
       return {
+        epoch: key.epoch,
         state,
         events,
         logBytes: await hostedLogs.size(fileNameOf(key)),
@@ -250,18 +337,16 @@ export function createHosting(
     },
 
     async settle(key) {
-      const attempt = running.get(fileNameOf(key))
-      attempt?.controller.abort(new Stop('cancel'))
-      await attempt?.done
-      await forget(key)
+      await dismiss(key)
     },
 
     async recover() {
+      unwatch = fleet.onChange(dismissUntrusted)
       const kept: JobId[] = []
       for (const row of await hosted.all()) {
         if (row.end === null)
           await hosted.append(row, [], clock.now(), { end: { kind: 'lost', reason: 'The node that ran it was restarted.' } })
-        if (clock.now() - row.acceptedAt > KEEP_MS) await forget(row)
+        if (clock.now() - row.acceptedAt > 2 * LONGEST_AWAY_MS) await forget(row)
         else kept.push(row.jobId)
       }
       return kept
@@ -277,6 +362,7 @@ export function createHosting(
     running: () => running.size,
 
     async stop() {
+      unwatch()
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
       await Promise.all([...running.values()].map(({ done }) => done))
     },

@@ -14,7 +14,7 @@ const ASK_MS = 700
 export interface Negotiated {
   readonly record: PlacementRecord
   /** null: nobody takes it now. */
-  readonly winner: { readonly node: NodeId; readonly bidId: string; readonly terms: Terms } | null
+  readonly winner: { readonly node: NodeId; readonly bidId: string; readonly ttlMs: number; readonly terms: Terms } | null
 }
 
 interface Asked {
@@ -113,7 +113,7 @@ export function createNegotiation(
         awarded: won?.card.node ?? null,
       }
       if (won?.bid?.kind !== 'bid') return { record, winner: null }
-      return { record, winner: { node: won.card.node, bidId: won.bid.bidId, terms: won.bid.terms } }
+      return { record, winner: { node: won.card.node, bidId: won.bid.bidId, ttlMs: won.bid.ttlMs, terms: won.bid.terms } }
     },
   }
 }

@@ -95,6 +95,8 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
     },
     async award({ body }, call) {
       const home = homeOf(call)
+      const before = await hosting.awarded({ home, jobId: body.jobId, epoch: body.epoch })
+      if (before) return { status: 200, body: before }
       const bid = bids.get(body.bidId)
       if (bid?.home !== home || bid.jobId !== body.jobId || bid.epoch !== body.epoch)
         throw new ApiError('not_yours', 'There is no such bid; it has expired, or was for something else.')

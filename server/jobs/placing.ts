@@ -16,6 +16,7 @@ export type Placed =
       readonly kind: 'there'
       readonly node: NodeId
       readonly bidId: string
+      readonly ttlMs: number
       readonly haves: readonly string[]
       readonly record: PlacementRecord
     }
@@ -51,7 +52,7 @@ export function createPlacing(
       return null
     }
     if (winner.node !== fleet.self.id)
-      return { kind: 'there', node: winner.node, bidId: winner.bidId, haves: winner.terms.haves, record }
+      return { kind: 'there', node: winner.node, bidId: winner.bidId, ttlMs: winner.ttlMs, haves: winner.terms.haves, record }
     return reservations.take(winner.bidId) ? { kind: 'here', placeId: winner.bidId, record } : null
   }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+const DAYS: readonly string[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
 const DAY_MINUTES = 24 * 60
 
 /** A moment as a wall clock in the node's own time zone shows it. */
@@ -38,7 +38,7 @@ export function parseHours(text: string): HoursSpan | null {
 function parseDays(text: string): Set<number> | null {
   const days = new Set<number>()
   for (const part of text.split(',')) {
-    const [from, to = from] = part.split('-').map(name => DAYS.findIndex(day => day === name))
+    const [from, to = from] = part.split('-').map(name => DAYS.indexOf(name))
     if (from === undefined || to === undefined || from < 0 || to < 0 || part.split('-').length > 2) return null
     for (let day = from; ; day = (day + 1) % 7) {
       days.add(day)

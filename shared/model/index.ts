@@ -2,6 +2,7 @@
 export * from './agent.ts'
 export * from './command.ts'
 export * from './config.ts'
+export * from './disconnect.ts'
 export * from './drain.ts'
 export * from './event.ts'
 export * from './fleet.ts'

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { CommandLine } from './command.ts'
+import { Disconnect } from './disconnect.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { Result } from './result.ts'
 import { JobState } from './state.ts'
@@ -76,6 +77,9 @@ const jobFields = {
     .max(1000)
     .default(5)
     .describe('Attempts lost to crashes or to nodes that were not heard of any more, before the job fails.'),
+  disconnect: Disconnect.optional().describe(
+    'What becomes of an attempt on a node that is not heard of any more; default: replace.',
+  ),
   timeouts: Timeouts.partial().default({}),
   limits: Limits.partial().default({}),
   network: z.strictObject({ allow: z.array(AllowedHost).max(64).default([]) }).default({ allow: [] }),

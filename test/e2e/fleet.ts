@@ -16,8 +16,8 @@ export async function fleetNode(name: string, flags: Readonly<Record<string, unk
   return startNode({ 'node.name': name, 'api.port': await freePort(), ...flags })
 }
 
-/** Lets one node give its jobs to another. */
-export async function pair(home: TestNode, worker: TestNode): Promise<void> {
+/** Lets one node give its jobs to another. @param address where the other is asked, when that is not where it listens */
+export async function pair(home: TestNode, worker: TestNode, address = worker.url): Promise<void> {
   const { code } = await worker.client.createPairingCode()
-  await home.client.addPeer({ body: { address: worker.url, code } })
+  await home.client.addPeer({ body: { address, code } })
 }
