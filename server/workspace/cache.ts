@@ -10,7 +10,8 @@ import { writeGitDirectory } from './scratch.ts'
 
 /**
  * One bare repository for each repository that jobs came from. Refs in it:
- * `refs/skein/base` the last HEAD seen, so that the next snapshot ships little even when no job is kept;
+ * `refs/skein/base` the last HEAD seen, so that the next snapshot ships little even when no job is kept, and of what other nodes sent
+ * `refs/skein/base-modules/<commit>` the same for its submodules;
  * `refs/skein/jobs/<job>/snapshot`, `refs/skein/jobs/<job>/result-<epoch>`, and for submodules `refs/skein/jobs/<job>/modules/<commit>`.
  */
 export interface Cache {
@@ -33,6 +34,7 @@ export interface Caches {
 }
 
 export const BASE_REF = 'refs/skein/base'
+export const BASE_MODULES_PREFIX = 'refs/skein/base-modules/'
 export const JOBS_PREFIX = 'refs/skein/jobs/'
 export const snapshotRef = (jobId: JobId) => `${JOBS_PREFIX}${jobId}/snapshot`
 export const resultRef = (jobId: JobId, epoch: number) => `${JOBS_PREFIX}${jobId}/result-${epoch}`

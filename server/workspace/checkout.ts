@@ -74,7 +74,7 @@ export async function checkOut(
   return cache.gate.shared(async () => {
     await requireCommit(git, cache, commit)
     await populate(git, indexes, cache, commit, dir)
-    const submodules = await submodulesOf(git, cache, commit)
+    const submodules = await submodulesOf(git, cache.git, commit)
     for (const { path, commit: pinned, isPresent } of submodules)
       if (isPresent) await populate(git, indexes, cache, pinned, join(dir, path))
     const emptySubmodules = submodules.filter(({ isPresent }) => !isPresent).map(({ path }) => path)

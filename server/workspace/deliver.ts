@@ -20,7 +20,7 @@ export async function bundleResult(
     refs: { [input.ref]: input.commit },
   })
   const has = input.snapshot.base === null ? [] : [input.snapshot.base]
-  await writeBundle(deps.git, { trust: 'none', gitDir: scratch.gitDir }, input.ref, has, input.file)
+  await writeBundle(deps.git, { trust: 'none', gitDir: scratch.gitDir }, [input.ref], has, input.file)
 }
 
 /** Fetches from a bundle into a person's repository: one ref and its objects, nothing else. @throws {WorkspaceError} repository_gone */

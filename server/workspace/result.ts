@@ -34,7 +34,7 @@ export async function commitResult(deps: ResultDeps, input: ResultInput): Promis
   const cache = await deps.caches.existing(snapshot.repositoryId)
   return cache.gate.shared(async () => {
     await requireCommit(git, cache, snapshot.commit)
-    const submodules = await submodulesOf(git, cache, snapshot.commit)
+    const submodules = await submodulesOf(git, cache.git, snapshot.commit)
     await using scratch = await scratchAt(deps, cache, snapshot.commit)
     const tree = await openTree(deps, cache, scratch, input.dir, snapshot.commit)
     const changes = await scan(git, tree, new Set(submodules.map(({ path }) => path)))

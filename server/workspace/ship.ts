@@ -21,19 +21,21 @@ export async function commitsOf(git: Git, cache: Cache): Promise<readonly string
 }
 
 /**
- * Writes a bundle of one ref, without what is reachable from `has` (of which the sender may know only some).
- * @param sender a repository where `ref` exists
+ * Writes a bundle of some refs, without what is reachable from `has` (of which the sender may know only some). A ref that is itself
+ * reachable from there is left out.
+ * @param sender a repository where the refs exist
+ * @throws {GitFailure} also when nothing would be in it
  */
 export async function writeBundle(
   git: Git,
   sender: GitOptions,
-  ref: string,
+  refs: readonly string[],
   has: readonly string[],
   file: string,
 ): Promise<void> {
   await git.run(['bundle', 'create', '--quiet', file, '--ignore-missing', '--stdin'], {
     ...sender,
-    stdin: [ref, ...has.map(commit => `^${commit}`), ''].join('\n'),
+    stdin: [...refs, ...has.map(commit => `^${commit}`), ''].join('\n'),
   })
 }
 
@@ -54,7 +56,7 @@ export async function receive(git: Git, cache: Cache, shipment: Shipment, into: 
  * Tells the cache where a shallow sender's history ends; otherwise git calls the bundle incomplete. A cut that is there already
  * stays, even if a later sender has more: nothing here needs the older commits.
  */
-async function mergeShallow(cache: Cache, cuts: readonly string[]): Promise<void> {
+export async function mergeShallow(cache: Cache, cuts: readonly string[]): Promise<void> {
   const known = await cache.shallow()
   const missing = cuts.filter(cut => !known.includes(cut))
   if (missing.length === 0) return

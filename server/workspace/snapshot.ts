@@ -104,6 +104,6 @@ async function pack(git: Git, { source, scratch, commit }: Parcel, has: readonly
   const own: GitOptions = { trust: 'none', gitDir: scratch.gitDir }
   await git.run(['update-ref', SHIPPED_REF, commit], own)
   const file = scratch.file('snapshot.bundle')
-  await writeBundle(git, own, SHIPPED_REF, has, file)
+  await writeBundle(git, own, [SHIPPED_REF], has, file)
   return { ...shipment, file }
 }

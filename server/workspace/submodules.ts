@@ -24,18 +24,18 @@ async function directSubmodules(git: Git, repository: GitOptions, commit: string
   })
 }
 
-/** Submodules of a commit and theirs, parents first, with whether the cache has the commit. */
+/** Submodules of a commit and theirs, parents first, with whether the repository has the commit. */
 export async function submodulesOf(
   git: Git,
-  cache: Cache,
+  repository: GitOptions,
   commit: string,
 ): Promise<(Submodule & { readonly isPresent: boolean })[]> {
   const found = []
-  for (const submodule of await directSubmodules(git, cache.git, commit)) {
-    const isPresent = await hasCommit(git, cache.git, submodule.commit)
+  for (const submodule of await directSubmodules(git, repository, commit)) {
+    const isPresent = await hasCommit(git, repository, submodule.commit)
     found.push({ ...submodule, isPresent })
     if (!isPresent) continue
-    const inner = await submodulesOf(git, cache, submodule.commit)
+    const inner = await submodulesOf(git, repository, submodule.commit)
     found.push(...inner.map(each => ({ ...each, path: `${submodule.path}/${each.path}` })))
   }
   return found

@@ -76,6 +76,148 @@ describe.each([[[]], [['--object-format=sha256']]])('work that travels, init %j'
   })
 })
 
+describe('what belongs to a snapshot', () => {
+  /** A repository with a submodule that has one of its own, both with a file that does not compress. */
+  const withSubmodules = () => {
+    const noise = () => 'x'.repeat(50_000).replaceAll(/x/g, () => String(Math.random()))
+    const leaf = newRepo({ leaf: '1\n', noise: noise() })
+    const middle = newRepo({ middle: '1\n', noise: noise() })
+    middle.git('submodule', '--quiet', 'add', leaf.path, 'libs/leaf')
+    middle.commit()
+    const repo = newRepo({ 'a.txt': '1\n' })
+    repo.git('submodule', '--quiet', 'add', middle.path, 'vendor/middle lib')
+    repo.git('submodule', '--quiet', 'update', '--init', '--recursive')
+    repo.commit()
+    return repo
+  }
+  const LEAF = 'vendor/middle lib/libs/leaf/leaf'
+
+  it('travels too: submodules and theirs, kept for the job and thin the next time', async () => {
+    const repo = withSubmodules()
+    const both = await pair(repo)
+    const { home, worker, snapshot, there, file } = both
+    const whole = await home.workspace.pack(snapshot, [], file)
+    await worker.workspace.receive(file, there, JOB, limits)
+    await worker.workspace.collect()
+    const result = await resultOf(both, dir => {
+      expect(repoAt(dir).read(LEAF)).toBe('1\n')
+      expect(repoAt(dir).git('status', '--porcelain')).toBe('')
+      writeFileSync(join(dir, 'a.txt'), 'two\n')
+    })
+    const { commit } = await home.workspace.receiveResult(result.file, snapshot, JOB, 1, limits)
+    expect((await home.workspace.findInResult(snapshot, commit, ['two'])).join()).toBe('a.txt')
+
+    // What the next snapshot builds on stays when the job is forgotten.
+    await worker.workspace.release([JOB])
+    await worker.workspace.collect()
+    repo.write('a.txt', '3\n')
+    const next = await home.workspace.snapshot({ path: repo.path, include: 'changes' }, '0000000000000b')
+    const thin = await home.workspace.pack(next, await worker.workspace.haves(there.repositoryId), file)
+    expect(thin.bytes).toBeLessThan(whole.bytes / 20)
+    const nextThere = { ...next, repositoryId: there.repositoryId }
+    await worker.workspace.receive(file, nextThere, '0000000000000b', limits)
+    const dir = worker.place()
+    await worker.workspace.checkout(nextThere, next.commit, dir)
+    expect(repoAt(dir).read(LEAF)).toBe('1\n')
+  })
+
+  it('is left empty where the home has not checked it out either', async () => {
+    const repo = withSubmodules()
+    repo.git('submodule', '--quiet', 'deinit', '--all', '--force')
+    const { home, worker, snapshot, there, file } = await pair(repo)
+    await home.workspace.pack(snapshot, [], file)
+    await worker.workspace.receive(file, there, JOB, limits)
+    const dir = worker.place()
+    await worker.workspace.checkout(there, there.commit, dir)
+    expect(readdirSync(join(dir, 'vendor/middle lib'))).toEqual([])
+  })
+
+  it('counts against the limit as a whole, and is refused where the snapshot does not name it', async () => {
+    const { home, worker, snapshot, there, file } = await pair(withSubmodules())
+    await home.workspace.pack(snapshot, [], file)
+    await expect(worker.workspace.receive(file, there, JOB, { maxBytes: 1_000_000 })).rejects.toMatchObject({ code: 'too_large' })
+    expect(await worker.workspace.kept()).toEqual([])
+
+    const evil = newRepo({ 'a.txt': '1\n' })
+    const commit = evil.git('rev-parse', 'HEAD')
+    const stranger = evil.commit('a stranger')
+    const bundle = (...refs: string[]) => {
+      for (const ref of refs) evil.git('update-ref', ref, ref.startsWith('refs/skein/modules/') ? stranger : commit)
+      evil.git('bundle', 'create', '-q', file, ...refs)
+    }
+    const sent = { ...there, commit, base: null }
+    for (const ref of [`refs/skein/modules/${stranger}`, 'refs/heads/other', 'refs/skein/base']) {
+      bundle('refs/skein/shipped', ref)
+      await expect(worker.workspace.receive(file, sent, JOB, limits), ref).rejects.toMatchObject({ name: 'WorkspaceError' })
+    }
+    bundle('refs/skein/shipped')
+    await worker.workspace.receive(file, sent, JOB, limits)
+  })
+
+  it('stays a pointer under Git LFS, whatever filters the receiver has', async () => {
+    const repo = newRepo({ '.gitattributes': '*.big filter=lfs -text\n' })
+    repo.git('config', 'filter.lfs.clean', "sed 's/^content:/pointer:/'")
+    repo.git('config', 'filter.lfs.smudge', "sed 's/^pointer:/content:/'")
+    repo.write('a.big', 'content: 1\n')
+    const both = await pair(repo)
+    const { home, worker, snapshot, there, file } = both
+    await home.workspace.pack(snapshot, [], file)
+    await worker.workspace.receive(file, there, JOB, limits)
+    const result = await resultOf(both, dir => {
+      expect(repoAt(dir).read('a.big')).toBe('pointer: 1\n')
+      writeFileSync(join(dir, 'b.txt'), 'new\n')
+    })
+    const { commit } = await home.workspace.receiveResult(result.file, snapshot, JOB, 1, limits)
+    await home.workspace.deliver(snapshot, commit, JOB, repo.path)
+    expect(repo.git('show', `refs/skein/jobs/${JOB}:a.big`)).toBe('pointer: 1')
+  })
+
+  it('is the history of a shallow clone as far as it goes, before and after it is deepened', async () => {
+    const origin = newRepo({ 'a.txt': '1\n' })
+    for (const round of ['2\n', '3\n', '4\n']) {
+      origin.write('a.txt', round)
+      origin.commit()
+    }
+    const path = join(temporary(), 'clone')
+    origin.git('clone', '-q', '--depth', '2', `file://${encodeURI(origin.path).replaceAll('%22', '"')}`, path)
+    const repo = repoAt(path)
+    const both = await pair(repo)
+    const { home, worker, snapshot, there, file } = both
+    await home.workspace.pack(snapshot, [], file)
+    await worker.workspace.receive(file, there, JOB, limits)
+    const result = await resultOf(both, dir => {
+      expect(repoAt(dir).git('rev-list', '--count', 'HEAD')).toBe('2')
+      writeFileSync(join(dir, 'a.txt'), 'there\n')
+    })
+    await home.workspace.receiveResult(result.file, snapshot, JOB, 1, limits)
+
+    repo.git('fetch', '-q', '--unshallow')
+    repo.write('a.txt', 'deep\n')
+    const next = await home.workspace.snapshot({ path: repo.path, include: 'changes' }, '0000000000000b')
+    await home.workspace.pack(next, await worker.workspace.haves(there.repositoryId), file)
+    const nextThere = { ...next, repositoryId: there.repositoryId }
+    await worker.workspace.receive(file, nextThere, '0000000000000b', limits)
+    const dir = worker.place()
+    await worker.workspace.checkout(nextThere, next.commit, dir)
+    expect(repoAt(dir).read('a.txt')).toBe('deep\n')
+  })
+
+  it('may be older than all the other has', async () => {
+    const repo = newRepo({ 'a.txt': 'old\n' })
+    const old = repo.git('rev-parse', 'HEAD')
+    repo.write('a.txt', 'new\n')
+    repo.commit()
+    const { home, worker, snapshot, there, file } = await pair(repo)
+    await home.workspace.pack(snapshot, [], file)
+    await worker.workspace.receive(file, there, JOB, limits)
+    repo.git('checkout', '-q', old)
+    const older = await home.workspace.snapshot({ path: repo.path, include: 'head' }, '0000000000000b')
+    await home.workspace.pack(older, await worker.workspace.haves(there.repositoryId), file)
+    await worker.workspace.receive(file, { ...older, repositoryId: there.repositoryId }, '0000000000000b', limits)
+    expect(await worker.workspace.kept()).toContain('0000000000000b')
+  })
+})
+
 describe('what another node sends', () => {
   const scratchOf = ({ directory }: Bench) => readdirSync(join(directory, 'scratch'))
 

@@ -62,7 +62,7 @@ export function createWorkspace(deps: WorkspaceDeps): Workspace {
       const cache = await cacheWith(snapshot.repositoryId, snapshot.commit)
       await cache.gate.shared(async () => {
         await updateRefs(git, cache, [{ ref: snapshotRef(jobId), commit: snapshot.commit }])
-        const submodules = await submodulesOf(git, cache, snapshot.commit)
+        const submodules = await submodulesOf(git, cache.git, snapshot.commit)
         await keepSubmodules(
           git,
           cache,
