@@ -180,6 +180,7 @@ export async function compose(input: {
       },
     }),
   })
+  const concurrency = config.node.concurrency ?? availableParallelism()
   const capacity = createCapacity(directory.data, config.node.labels)
   const deps: JobDeps = {
     store,
@@ -204,7 +205,9 @@ export async function compose(input: {
     directories: directory,
     drainFile: drainFile(join(directory.data, 'drain.json')),
     settings: {
-      concurrency: config.node.concurrency ?? availableParallelism(),
+      concurrency,
+      waiting: config.node.waiting ?? concurrency,
+      price: config.node.price ?? null,
       allowNoSandbox: config.node.allowNoSandbox,
       timeouts: overlay(DEFAULT_TIMEOUTS, config.jobs.timeouts),
       limits: overlay(DEFAULT_LIMITS, config.jobs.limits),

@@ -12,6 +12,7 @@ import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
 import { believable } from './reports.ts'
 import { stopKind } from './stop.ts'
+import { createStopwatch, type Times } from './stopwatch.ts'
 
 /** How long one renewal waits for news, and how long for its answer in all, ms; less where leases are short. */
 const WAIT_MS = 10_000
@@ -36,6 +37,8 @@ export interface Away {
 export interface AwayEnd {
   readonly job: JobRow
   readonly end: Ended | 'detached'
+  /** From the work's arrival there to its start, and from there to its end, ms; null where this node did not see all of it. */
+  readonly times: Times | null
 }
 
 export function createAway(deps: JobDeps, fleet: Fleet): Away {
@@ -65,7 +68,8 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     const name = { jobId: start.id, epoch: start.epoch }
     const running = new AbortController()
     const trust = watchTrust(worker)
-    const shipping = startShipping(given, worker)
+    const watch = createStopwatch(clock, given !== null)
+    const shipping = startShipping(given, worker, watch.arrived)
     const { logBytes } = overlay(settings.limits, start.spec.limits)
     const writer = await logs.writer(start.id, {
       maxBytes: from.logOffset + logBytes + LOG_SLACK_BYTES,
@@ -79,7 +83,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
       .answer(start, () => fleet.link(worker), running.signal)
       .catch(error => log.error({ err: error, ...name }, 'Model calls of an attempt elsewhere could not be answered'))
     let [job, away, mark] = [start, from, given?.mark ?? null]
-    const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end })
+    const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end, times: watch.times() })
     let heardAt = clock.monotonic()
     let pauseMs = FIRST_PAUSE_MS
     let tries = 0
@@ -108,6 +112,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
             job = taken.job
             away = taken.away
           }
+          watch.heard(job.state, report.end !== null)
           if (report.end) {
             tries += 1
             running.abort()
@@ -116,6 +121,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
             return finish(await bringHome.end(job, { ...report, end: report.end }, source, signal))
           }
         } catch (error) {
+          watch.missed()
           if (signal.aborted && stopKind(signal) === 'shutdown') return finish('detached')
           if (trust.signal.aborted) continue
           if (isAnswer(error) && error.code === 'not_yours')
@@ -169,14 +175,15 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
   }
 
   /** Sends the snapshot while the attempt is followed, which keeps its lease alive however long that takes. */
-  function startShipping(given: Given | null, node: NodeId) {
+  function startShipping(given: Given | null, node: NodeId, arrived: () => void) {
     const over = new AbortController()
     const shipping = { problem: null as string | null, stop: async () => {} }
     const sent = given
       ?.ship?.(() => fleet.link(node), over.signal)
-      .catch(error => {
+      .then(arrived, error => {
         shipping.problem = messageOf(error)
       })
+    if (!sent) arrived()
     shipping.stop = async () => {
       over.abort()
       await sent
@@ -219,10 +226,11 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
       try {
         given = await giving.give(job, winner, () => fleet.link(winner.node), signal)
       } catch (error) {
-        if (stopKind(signal) === 'shutdown') return { job, end: 'detached' }
-        if (signal.aborted) return { job, end: { kind: 'stopped', stop: 'cancel' } }
+        const ended = (end: AwayEnd['end']): AwayEnd => ({ job, end, times: null })
+        if (stopKind(signal) === 'shutdown') return ended('detached')
+        if (signal.aborted) return ended({ kind: 'stopped', stop: 'cancel' })
         const reason = `The work could not be given to ${nameOf(winner.node)}: ${messageOf(error)}`
-        return { job, end: isAnswer(error) ? { kind: 'returned', reason } : lost(reason) }
+        return ended(isAnswer(error) ? { kind: 'returned', reason } : lost(reason))
       }
       const away = await store.away(job.id)
       if (!away) throw new Error(`The attempt of job ${job.id} was forgotten`)

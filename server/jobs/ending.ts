@@ -6,13 +6,16 @@ import type { JobDeps } from './ports.ts'
 import type { Unwritten } from './progress.ts'
 import { redactJson } from './record.ts'
 
+/** What is known after an attempt and was not before: what it teaches, and whether its node kept its promise. */
+export type Learned = Pick<Change, 'lesson' | 'placement'>
+
 /** The last steps of a job, each repeatable, so that a crash between any two of them is made good at the next start. */
 export interface Ending {
   /**
    * Writes what an attempt's end makes of its job, and then delivers and seals; a result under an old epoch is refused and logged.
    * Rejects only when nothing was written.
    */
-  settle(job: JobRow, end: Ended, unwritten?: Unwritten): Promise<void>
+  settle(job: JobRow, end: Ended, unwritten?: Unwritten, learned?: Learned): Promise<void>
   /** Brings an accepted result into the repository of the person who asked. */
   deliver(job: JobRow): Promise<void>
   /** Makes the log of an ended job final. */
@@ -41,16 +44,16 @@ export function createEnding(deps: JobDeps): Ending {
     }
   }
 
-  function accept(job: JobRow, end: Ended, { from, events }: Unwritten): Promise<boolean> {
+  function accept(job: JobRow, end: Ended, { from, events }: Unwritten, learned: Learned): Promise<boolean> {
     const change = conclude(job, end, clock.now())
     const whole = { ...change, guard: { ...change.guard, state: from }, events: [...events, ...change.events] }
-    return store.change(redactJson(whole, secrets))
+    return store.change({ ...redactJson(whole, secrets), ...learned })
   }
 
   /** For an attempt whose moves could not all be written (a full disk): the job is still its own, but not where it left it. */
-  async function acceptFromStored(attempt: JobRow, end: Ended): Promise<boolean> {
+  async function acceptFromStored(attempt: JobRow, end: Ended, learned: Learned): Promise<boolean> {
     const job = await store.job(attempt.id)
-    return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end, { from: job.state, events: [] })
+    return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end, { from: job.state, events: [] }, learned)
   }
 
   async function refuse({ id, epoch }: JobRow, end: Ended): Promise<void> {
@@ -74,11 +77,12 @@ export function createEnding(deps: JobDeps): Ending {
   return {
     deliver,
     seal,
-    async settle(attempt, end, unwritten = { from: attempt.state, events: [] }) {
+    async settle(attempt, end, unwritten = { from: attempt.state, events: [] }, learned = {}) {
       // A person may have asked to cancel since the attempt last looked; that flag is part of the decision.
       const stored = await store.job(attempt.id)
       const expected = { ...attempt, cancelRequested: stored?.cancelRequested ?? attempt.cancelRequested }
-      if (!(await accept(expected, end, unwritten)) && !(await acceptFromStored(attempt, end))) return refuse(attempt, end)
+      const isAccepted = (await accept(expected, end, unwritten, learned)) || (await acceptFromStored(attempt, end, learned))
+      if (!isAccepted) return refuse(attempt, end)
       await finish(attempt.id).catch(error =>
         log.error({ err: error, jobId: attempt.id }, 'Failed to deliver a result or seal a log; the next start does'),
       )

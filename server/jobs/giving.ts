@@ -7,6 +7,7 @@ import type { HomeModels } from './home-models.ts'
 import { FIRST_LEASE_MS, MARGIN } from './lease.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
+import { startWithin } from './waiting.ts'
 
 /** How often a snapshot is sent that arrives as something else. */
 const MOST_SENDINGS = 3
@@ -67,6 +68,7 @@ export function createGiving({ store, logs, clock, settings, workspace, director
     spec: ofNoConcern(job.spec),
     snapshot: job.snapshot,
     models: await homeModels.offer(),
+    startWithinMs: startWithin(job, clock.now()),
   })
 
   const given = (job: JobRow, haves: readonly string[], answer: { mark: number; needsSnapshot: boolean }): Given => ({

@@ -2,7 +2,7 @@ import { type AnswerPiece, type CallQueue, createCallQueue, type KnownCalls, pre
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Logs } from '#server/logs/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
-import type { HostedKey, HostedRow } from '#server/store/index.ts'
+import type { HostedKey, HostedRow, Lesson } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import {
@@ -15,12 +15,14 @@ import {
   type NodeId,
 } from '#shared/model/index.ts'
 import { runAttempt } from './attempt.ts'
+import { classOf, type Experience, isTelling } from './experience.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
 import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
 import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
+import { waitForSlot } from './waiting.ts'
 
 const MAX_EVENTS = 500
 
@@ -79,12 +81,12 @@ interface Running {
 
 export function createHosting(
   deps: JobDeps & { hostedLogs: Logs },
-  parts: { reservations: Reservations; permissions: Permissions },
+  parts: { reservations: Reservations; permissions: Permissions; experience: Experience },
 ): Hosting {
   const { store, clock, settings, workspace, hostedLogs, fleet, log } = deps
   const travel = createHostedFiles({ root: deps.directories.hosted, files: deps.files })
   const { hosted } = store
-  const { reservations, permissions } = parts
+  const { reservations, permissions, experience } = parts
   const running = new Map<string, Running>()
   /** Awards that are being written down. */
   const taking = new Map<string, Promise<void>>()
@@ -176,9 +178,11 @@ export function createHosting(
   async function run(key: HostedKey, award: Award, calls: CallQueue, arrived: Promise<void>, signal: AbortSignal): Promise<void> {
     await using leftovers = new Lifetime()
     leftovers.use(calls)
-    const end = await attempt(key, award, calls, arrived, signal, leftovers)
+    const { end, lesson } = await attempt(key, award, calls, arrived, signal, leftovers)
     const isBack = end.kind === 'stopped' && end.stop === 'shutdown' && running.get(fileNameOf(key))?.isHandedBack
-    await hosted.append(key, [], clock.now(), { end: isBack ? { ...end, handedBack: true } : end })
+    // Before its home hears of the end, and may send the next.
+    reservations.release(award.bidId)
+    await hosted.append(key, [], clock.now(), { end: isBack ? { ...end, handedBack: true } : end, lesson })
   }
 
   async function attempt(
@@ -188,7 +192,7 @@ export function createHosting(
     arrived: Promise<void>,
     signal: AbortSignal,
     leftovers: Lifetime,
-  ): Promise<AttemptEnd> {
+  ): Promise<{ end: AttemptEnd; lesson?: Lesson }> {
     const job = hostedJob(key, award, settings.limits, clock.now())
     try {
       await travel.prepare(key)
@@ -196,6 +200,9 @@ export function createHosting(
       signal.throwIfAborted()
       if (job.snapshot)
         await workspace.receive(travel.snapshotOf(key), job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
+      const never = await waitForSlot({ clock, reservations }, award.bidId, award.startWithinMs, signal)
+      if (never) return { end: never }
+      const begun = clock.monotonic()
       const models = preferModels({ ...award.models, worker: deps.sharedModels, home: calls.home })
       const own = { ...deps, models, store: outbox(key, hosted), logs: attemptLogs(hostedLogs, key, award.logOffset) }
       const progress = createProgress({ job, store: own.store, clock })
@@ -203,12 +210,13 @@ export function createHosting(
       progress.flush()
       if (end.kind === 'result' && end.result.commit !== null && job.snapshot)
         await workspace.bundle(job.snapshot, end.result.commit, `refs/skein/jobs/${job.id}`, travel.resultOf(key))
-      return end
+      const ran = { ...classOf(job.spec, job.snapshot), ms: clock.monotonic() - begun }
+      return { end, lesson: isTelling(end) ? experience.learn({ ran }) : {} }
     } catch (error) {
-      if (signal.aborted) return { kind: 'stopped', stop: stopOf(signal) }
+      if (signal.aborted) return { end: { kind: 'stopped', stop: stopOf(signal) } }
       const code = error instanceof WorkspaceError ? 'snapshot_failed' : 'internal'
       if (code === 'internal') log.error({ err: error, ...key }, 'An attempt of another node failed inside the server')
-      return { kind: 'failed', failure: { code, detail: error instanceof Error ? error.message : String(error) } }
+      return { end: { kind: 'failed', failure: { code, detail: error instanceof Error ? error.message : String(error) } } }
     }
   }
 

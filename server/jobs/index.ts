@@ -6,11 +6,13 @@ import { type Card, isEnd } from '#shared/model/index.ts'
 import { createAdmission } from './admission.ts'
 import { createArtifacts } from './artifacts.ts'
 import { createAway } from './away.ts'
+import { createBidding } from './bidding.ts'
 import { conclude } from './conclude.ts'
 import { createDismissals } from './dismissals.ts'
 import { createDrain } from './drain.ts'
 import { presentDrain } from './drain-status.ts'
 import { createEnding } from './ending.ts'
+import { createExperience } from './experience.ts'
 import { createJobHandlers, type JobHandlers } from './handlers.ts'
 import { createHosting } from './hosting.ts'
 import { createNegotiation } from './negotiation.ts'
@@ -50,15 +52,17 @@ export function createJobs(deps: JobDeps): Jobs {
   const ending = createEnding(deps)
   const retention = createRetention(deps, space)
   const { fleet } = deps
-  const reservations = createReservations({ slots: deps.settings.concurrency, clock })
+  const reservations = createReservations({ slots: deps.settings.concurrency, waitingPlaces: deps.settings.waiting, clock })
+  const experience = createExperience(deps)
+  const bidding = createBidding(deps, { reservations, experience })
   const drain = createDrain({ file: deps.drainFile, clock, log, handBack: () => hosting.handBack() })
   const drainStatus = () => presentDrain(deps, drain.state())
   const ownCard = createOwnCard(deps, { reservations, isDraining: drain.isDraining, self: fleet.self })
-  const negotiation = createNegotiation(deps, { fleet, ownCard, reservations })
+  const negotiation = createNegotiation(deps, { fleet, ownCard, reservations, bidding, experience })
   const placing = createPlacing(deps, { fleet, reservations, negotiation, isDraining: drain.isDraining })
   const away = createAway(deps, fleet)
   const dismissals = createDismissals(deps)
-  const hosting = createHosting(deps, { reservations, permissions })
+  const hosting = createHosting(deps, { reservations, permissions, experience })
   const scheduler = createScheduler(deps, {
     ending,
     permissions,
@@ -67,6 +71,7 @@ export function createJobs(deps: JobDeps): Jobs {
     away,
     dismissals,
     drain,
+    experience,
     ended: retention.occasionally,
   })
   let ready = false
@@ -109,6 +114,7 @@ export function createJobs(deps: JobDeps): Jobs {
       ...createPeerHandlers(deps, {
         ownCard,
         reservations,
+        bidding,
         hosting,
         permissions,
         isReady: () => ready,
@@ -116,6 +122,8 @@ export function createJobs(deps: JobDeps): Jobs {
       }),
       async drain({ body: { draining, handBackAfterMs } }) {
         await (draining ? drain.begin(handBackAfterMs) : drain.end())
+        // What has not started need not be finished here.
+        if (draining) reservations.sendBack()
         return { status: 200, body: await drainStatus() }
       },
       drainStatus: async () => ({ status: 200, body: await drainStatus() }),

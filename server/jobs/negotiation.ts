@@ -1,119 +1,146 @@
 import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
-import { best, infeasible, type Reservations, sample, score } from '#server/placement/index.ts'
+import {
+  best,
+  type Chosen,
+  infeasible,
+  type Promises,
+  promisedOf,
+  type Reservations,
+  sample,
+  score,
+} from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
-import type { Announcement, Bid, Card, NodeId, PlacementAnswer, PlacementRecord, Terms } from '#shared/model/index.ts'
+import type {
+  Announcement,
+  Bid,
+  Card,
+  NodeId,
+  PlacementAnswer,
+  PlacementOutcome,
+  PlacementRecord,
+  Terms,
+} from '#shared/model/index.ts'
+import type { Bidding } from './bidding.ts'
+import type { Experience } from './experience.ts'
 import type { OwnCard } from './own-card.ts'
 import type { JobDeps } from './ports.ts'
-import { termsFor } from './terms.ts'
 
 /** Longest wait for one node's bid, ms. One that is dead must not hold up those that answer. */
 const ASK_MS = 700
+/** Nodes told of that were not asked; a fleet may have thousands. */
+const MOST_FILTERED = 100
 
 /** Who got the work, and how that came to be. */
 export interface Negotiated {
   readonly record: PlacementRecord
   /** null: nobody takes it now. */
-  readonly winner: { readonly node: NodeId; readonly bidId: string; readonly ttlMs: number; readonly terms: Terms } | null
+  readonly winner: {
+    readonly node: NodeId
+    readonly bidId: string
+    readonly ttlMs: number
+    readonly terms: Terms
+    readonly promised: PlacementOutcome['promised']
+  } | null
 }
 
-interface Asked {
-  readonly card: Card
-  readonly why: 'self' | 'random' | 'warm'
+interface Asked extends Chosen {
   readonly bid: Bid | null
   readonly answer: PlacementAnswer
   readonly ms: number
 }
 
+/** What was said in earlier rounds of the same attempt. */
+export interface Earlier {
+  /** How often it was announced before. */
+  readonly rounds: number
+  /** Why a node said that it will not take this job, now or later; null when it did not. */
+  refused(node: NodeId): string | null
+}
+
 /** What a home does to find a node for a job: a contract net over a sample of the nodes that could do it (Smith 1980). */
 export interface Negotiation {
-  negotiate(job: JobRow, signal: AbortSignal): Promise<Negotiated>
+  negotiate(job: JobRow, signal: AbortSignal, earlier?: Earlier): Promise<Negotiated>
 }
 
 export function createNegotiation(
-  deps: JobDeps,
-  parts: { fleet: Fleet; ownCard: OwnCard; reservations: Reservations },
+  deps: Pick<JobDeps, 'clock' | 'settings' | 'random' | 'models'>,
+  parts: { fleet: Fleet; ownCard: OwnCard; reservations: Reservations; bidding: Bidding; experience: Experience },
 ): Negotiation {
-  const { clock, settings, random, newToken, models } = deps
-  const { fleet, ownCard, reservations } = parts
+  const { clock, settings, random, models } = deps
+  const { fleet, ownCard, reservations, bidding, experience } = parts
 
-  async function askHere(announcement: Announcement): Promise<Bid> {
-    const bidId = newToken()
-    if (!reservations.reserve(bidId, settings.bidMs))
-      return { kind: 'no', isTransient: true, reason: 'All places of this node are taken.' }
-    return { kind: 'bid', bidId, ttlMs: settings.bidMs, terms: await termsFor(deps, reservations, announcement, null) }
-  }
-
-  async function ask(chosen: { card: Card; why: Asked['why'] }, announcement: Announcement, signal: AbortSignal): Promise<Asked> {
+  async function ask(chosen: Chosen, announcement: Announcement, promises: Promises, signal: AbortSignal): Promise<Asked> {
     const begun = clock.monotonic()
     const { node } = chosen.card
     try {
       const link = fleet.link(node)
       const bid =
         chosen.why === 'self'
-          ? await askHere(announcement)
+          ? await bidding.bid(announcement, null)
           : link
             ? await within(clock, ASK_MS, signal, until => link.announce(announcement, until))
-            : ({ kind: 'no', isTransient: false, reason: 'The trust in it has ended.' } as const)
-      return { ...chosen, bid, answer: valued(bid), ms: clock.monotonic() - begun }
+            : ({ kind: 'no', isTransient: false, reason: 'The trust in it has ended.', againMs: null } as const)
+      return { ...chosen, bid, answer: valued(chosen.card, bid, announcement, promises), ms: clock.monotonic() - begun }
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
       return { ...chosen, bid: null, answer: { kind: 'silent', problem }, ms: clock.monotonic() - begun }
     }
   }
 
-  function valued(bid: Bid): PlacementAnswer {
+  function valued({ node }: Card, bid: Bid, announcement: Announcement, promises: Promises): PlacementAnswer {
     if (bid.kind === 'no') return bid
-    const { total, parts: terms } = score(bid.terms, settings.placement)
-    return { kind: 'bid', terms: bid.terms, score: total, parts: terms }
+    const correction = promises.correction(node, announcement)
+    const trust = node === fleet.self.id ? 'self' : fleet.trust(node)
+    const { total, parts } = score(bid.terms, { correction, trust }, settings.placement)
+    return { kind: 'bid', terms: bid.terms, score: total, parts, correction, trust }
   }
 
-  /** Losers need not wait for their promise to expire; one that does not hear of it lets it expire. */
-  function release(losers: readonly Asked[]): void {
+  /** Losers need not wait for their promise to expire; one that does not hear of it lets it expire. @returns requests sent */
+  function release(losers: readonly Asked[]): number {
+    let sent = 0
     for (const { card, bid } of losers) {
       if (bid?.kind !== 'bid') continue
-      if (card.node === fleet.self.id) reservations.release(bid.bidId)
-      else
-        void fleet
-          .link(card.node)
-          ?.releaseBid(bid.bidId)
-          .catch(() => {})
+      const link = card.node === fleet.self.id ? null : fleet.link(card.node)
+      if (link) sent += 1
+      else reservations.release(bid.bidId)
+      void link?.releaseBid(bid.bidId).catch(() => {})
     }
+    return sent
   }
 
   return {
-    async negotiate(job, signal) {
-      const cards = [await ownCard.get(), ...(job.spec.where.local || job.spec.sandbox === 'none' ? [] : fleet.cards())]
-      const { model } = job.spec
+    async negotiate(job, signal, earlier = { rounds: 0, refused: () => null }) {
+      const { where, sandbox, model } = job.spec
+      const [own, promises] = await Promise.all([ownCard.get(), experience.promises()])
+      const cards = [own, ...(where.local || sandbox === 'none' ? [] : fleet.cards())]
       const atHome = model !== undefined && (await models.has(model))
       const elsewhere = { policy: settings.models, atHome }
       const here = { policy: 'prefer-home', atHome } as const
-      const judged = cards.map(card => {
-        const wanted = { ...job.spec, models: card.node === fleet.self.id ? here : elsewhere }
-        return { card, why: infeasible(wanted, card) }
-      })
-      const able = judged.filter(({ why }) => why === null).map(({ card }) => card)
-      const chosen = sample({ self: fleet.self.id, cards: able, job, random })
+      const judge = (card: Card) =>
+        earlier.refused(card.node) ?? infeasible({ ...job.spec, models: card === own ? here : elsewhere }, card)
+      const { chosen, filtered } = sample({ self: fleet.self.id, cards, job, judge, random })
       const announcement = announcementOf(job, elsewhere)
-      const asked = await Promise.all(chosen.map(one => ask(one, announcement, signal)))
+      const asked = await Promise.all(chosen.map(one => ask(one, announcement, promises, signal)))
       const bids = asked.filter(({ bid }) => bid?.kind === 'bid')
-      const won =
-        bids[
-          best(
-            bids.map(({ answer }) => (answer.kind === 'bid' ? answer.score : Number.POSITIVE_INFINITY)),
-            random,
-          )
-        ]
-      release(bids.filter(one => one !== won))
+      const scores = bids.map(({ answer }) => (answer.kind === 'bid' ? answer.score : Number.POSITIVE_INFINITY))
+      const won = bids[best(scores, random)]
+      const released = release(bids.filter(one => one !== won))
+      const isAway = (one: Asked | undefined) => one !== undefined && one.why !== 'self'
       const record: PlacementRecord = {
         epoch: job.epoch,
         at: new Date(clock.now()).toISOString(),
-        filtered: judged.flatMap(({ card, why }) => (why === null ? [] : [{ node: card.node, name: card.name, why }])),
+        round: earlier.rounds + 1,
+        messages: asked.filter(isAway).length + Number(isAway(won)) + released,
+        known: cards.length,
+        filtered: filtered.slice(0, MOST_FILTERED).map(({ card, why }) => ({ node: card.node, name: card.name, why })),
         asked: asked.map(({ card, why, answer, ms }) => ({ node: card.node, name: card.name, why, answer, ms: Math.round(ms) })),
         awarded: won?.card.node ?? null,
+        outcome: null,
       }
       if (won?.bid?.kind !== 'bid') return { record, winner: null }
-      return { record, winner: { node: won.card.node, bidId: won.bid.bidId, ttlMs: won.bid.ttlMs, terms: won.bid.terms } }
+      const { bidId, ttlMs, terms } = won.bid
+      return { record, winner: { node: won.card.node, bidId, ttlMs, terms, promised: promisedOf(terms, settings.placement) } }
     },
   }
 }
@@ -128,6 +155,7 @@ function announcementOf({ id, epoch, spec, snapshot }: JobRow, models: Announcem
     models,
     labels: spec.where.labels,
     gpu: spec.where.gpu,
+    setup: spec.setup.length > 0,
     repository: snapshot && { id: snapshot.repositoryId, commit: snapshot.commit, base: snapshot.base },
   }
 }

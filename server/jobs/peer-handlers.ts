@@ -3,12 +3,12 @@ import { infeasible, type Reservations } from '#server/placement/index.ts'
 import type { HostedKey } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { Announcement, Card, NodeId } from '#shared/model/index.ts'
+import type { Bidding } from './bidding.ts'
 import { createDoor } from './door.ts'
 import type { Hosting } from './hosting.ts'
 import type { OwnCard } from './own-card.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
-import { termsFor } from './terms.ts'
 
 /** What this node answers to others about their jobs. */
 export type PeerHandlers = Pick<
@@ -30,6 +30,7 @@ export type PeerHandlers = Pick<
 export interface PeerHandlerParts {
   readonly ownCard: OwnCard
   readonly reservations: Reservations
+  readonly bidding: Bidding
   readonly hosting: Hosting
   readonly permissions: Permissions
   isReady(): boolean
@@ -37,8 +38,8 @@ export interface PeerHandlerParts {
 }
 
 export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): PeerHandlers {
-  const { settings, newToken, clock, log } = deps
-  const { ownCard, reservations, hosting, permissions, isReady, isDraining } = parts
+  const { clock, log } = deps
+  const { ownCard, reservations, bidding, hosting, permissions, isReady, isDraining } = parts
   /** Whose bid is whose: a bid is good for the node that asked for it, and for that attempt, until a time of the monotonic clock. */
   const bids = new Map<string, { home: NodeId; jobId: string; epoch: number; until: number }>()
   const promised = () => [...bids.values()].filter(({ until }) => until > clock.monotonic()).length
@@ -77,15 +78,15 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
     async announce({ body }, call) {
       const home = homeOf(call)
       const no = await refusal(home, body)
-      if (no) return { status: 200, body: { kind: 'no', isTransient: no.isTransient, reason: no.reason } }
-      const bidId = newToken()
-      if (!reservations.reserve(bidId, settings.bidMs))
-        return { status: 200, body: { kind: 'no', isTransient: true, reason: 'All places are taken.' } }
-      bids.set(bidId, { home, jobId: body.jobId, epoch: body.epoch, until: clock.monotonic() + settings.bidMs })
-      // Longer than the promise itself: an award that comes late is told so by name.
-      clock.after(2 * settings.bidMs, () => bids.delete(bidId))
-      const terms = await termsFor(deps, reservations, body, home)
-      return { status: 200, body: { kind: 'bid', bidId, ttlMs: settings.bidMs, terms } }
+      if (no) return { status: 200, body: { kind: 'no', isTransient: no.isTransient, reason: no.reason, againMs: null } }
+      const bid = await bidding.bid(body, home)
+      if (bid.kind === 'bid') {
+        const { bidId, ttlMs } = bid
+        bids.set(bidId, { home, jobId: body.jobId, epoch: body.epoch, until: clock.monotonic() + ttlMs })
+        // Longer than the promise itself: an award that comes late is told so by name.
+        clock.after(2 * ttlMs, () => bids.delete(bidId))
+      }
+      return { status: 200, body: bid }
     },
     async releaseBid({ body }, call) {
       if (bids.get(body.bidId)?.home !== homeOf(call)) return ok

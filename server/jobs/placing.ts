@@ -1,24 +1,34 @@
 import type { Fleet } from '#server/peers/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
-import type { JobSpec, NodeId, PlacementRecord } from '#shared/model/index.ts'
+import type { JobSpec, NodeId, PlacementOutcome, PlacementRecord } from '#shared/model/index.ts'
+import { classOf } from './experience.ts'
 import { WorkFailure } from './failures.ts'
 import type { Negotiation } from './negotiation.ts'
 import type { JobDeps } from './ports.ts'
 
-/** How long a job that nobody takes waits before it is announced again, ms; sooner when room appears. */
-const AGAIN_MS = 5_000
+/** Pauses before a job that nobody takes is announced again, ms: doubled each time; each by chance between half and one and a half. */
+const FIRST_AGAIN_MS = 1_000
+const LAST_AGAIN_MS = 30_000
+/** How long a node that will not take a job is not asked again, ms: its owner may change his mind. */
+const REFUSED_MS = 5 * 60_000
+
+/** How a bid came to win, and what it promised. */
+interface Bargain {
+  readonly record: PlacementRecord
+  readonly promised: PlacementOutcome['promised']
+}
 
 /** Where an attempt runs: here, under a place of this node's, or there, under a bid. */
 export type Placed =
-  | { readonly kind: 'here'; readonly placeId: string; readonly record: PlacementRecord | null }
+  | { readonly kind: 'here'; readonly placeId: string; readonly bargain: Bargain | null }
   | {
       readonly kind: 'there'
       readonly node: NodeId
       readonly bidId: string
       readonly ttlMs: number
       readonly haves: readonly string[]
-      readonly record: PlacementRecord
+      readonly bargain: Bargain
     }
 
 /** Finds a node for a job, however long it takes. @throws {WorkFailure} `queue_timeout`; the signal's reason when it aborts */
@@ -29,7 +39,7 @@ export interface Placing {
 }
 
 export function createPlacing(
-  { clock, settings, newToken, store }: Pick<JobDeps, 'clock' | 'settings' | 'newToken' | 'store'>,
+  { clock, settings, newToken, random, store }: Pick<JobDeps, 'clock' | 'settings' | 'newToken' | 'random' | 'store'>,
   {
     fleet,
     reservations,
@@ -37,23 +47,12 @@ export function createPlacing(
     isDraining,
   }: { fleet: Fleet; reservations: Reservations; negotiation: Negotiation; isDraining(): boolean },
 ): Placing {
-  /** With nobody else to ask there is nothing to negotiate. */
-  function placeAlone({ spec }: JobRow): Placed | null {
+  /** With nobody else to ask there is nothing to negotiate, and what has to wait does so where priorities count. */
+  function placeAlone({ spec, snapshot }: JobRow): Placed | null {
     if (fleet.cards().length > 0 || isPicky(spec) || isDraining()) return null
     const placeId = newToken()
-    if (!reservations.reserve(placeId, settings.bidMs) || !reservations.take(placeId)) return null
-    return { kind: 'here', placeId, record: null }
-  }
-
-  async function placeAmong(job: JobRow, signal: AbortSignal): Promise<Placed | null> {
-    const { winner, record } = await negotiation.negotiate(job, signal)
-    if (!winner) {
-      await remember(job, record)
-      return null
-    }
-    if (winner.node !== fleet.self.id)
-      return { kind: 'there', node: winner.node, bidId: winner.bidId, ttlMs: winner.ttlMs, haves: winner.terms.haves, record }
-    return reservations.take(winner.bidId) ? { kind: 'here', placeId: winner.bidId, record } : null
+    const place = reservations.reserve(placeId, settings.bidMs, classOf(spec, snapshot), { mayWait: false })
+    return place !== null && reservations.take(placeId) ? { kind: 'here', placeId, bargain: null } : null
   }
 
   async function remember(job: JobRow, placement: PlacementRecord): Promise<void> {
@@ -61,36 +60,60 @@ export function createPlacing(
     await store.change({ id: job.id, guard, patch: {}, events: [], at: clock.now(), placement }, { durable: false })
   }
 
-  function change(signal: AbortSignal): Promise<void> {
+  /** Fulfils when room appeared here, when another node told of itself but not at once, or when the time is over. */
+  function change(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
+      let offFleet = () => {}
       const done = () => {
-        cancel()
-        offFree()
-        offFleet()
+        for (const undo of [cancelFirst, cancelLast, offFree, offFleet]) undo()
         signal.removeEventListener('abort', done)
         resolve()
       }
-      const cancel = clock.after(AGAIN_MS, done)
+      // Cards of many nodes come every moment: they are no reason to ask eight of them again each time.
+      const cancelFirst = clock.after(Math.min(ms, FIRST_AGAIN_MS), () => {
+        offFleet = fleet.onChange(done)
+      })
+      const cancelLast = clock.after(ms, done)
       const offFree = reservations.onFree(done)
-      const offFleet = fleet.onChange(done)
       signal.addEventListener('abort', done, { once: true })
     })
+  }
+
+  /** How long to wait for better luck, ms: until one that had no room may have some, else longer each time. */
+  function pauseAfter({ asked, round }: PlacementRecord): number {
+    const hints = asked.flatMap(({ answer }) => (answer.kind === 'no' && answer.isTransient ? (answer.againMs ?? []) : []))
+    const wanted = Math.min(...hints, FIRST_AGAIN_MS * 2 ** Math.min(round - 1, 10))
+    return Math.min(LAST_AGAIN_MS, Math.max(FIRST_AGAIN_MS, wanted)) * (0.5 + random())
   }
 
   return {
     remember,
     async place(job, signal) {
-      for (;;) {
+      const refusals = new Map<NodeId, { reason: string; at: number }>()
+      const refused = (node: NodeId): string | null => {
+        const found = refusals.get(node)
+        return found && clock.monotonic() - found.at < REFUSED_MS ? `It said no for good: ${found.reason}` : null
+      }
+      for (let rounds = 0; ; rounds++) {
         signal.throwIfAborted()
-        const placed = placeAlone(job) ?? (await placeAmong(job, signal))
-        if (placed) return placed
+        const alone = placeAlone(job)
+        if (alone) return alone
+        const { winner, record } = await negotiation.negotiate(job, signal, { rounds, refused })
+        for (const { node, answer } of record.asked)
+          if (answer.kind === 'no' && !answer.isTransient) refusals.set(node, { reason: answer.reason, at: clock.monotonic() })
+        if (winner) {
+          const { node, bidId, ttlMs, terms, promised } = winner
+          const bargain = { record, promised }
+          if (node !== fleet.self.id) return { kind: 'there', node, bidId, ttlMs, haves: terms.haves, bargain }
+          if (reservations.take(bidId)) return { kind: 'here', placeId: bidId, bargain }
+        } else await remember(job, record)
         if (clock.now() >= job.queueDeadline)
           throw new WorkFailure(
             'queue_timeout',
             'No node took the job within timeouts.queueMs.',
             '`skein jobs show ID --why` tells who was asked and what each answered.',
           )
-        await change(signal)
+        await change(pauseAfter(record), signal)
       }
     },
   }

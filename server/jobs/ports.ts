@@ -26,6 +26,10 @@ import type { DrainFile } from './drain.ts'
 /** What the node allows and assumes where a job says nothing. */
 export interface JobSettings {
   readonly concurrency: number
+  /** Attempts that may wait here for a slot once other nodes take part. */
+  readonly waiting: number
+  /** What an hour of an attempt costs others; null: nothing. */
+  readonly price: number | null
   readonly allowNoSandbox: boolean
   readonly timeouts: Timeouts
   readonly limits: Limits

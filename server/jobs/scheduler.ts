@@ -1,19 +1,22 @@
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Reservations } from '#server/placement/index.ts'
-import type { AwayRow, JobRow } from '#server/store/index.ts'
+import type { AwayRow, JobRow, Lesson } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { JobId } from '#shared/model/index.ts'
+import type { Card, JobId, NodeId, PlacementOutcome } from '#shared/model/index.ts'
 import { endOf, runAttempt } from './attempt.ts'
 import type { Away, AwayEnd } from './away.ts'
+import type { Ended } from './conclude.ts'
 import type { Dismissals } from './dismissals.ts'
 import type { Drain } from './drain.ts'
-import type { Ending } from './ending.ts'
+import type { Ending, Learned } from './ending.ts'
+import { classOf, type Experience, isTelling, keptBy } from './experience.ts'
 import { pause } from './pause.ts'
 import type { Permissions } from './permissions.ts'
 import type { Placed, Placing } from './placing.ts'
 import type { JobDeps } from './ports.ts'
 import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
+import { startWithin, waitForSlot } from './waiting.ts'
 
 /** Claims queued jobs while there is room and runs their attempts. Idle, it does nothing at all: the write of a job wakes it. */
 export interface Scheduler {
@@ -39,9 +42,14 @@ export interface SchedulerParts {
   readonly away: Away
   readonly dismissals: Pick<Dismissals, 'wake'>
   readonly drain: Pick<Drain, 'isDraining' | 'onEnd'>
+  readonly experience: Experience
   /** Called when an attempt is over. */
   readonly ended: () => void
 }
+
+/** Slots and waiting places of a node, by its card. */
+const roomOn = ({ slots, busy, waitingPlaces, waiting }: Card): number =>
+  Math.max(0, slots - busy) + Math.max(0, waitingPlaces - waiting)
 
 /** Jobs that may look for a node at once, beyond those that have room here. */
 const MOST_PLACING = 32
@@ -50,7 +58,7 @@ const AGAIN_MS = 5_000
 
 export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler {
   const { store, clock, log, fleet } = deps
-  const { ending, permissions, reservations, placing, away, dismissals, drain } = parts
+  const { ending, permissions, reservations, placing, away, dismissals, drain, experience } = parts
   /** Attempts that are not settled yet, by job. */
   const running = new Map<JobId, Running>()
   /** How many of them look for a node. */
@@ -64,10 +72,11 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
 
   /** How many jobs could find a node now: by this node's own account, and by the cards of others. */
   function room(): number {
-    const elsewhere = fleet
-      .cards()
-      .reduce((sum, { slots, busy, draining }) => sum + (draining ? 0 : Math.max(0, slots - busy)), 0)
-    const here = drain.isDraining() ? 0 : reservations.free()
+    const cards = fleet.cards()
+    const elsewhere = cards.reduce((sum, card) => sum + (card.draining ? 0 : roomOn(card)), 0)
+    // Without anybody to compare with, what waits does so in the queue, where priorities count.
+    const places = cards.length > 0 ? reservations.waitingPlaces - reservations.waiting() : 0
+    const here = drain.isDraining() ? 0 : reservations.free() + places
     return here + Math.min(elsewhere, MOST_PLACING) - looking
   }
 
@@ -110,12 +119,12 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     const placed = await find(job, signal)
     if (placed === null) return
     // It explains, and decides nothing.
-    if (placed.record)
+    if (placed.bargain)
       await placing
-        .remember(job, placed.record)
+        .remember(job, placed.bargain.record)
         .catch(error => log.warn({ err: error, jobId: job.id }, 'Failed to keep how a job was placed'))
-    if (placed.kind === 'there') await settleAway(await away.run(job, placed, signal))
-    else await runHere(job, placed.placeId, signal)
+    if (placed.kind === 'there') await settleAway(await away.run(job, placed, signal), placed)
+    else await runHere(job, placed, signal)
   }
 
   /** @returns null when the job ended while it looked for a node */
@@ -131,20 +140,48 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     }
   }
 
-  async function runHere(job: JobRow, placeId: string, signal: AbortSignal): Promise<void> {
+  async function runHere(job: JobRow, { placeId, bargain }: Placed & { kind: 'here' }, signal: AbortSignal): Promise<void> {
+    const awarded = clock.monotonic()
+    const never = await waitForSlot({ clock, reservations }, placeId, startWithin(job, clock.now()), signal).catch(error =>
+      endOf(error, signal),
+    )
+    if (never) {
+      reservations.release(placeId)
+      const isBack = never.kind === 'stopped' && never.handedBack
+      return settle(job, isBack ? { kind: 'returned', reason: 'This node is draining.' } : never)
+    }
+    const started = clock.monotonic()
     await using leftovers = new Lifetime()
     const progress = createProgress({ job, ...deps })
     const end = await runAttempt(progress, deps, permissions, signal, leftovers)
+    const times = { startMs: started - awarded, runMs: clock.monotonic() - started }
+    const ran = isTelling(end) ? { ...classOf(job.spec, job.snapshot), ms: times.runMs } : undefined
+    const learned = learn(job, end, { node: fleet.self.id, bargain, times, ran })
     // Before the next is claimed, so that the end of this job and that claim share a write.
-    const settled = settle(progress.job, end, progress.unwritten())
+    const settled = settle(progress.job, end, progress.unwritten(), learned)
     reservations.release(placeId)
     await settled
   }
 
-  async function settleAway({ job, end }: AwayEnd): Promise<void> {
+  async function settleAway({ job, end, times }: AwayEnd, placed?: Placed & { kind: 'there' }): Promise<void> {
     if (end === 'detached') return
-    await settle(job, end)
+    await settle(job, end, undefined, placed && times ? learn(job, end, { ...placed, times }) : undefined)
     dismissals.wake()
+  }
+
+  /** What an attempt teaches: how long such ones take here, and how far the promise of its node was to be believed. */
+  function learn(
+    { spec, snapshot }: JobRow,
+    end: Ended,
+    attempt: { node: NodeId; bargain: Placed['bargain']; times: PlacementOutcome['actual']; ran?: Lesson['ran'] | undefined },
+  ): Learned {
+    const { node, bargain, times, ran } = attempt
+    const run = ran && { ran }
+    if (!bargain || end.kind !== 'result') return run ? { lesson: experience.learn(run) } : {}
+    const actual = { startMs: Math.round(times.startMs), runMs: Math.round(times.runMs) }
+    const outcome = { promised: bargain.promised, actual }
+    const lesson = experience.learn({ kept: keptBy(node, classOf(spec, snapshot), outcome), ...run })
+    return { lesson, placement: { ...bargain.record, outcome } }
   }
 
   /** Writes how an attempt ended, however long the disk is full: nobody else would before the next start. */

@@ -42,6 +42,8 @@ export interface Discovery {
   /** The kind of the mesh. */
   readonly mesh: string
   readonly memberships: Memberships
+  /** Whose machine this is on the mesh; null while it does not say. */
+  user(): string | null
   /** Addresses of this node on the mesh. */
   addresses(): readonly string[]
   /** Why an address of the mesh must not be used now; null when it may, or is none of the mesh. */
@@ -135,6 +137,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   return {
     mesh: mesh.kind,
     memberships,
+    user: () => running()?.self.user ?? null,
     addresses: () => running()?.self.addresses ?? [],
     whyNot(address) {
       if (running() || !mesh.mayOwn(address)) return null

@@ -10,9 +10,11 @@ export function createFleet(deps: {
   directory: Pick<KnownPeers, 'get' | 'list'>
   gossip: Pick<Gossip, 'of' | 'onChange'>
   may(peer: KnownPeer): Rights
+  /** Whose machine this node is, by the mesh; null where nothing says. */
+  user(): string | null
   linkTo(peer: KnownPeer): PeerLink
 }): Fleet {
-  const { self, directory, gossip, may, linkTo } = deps
+  const { self, directory, gossip, may, user, linkTo } = deps
   const links = new Map<NodeId, { peer: KnownPeer; link: PeerLink }>()
 
   function cardNow({ id }: KnownPeer): Card[] {
@@ -30,6 +32,12 @@ export function createFleet(deps: {
     who(id) {
       const peer = directory.get(id)
       return { id, name: peer?.name ?? id, user: peer?.member?.user ?? null, tags: peer?.member?.tags ?? [] }
+    },
+    trust(node) {
+      const peer = directory.get(node)
+      if (peer?.source === 'paired') return 'paired'
+      const owner = peer?.member?.user ?? null
+      return owner !== null && owner === user() ? 'own' : 'granted'
     },
     link(node) {
       const peer = directory.get(node)

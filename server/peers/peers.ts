@@ -204,6 +204,7 @@ export function createPeers(given: PeersDeps): Peers {
       directory,
       gossip,
       may,
+      user: () => discovery?.user() ?? null,
       linkTo: peer => httpLink(moving(peer), deps),
     }),
     handlers: {

@@ -1,4 +1,4 @@
-import type { Announcement, AttemptReport, Award, Bid, Card, JobId, ModelCallNews, NodeId } from '#shared/model/index.ts'
+import type { Announcement, AttemptReport, Award, Bid, Card, JobId, ModelCallNews, NodeId, Trust } from '#shared/model/index.ts'
 
 /** An attempt as both of its nodes name it. */
 export interface AttemptName {
@@ -73,6 +73,8 @@ export interface Fleet {
   accepts(home: NodeId): boolean
   /** Who a node is, as far as this one knows. */
   who(node: NodeId): Asker
+  /** Why a node is given our jobs. */
+  trust(node: NodeId): Exclude<Trust, 'self'>
   /** null for a node we do not give jobs to. */
   link(node: NodeId): PeerLink | null
   /** Called when a card or the trust in a node changed. */

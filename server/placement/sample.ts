@@ -2,57 +2,80 @@ import type { Card, JobSpec, NodeId, Snapshot } from '#shared/model/index.ts'
 
 /** How many nodes are asked for a bid at most, this one among them. */
 const MOST_ASKED = 8
+/** Fleets up to this many nodes are looked at whole, so that the record can say of each why it was not asked. */
+const LOOKED_AT_WHOLE = 64
 
 export interface Chosen {
   readonly card: Card
   readonly why: 'self' | 'random' | 'warm'
 }
 
+export interface Sample {
+  readonly chosen: readonly Chosen[]
+  /** Nodes that were looked at and cannot do it. */
+  readonly filtered: readonly { readonly card: Card; readonly why: string }[]
+}
+
+/** Cards in random order, drawn one by one. Source: Fisher and Yates, in the form of Durstenfeld (1964). */
+function* drawn(cards: readonly Card[], random: () => number): Generator<Card> {
+  const order = Uint32Array.from(cards, (_, index) => index)
+  for (let at = 0; at < order.length; at++) {
+    const other = at + Math.floor(random() * (order.length - at))
+    const index = order[other] ?? 0
+    order[other] = order[at] ?? 0
+    order[at] = index
+    const card = cards[index]
+    if (card) yield card
+  }
+}
+
 /**
  * Whom to ask: itself, then half by warmth and half at random. Cards are old, so the best of them is no better than any other
- * to whom everybody else goes too; what does last is a model in memory and a repository on disk. The random half finds the idle.
+ * to whom everybody else goes too; what does last is a model in memory and a repository on disk. The random half finds the idle:
+ * drawn without a look at the load on their cards, since even taking the idlest of thirty-two random cards made jobs wait twice as
+ * long (docs/decisions/0085).
  * Source: the power of d choices (Mitzenmacher 2001).
+ * @param judge why a node cannot do it, by its card; null when it may
  */
 export function sample(input: {
   self: NodeId
   cards: readonly Card[]
   job: { readonly spec: Pick<JobSpec, 'model'>; readonly snapshot: Pick<Snapshot, 'repositoryId'> | null }
+  judge: (card: Card) => string | null
   random: () => number
   most?: number
-}): Chosen[] {
-  const { self, cards, job, random, most = MOST_ASKED } = input
-  const own = cards.filter(({ node }) => node === self).map((card): Chosen => ({ card, why: 'self' }))
-  const others = shuffled(
-    cards.filter(({ node }) => node !== self),
-    random,
-  )
+}): Sample {
+  const { self, cards, job, judge, random, most = MOST_ASKED } = input
+  const filtered = new Map<Card, string>()
+  const isAble = (card: Card): boolean => {
+    const why = judge(card)
+    if (why !== null) filtered.set(card, why)
+    return why === null
+  }
+  const own = cards.filter(card => card.node === self && isAble(card)).map((card): Chosen => ({ card, why: 'self' }))
+  const others = cards.filter(({ node }) => node !== self)
   const room = Math.max(0, most - own.length)
-  const warmth = new Map(others.map(card => [card, warm(card, job)]))
-  const warmest = others.filter(card => (warmth.get(card) ?? 0) > 0).sort((a, b) => (warmth.get(b) ?? 0) - (warmth.get(a) ?? 0))
-  const chosen = warmest.slice(0, Math.floor(room / 2))
-  const rest = others.filter(card => !chosen.includes(card)).slice(0, room - chosen.length)
-  return [
-    ...own,
-    ...chosen.map((card): Chosen => ({ card, why: 'warm' })),
-    ...rest.map((card): Chosen => ({ card, why: 'random' })),
-  ]
+  const warmest = others
+    .flatMap(card => {
+      const warmth = warm(card, job)
+      return warmth > 0 && isAble(card) ? [{ card, warmth, lot: random() }] : []
+    })
+    .sort((a, b) => b.warmth - a.warmth || a.lot - b.lot)
+    .slice(0, Math.floor(room / 2))
+    .map(({ card }): Chosen => ({ card, why: 'warm' }))
+  const taken = new Set(warmest.map(({ card }) => card))
+  const rest: Chosen[] = []
+  for (const card of drawn(others, random)) {
+    const isWanted = taken.size + rest.length < room
+    if (!isWanted && cards.length > LOOKED_AT_WHOLE) break
+    if (taken.has(card) || filtered.has(card) || !isAble(card) || !isWanted) continue
+    rest.push({ card, why: 'random' })
+  }
+  return { chosen: [...own, ...warmest, ...rest], filtered: [...filtered].map(([card, why]) => ({ card, why })) }
 }
 
 function warm(card: Card, { spec, snapshot }: Parameters<typeof sample>[0]['job']): number {
   const hasModel = spec.model !== undefined && card.models.includes(spec.model)
   const hasRepository = snapshot !== null && card.repositories.includes(snapshot.repositoryId)
   return Number(hasModel) + Number(hasRepository)
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(list: readonly T[], random: () => number): T[] {
-  const copy = [...list]
-  for (let last = copy.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const [a, b] = [copy[last], copy[other]]
-    if (a === undefined || b === undefined) continue
-    copy[last] = b
-    copy[other] = a
-  }
-  return copy
 }

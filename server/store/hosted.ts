@@ -1,4 +1,5 @@
 import type { AttemptEnd, Award, EventBody, JobId, JobState, NodeId } from '#shared/model/index.ts'
+import type { Lesson } from './learned.ts'
 
 /** Which attempt of which node's job. */
 export interface HostedKey {
@@ -35,7 +36,7 @@ export interface HostedStore {
     key: HostedKey,
     events: readonly EventBody[],
     at: number,
-    options?: { state?: JobState; end?: AttemptEnd; durable?: boolean },
+    options?: { state?: JobState; end?: AttemptEnd; lesson?: Lesson | undefined; durable?: boolean },
   ): Promise<boolean>
   get(key: HostedKey): Promise<HostedRow | null>
   all(): Promise<HostedRow[]>

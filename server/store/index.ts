@@ -11,9 +11,11 @@ import type {
   Snapshot,
 } from '#shared/model/index.ts'
 import type { HostedStore } from './hosted.ts'
+import type { LearnedStore, Lesson } from './learned.ts'
 
 export { StoreError } from './error.ts'
 export type { HostedKey, HostedRow, HostedStore } from './hosted.ts'
+export type { KeptRow, Lesson } from './learned.ts'
 export { lockDataDirectory } from './lock.ts'
 
 /** A job as it is stored. Times are ms since 1970. */
@@ -87,6 +89,8 @@ export interface Change {
   readonly setAside?: boolean
   /** How the attempt came to its node. */
   readonly placement?: PlacementRecord
+  /** What the end of the attempt teaches. */
+  readonly lesson?: Lesson
 }
 
 /** An attempt of a job on another node that its home wants nothing more of, and has to say so. */
@@ -168,6 +172,8 @@ export interface Store {
   placements(id: JobId): Promise<PlacementRecord[]>
   /** Attempts of other nodes' jobs that run here. */
   readonly hosted: HostedStore
+  /** What attempts that ended here, or were given away, have taught. */
+  readonly learned: LearnedStore
   /** Queued jobs whose `queueDeadline` is not after `now`, and when the next one is due. */
   overdue(now: number): Promise<{ ids: JobId[]; next: number | null }>
   ended(before: number, limit: number): Promise<{ id: JobId; endedAt: number; logBytes: number }[]>

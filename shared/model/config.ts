@@ -28,14 +28,20 @@ export const ProviderConfig = z
   .meta({ id: 'ProviderConfig' })
 export type ProviderConfig = z.infer<typeof ProviderConfig>
 
-/** What a bid's shortcomings cost, in ms of waiting that would be as bad. */
+/** What a bid's shortcomings cost, in ms of run time that would be as bad. docs/placement.md */
 export const PlacementWeights = z
   .strictObject({
+    startWeight: z.number().min(0).default(10).describe('A ms of waiting, in ms of running.'),
     unknownRunMs: z.number().min(0).default(60_000).describe('Run time assumed of a node without history.'),
     modelLoadMs: z.number().min(0).default(20_000).describe('Loading a model that is not in memory.'),
     modelAtHomeMs: z.number().min(0).default(2_000).describe('A model that answers from home, by way of the network.'),
     repositoryMs: z.number().min(0).default(5_000).describe('Shipping a repository that is not cached.'),
+    dependencyMs: z.number().min(0).default(15_000).describe('Installing what the work needs.'),
     loadMs: z.number().min(0).default(10_000).describe('A node whose slots are all taken but this one.'),
+    machineLoadMs: z.number().min(0).default(10_000).describe('Each program a core beyond one that wants to run there.'),
+    batteryMs: z.number().min(0).default(60_000).describe('Running from a battery.'),
+    priceMs: z.number().min(0).default(60_000).describe('A unit of price.'),
+    grantedMs: z.number().min(0).default(5_000).describe("A node that is neither paired nor of this node's own user."),
   })
   .meta({ id: 'PlacementWeights' })
 export type PlacementWeights = z.infer<typeof PlacementWeights>
@@ -61,6 +67,13 @@ export const Config = z
       .strictObject({
         name: z.string().min(1).max(63).optional().describe('Default: the host name.'),
         concurrency: z.int().min(1).max(1024).optional().describe('Attempts at once; default: the number of cores.'),
+        waiting: z
+          .int()
+          .min(0)
+          .max(1024)
+          .optional()
+          .describe('Attempts that may wait here for a slot once other nodes take part; default: `concurrency`.'),
+        price: z.number().min(0).optional().describe('What an hour of an attempt costs others, in whatever the fleet counts.'),
         labels: z.record(z.string(), z.string()).default({}),
         allowNoSandbox: z.boolean().default(true).describe('Whether a job may ask for `sandbox: none`.'),
       })

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { EventBody } from './event.ts'
 import { Failure, JobId, JobSpec, Snapshot, Timestamp } from './job.ts'
-import { Capacity } from './node.ts'
+import { Capacity, PowerSource } from './node.ts'
 import { ProtocolRange, since } from './protocol.ts'
 import { IsolationLevel, Result } from './result.ts'
 import { JobState } from './state.ts'
@@ -25,6 +25,8 @@ export const Card = z
     capacity: Capacity,
     slots: z.int().min(0).describe('Attempts at once.'),
     busy: z.int().min(0).describe('Slots taken or reserved.'),
+    waitingPlaces: since(2, z.int().min(0).default(0).describe('Awarded attempts that may wait for a slot.')),
+    waiting: since(2, z.int().min(0).default(0).describe('Waiting places taken or reserved.')),
     queued: z.int().min(0),
     executors: z.array(z.strictObject({ kind: z.string().max(40), isolation: IsolationLevel })).max(8),
     agents: z.array(z.string().max(40)).max(64),
@@ -77,6 +79,7 @@ export const Announcement = z
     ),
     labels: Where.shape.labels,
     gpu: z.boolean(),
+    setup: since(2, z.boolean().default(false).describe('Whether commands install what the work needs before it starts.')),
     repository: z
       .strictObject({ id: z.string().max(64), commit: z.string().max(64), base: z.string().max(64).nullable() })
       .nullable(),
@@ -84,24 +87,46 @@ export const Announcement = z
   .meta({ id: 'Announcement' })
 export type Announcement = z.infer<typeof Announcement>
 
+const ms = z.number().min(0)
+
+/** Median and 90th percentile, ms. */
+export const Quantiles = z.strictObject({ p50: z.number().min(0), p90: z.number().min(0) }).meta({ id: 'Quantiles' })
+export type Quantiles = z.infer<typeof Quantiles>
+
 /** What a bidder promises. Times are estimates from its own history. */
 export const Terms = z
   .strictObject({
-    startMs: z.number().min(0).describe('Until the attempt could start, ms.'),
-    runMs: z
-      .strictObject({ p50: z.number().min(0), p90: z.number().min(0) })
-      .nullable()
-      .describe('How long attempts of this agent took here; null without history.'),
+    startMs: z.number().min(0).describe('Until the attempt should start, ms, median: 0 where a slot is there.'),
+    start90Ms: since(2, ms.nullable().default(null).describe('The same, 90th percentile.')),
+    waitsBehind: since(2, z.int().min(0).default(0).describe('Attempts that must end before it starts.')),
+    runMs: Quantiles.nullable().describe('How long attempts of this class took here; null without history.'),
+    finishMs: since(2, Quantiles.nullable().default(null).describe('Until it should be done; null without history.')),
     modelLoaded: z.boolean(),
     modelLocal: since(
       2,
       z.boolean().default(true).describe('Whether the model of the job, if it names one, answers at the bidder itself.'),
     ),
     repositoryCached: z.boolean(),
+    dependencyCached: since(
+      2,
+      z
+        .boolean()
+        .default(true)
+        .describe('Whether the work can start without installing anything: the job has no setup, or a sandbox keeps it.'),
+    ),
     haves: z.array(z.string().max(64)).max(16).describe('Commits of the repository it has already.'),
     executor: z.string().max(40),
     isolation: IsolationLevel,
     load: z.number().min(0).max(1).describe('Share of its slots in use, this reservation not counted.'),
+    loadPerCore: since(
+      2,
+      z.number().min(0).nullable().default(null).describe('Programs that want to run, a core; null where unknown.'),
+    ),
+    power: since(2, PowerSource.default('unknown')),
+    price: since(
+      2,
+      z.number().min(0).nullable().default(null).describe('An hour, in whatever its owner counts; null: for nothing.'),
+    ),
   })
   .meta({ id: 'Terms' })
 export type Terms = z.infer<typeof Terms>
@@ -109,13 +134,13 @@ export type Terms = z.infer<typeof Terms>
 /** The answer to an announcement: capacity reserved for `ttlMs`, or why not. A transient no may be a yes soon. */
 export const Bid = z
   .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('bid'), bidId: z.string().max(64), ttlMs: z.int().min(1), terms: Terms }),
     z.strictObject({
-      kind: z.literal('bid'),
-      bidId: z.string().max(64),
-      ttlMs: z.int().min(1),
-      terms: Terms,
+      kind: z.literal('no'),
+      isTransient: z.boolean(),
+      reason: z.string().max(500),
+      againMs: since(2, ms.nullable().default(null).describe('When there may be room, ms; null where nothing is known.')),
     }),
-    z.strictObject({ kind: z.literal('no'), isTransient: z.boolean(), reason: z.string().max(500) }),
   ])
   .meta({ id: 'Bid' })
 export type Bid = z.infer<typeof Bid>
@@ -136,6 +161,10 @@ export const Award = z
       z
         .strictObject({ policy: ModelPolicy, atHome: z.array(modelName).max(256).describe('Models the home answers with.') })
         .default({ policy: 'worker-only', atHome: [] }),
+    ),
+    startWithinMs: since(
+      2,
+      ms.nullable().default(null).describe('Longest wait at the worker, ms; then the job has waited as long as it may.'),
     ),
   })
   .meta({ id: 'Award' })

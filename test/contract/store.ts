@@ -380,6 +380,46 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       })
     })
 
+    describe('what attempts teach', () => {
+      const ran = { agent: 'command', executor: 'process', model: null, repository: 'shop', ms: 1_234 }
+      const kept = {
+        node: 'a'.repeat(26),
+        agent: 'command',
+        executor: 'process',
+        model: 'qwen',
+        promised: { startMs: 0, runMs: 1_000 },
+        actual: { startMs: 5, runMs: 1_234 },
+      }
+
+      test('is kept with the end that taught it, oldest first, and outlives the job', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        await store.change({ ...moves(job, 'failed'), lesson: { ran, kept } })
+        const second = await claimed(store, 'b')
+        await store.change({ ...moves(second, 'failed'), lesson: { ran: { ...ran, model: 'qwen', repository: null, ms: 2 } } })
+        await store.remove([job.id, second.id])
+        expect(await store.learned.ran()).toEqual([ran, { ...ran, model: 'qwen', repository: null, ms: 2 }])
+        expect(await store.learned.kept()).toEqual([kept])
+      })
+
+      test('is not believed of an end that is refused', async () => {
+        const store = await open()
+        const job = await claimed(store, 'a')
+        const late = { ...moves(job, 'failed'), guard: { state: 'running' as const, epoch: 7 }, events: [], patch: {} }
+        expect(await store.change({ ...late, lesson: { ran } })).toBe(false)
+        expect(await store.learned.ran()).toEqual([])
+      })
+
+      test('is kept with the end of an attempt of another node', async () => {
+        const store = await open()
+        const key = { home: 'b'.repeat(26), jobId: newJob('a').job.id, epoch: 1 }
+        await store.hosted.accept(key, {} as never, AT)
+        await store.hosted.append(key, [], AT, { end: { kind: 'lost', reason: 'x' }, lesson: { ran } })
+        await store.hosted.append(key, [], AT, { lesson: { ran } })
+        expect(await store.learned.ran()).toEqual([ran])
+      })
+    })
+
     test('a removed job leaves nothing, and its numbers are not given again', async () => {
       const store = await open()
       const job = await claimed(store, 'a')

@@ -10,6 +10,8 @@ export const makeCard = (node: NodeId, more: Partial<Card> = {}): Card => ({
   capacity: { cpuCores: 1, memoryBytes: 1, storageBytes: 1, gpuCount: 0, labels: {} },
   slots: 1,
   busy: 0,
+  waitingPlaces: 0,
+  waiting: 0,
   queued: 0,
   executors: [],
   agents: [],

@@ -6,6 +6,7 @@ export const alone: Fleet = {
   cards: () => [],
   accepts: () => false,
   who: id => ({ id, name: id, user: null, tags: [] }),
+  trust: () => 'granted',
   link: () => null,
   onChange: () => () => {},
 }

@@ -69,6 +69,8 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
     drainFile: memoryDrain(),
     settings: {
       concurrency: 2,
+      waiting: 2,
+      price: null,
       allowNoSandbox: true,
       timeouts: DEFAULT_TIMEOUTS,
       limits: DEFAULT_LIMITS,

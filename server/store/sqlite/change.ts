@@ -2,6 +2,7 @@ import { isEnd, type JobState, mayMove } from '#shared/model/index.ts'
 import type { Change, JobPatch } from '../index.ts'
 import { insertDismissal } from './away.ts'
 import { type Batch, recordEvents } from './batch.ts'
+import { learn } from './learned.ts'
 import { json } from './rows.ts'
 import type { Statements, Value } from './statements.ts'
 
@@ -54,6 +55,7 @@ export function change(statements: Statements, batch: Batch, change: Change): bo
   patchTexts(statements, job.seq, patch)
   patchProcesses(statements, job.seq, change)
   patchAway(statements, job.seq, change)
+  if (change.lesson) learn(statements, change.lesson)
   recordEvents(statements, batch, { seq: job.seq, id, lastN: job.last_n - events.length }, events, at)
   if (patch.state === 'queued') batch.woken = true
   return true

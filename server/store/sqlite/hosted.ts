@@ -1,6 +1,8 @@
 import type { AttemptEnd, Award, EventBody, JobState } from '#shared/model/index.ts'
 import type { HostedKey, HostedRow, HostedStore } from '../hosted.ts'
+import type { Lesson } from '../learned.ts'
 import type { GroupCommit } from './group-commit.ts'
+import { learn } from './learned.ts'
 import { json } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -36,7 +38,12 @@ export function createHosted(statements: Statements, writes: Pick<GroupCommit<un
     for (const listener of listeners) listener(key)
   }
 
-  function append(key: HostedKey, events: readonly EventBody[], at: number, state?: JobState, end?: AttemptEnd): boolean {
+  function append(
+    key: HostedKey,
+    events: readonly EventBody[],
+    at: number,
+    { state, end, lesson }: { state?: JobState | undefined; end?: AttemptEnd | undefined; lesson?: Lesson | undefined },
+  ): boolean {
     const found = find(key)
     if (!found || found.ended !== null) return false
     for (const [index, body] of events.entries())
@@ -54,6 +61,7 @@ export function createHosted(statements: Statements, writes: Pick<GroupCommit<un
       json(end),
       found.seq,
     )
+    if (lesson) learn(statements, lesson)
     return true
   }
 
@@ -71,8 +79,8 @@ export function createHosted(statements: Statements, writes: Pick<GroupCommit<un
             at,
           ) === 1,
       ),
-    async append(key, events, at, { state, end, durable = true } = {}) {
-      const done = await (durable ? writes.write : writes.writeSoon)(() => append(key, events, at, state, end))
+    async append(key, events, at, { durable = true, ...more } = {}) {
+      const done = await (durable ? writes.write : writes.writeSoon)(() => append(key, events, at, more))
       if (done) tell(key)
       return done
     },

@@ -146,4 +146,28 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (worker, job, epoch)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What attempts teach, the latest of each kind: rings, whose next row takes the place of the oldest.
+  CREATE TABLE ran (
+    slot INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL UNIQUE,          -- rises
+    agent TEXT NOT NULL,
+    executor TEXT NOT NULL,
+    model TEXT,
+    repository TEXT,
+    ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE kept (
+    slot INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL UNIQUE,
+    node TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    executor TEXT NOT NULL,
+    model TEXT,
+    promised_start INTEGER NOT NULL,    -- ms, from the award
+    promised_run INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    run INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

@@ -126,6 +126,31 @@ test('a claim costs the same at any backlog', async () => {
   expect(await cost(() => store.claim(4, AT))).toEqual(few)
 })
 
+test('what an end teaches costs two statements in its own transaction, and no more room after the first 2,048', async () => {
+  const ran = { agent: 'command', executor: 'process', model: null, repository: null, ms: 0 }
+  const kept = {
+    node: 'a',
+    agent: 'command',
+    executor: 'process',
+    model: null,
+    promised: { startMs: 0, runMs: 0 },
+    actual: { startMs: 0, runMs: 0 },
+  }
+  await Promise.all(many(2).map(job => store.admit(job)))
+  const [first, second] = await store.claim(2, AT)
+  if (!first || !second) throw new Error('nothing to claim')
+  const plain = await cost(() => store.change(moves(first, 'failed')))
+  const taught = await cost(() => store.change({ ...moves(second, 'failed'), lesson: { ran, kept } }))
+  expect(taught).toEqual({ statements: plain.statements + 2, transactions: plain.transactions })
+
+  await Promise.all(many(2_100, 10).map(job => store.admit(job)))
+  const jobs = await store.claim(2_100, AT)
+  await Promise.all(jobs.map((job, index) => store.change({ ...moves(job, 'failed'), lesson: { ran: { ...ran, ms: index } } })))
+  const remembered = await store.learned.ran()
+  expect(remembered).toHaveLength(2_048)
+  expect(remembered.map(({ ms }) => ms)).toEqual(Array.from({ length: 2_048 }, (_, index) => index + 2_100 - 2_048))
+})
+
 test('no question and no write walks a table of jobs or events, or sorts more than it returns', async () => {
   const asked = new Set<string>()
   const prepare = DatabaseSync.prototype.prepare
@@ -138,7 +163,10 @@ test('no question and no write walks a table of jobs or events, or sorts more th
   )
   const [job] = await store.claim(1, AT)
   if (!job) throw new Error('nothing to claim')
-  await store.change({ ...moves(job, 'preparing'), forgetProcesses: true })
+  const ran = { agent: '', executor: '', model: null, repository: null, ms: 0 }
+  const times = { startMs: 0, runMs: 0 }
+  const kept = { ...ran, node: '', promised: times, actual: times }
+  await store.change({ ...moves(job, 'preparing'), forgetProcesses: true, lesson: { ran, kept } })
   await store.append(job.id, [note], AT)
   await store.sealLog({ jobId: job.id, bytes: 0, sha256: '', sealedAt: AT }, note)
   await Promise.all([store.job(job.id), store.repeated('0'), store.inFlight(), store.undelivered(), store.unsealed()])

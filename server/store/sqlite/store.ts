@@ -11,6 +11,7 @@ import { claim } from './claim.ts'
 import { writeFailure } from './failure.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createHosted } from './hosted.ts'
+import { createLearned } from './learned.ts'
 import { openDatabase } from './open.ts'
 import { createQueries } from './queries.ts'
 import { remove } from './remove.ts'
@@ -68,6 +69,7 @@ export async function sqliteStore({ file, clock, log }: { file: string; clock: C
   return {
     ...createQueries(statements),
     hosted: createHosted(statements, writes),
+    learned: createLearned(statements),
     admit: job => writes.write(batch => admit(statements, batch, job)),
     claim: (limit, at) => writes.write(batch => claim(statements, batch, limit, at)),
     async change(wanted, options) {

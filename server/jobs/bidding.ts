@@ -1,0 +1,98 @@
+import { within } from '#server/lib/within.ts'
+import { type Forecast, forecast, type JobClass, modelSide, type Reservations } from '#server/placement/index.ts'
+import type { Announcement, Bid, NodeId, Terms } from '#shared/model/index.ts'
+import { announcedClass, type Experience } from './experience.ts'
+import { repositoryOf } from './hosted-attempt.ts'
+import type { JobDeps } from './ports.ts'
+
+/** Longest wait for the providers' lists of models, ms. */
+const MODELS_MS = 500
+const NONE: readonly string[] = []
+
+type BiddingDeps = Pick<
+  JobDeps,
+  'executors' | 'workspace' | 'models' | 'sharedModels' | 'clock' | 'node' | 'settings' | 'newToken' | 'random'
+>
+
+/** What this node offers for a job: a slot or a waiting place, reserved for seconds, and when and how it would run there. */
+export interface Bidding {
+  /** @param home whose job it is; null for one of its own */
+  bid(announcement: Announcement, home: NodeId | null): Promise<Bid>
+}
+
+export function createBidding(
+  deps: BiddingDeps,
+  { reservations, experience }: { reservations: Reservations; experience: Experience },
+): Bidding {
+  const { executors, workspace, models, sharedModels, clock, node, settings, newToken, random } = deps
+
+  /** When an attempt would start that all who are here now come before. */
+  async function look(jobClass: JobClass): Promise<Forecast> {
+    const { running, waiting } = reservations.occupancy()
+    const history = await experience.history()
+    return forecast(
+      {
+        slots: reservations.slots,
+        running: running.map(({ jobClass, elapsedMs }) => ({ runs: history.of(jobClass), elapsedMs })),
+        ahead: waiting.map(jobClass => history.of(jobClass)),
+        own: history.of(jobClass),
+        unknownRunMs: settings.placement.unknownRunMs,
+      },
+      random,
+    )
+  }
+
+  async function termsOf(
+    { executor, model, models: policy, setup, repository }: Announcement,
+    cache: string | null,
+    isOwn: boolean,
+  ): Promise<Omit<Terms, 'startMs' | 'start90Ms' | 'waitsBehind' | 'runMs' | 'finishMs' | 'load'>> {
+    const [probe, haves, offered, power] = await Promise.all([
+      executors.find(({ kind }) => kind === executor)?.probe(),
+      cache === null ? NONE : workspace.haves(cache),
+      model === null ? NONE : listModels(isOwn ? models : sharedModels, clock),
+      node.power(),
+    ])
+    const isHere = model === null || offered.includes(model)
+    const isLocal = isOwn || model === null || modelSide(policy, isHere) === 'worker'
+    return {
+      modelLoaded: isLocal ? isHere : policy.atHome,
+      modelLocal: isLocal,
+      repositoryCached: repository === null || isOwn || haves.length > 0,
+      // No executor of this node keeps what a setup installs: every sandbox is fresh.
+      dependencyCached: !setup,
+      haves: [...haves],
+      executor,
+      isolation: probe?.isolation ?? 'none',
+      loadPerCore: Math.round(100 * node.loadPerCore()) / 100,
+      power,
+      price: isOwn ? null : settings.price,
+    }
+  }
+
+  return {
+    async bid(announcement, home) {
+      const { repository } = announcement
+      const cache = repository && (home === null ? repository.id : repositoryOf(home, repository.id))
+      const jobClass = announcedClass(announcement, cache)
+      const bidId = newToken()
+      // Looked at before this bid has its place, and without waiting in between.
+      const looked = look(jobClass)
+      const load = Math.min(1, reservations.busy() / reservations.slots)
+      const waitsBehind = reservations.reserve(bidId, settings.bidMs, jobClass)
+      if (waitsBehind === null) {
+        const { start } = await looked
+        const reason = `All ${reservations.slots} slots are taken, and ${reservations.waiting()} attempts wait already.`
+        return { kind: 'no', isTransient: true, reason, againMs: start.p50 }
+      }
+      const [{ start, run, finish }, terms] = await Promise.all([looked, termsOf(announcement, cache, home === null)])
+      const times = { startMs: start.p50, start90Ms: start.p90, waitsBehind, runMs: run, finishMs: finish }
+      return { kind: 'bid', bidId, ttlMs: settings.bidMs, terms: { ...terms, ...times, load } }
+    },
+  }
+}
+
+async function listModels(models: JobDeps['models'], clock: JobDeps['clock']): Promise<readonly string[]> {
+  const found = await within(clock, MODELS_MS, null, signal => models.list(signal)).catch(() => null)
+  return found?.models.map(({ id }) => id) ?? []
+}
