@@ -12,6 +12,7 @@ export interface LogWriter {
   flush(): Promise<number>
   /** SHA-256 (hex) of the bytes in [from, to). */
   hash(from: number, to: number): Promise<string>
+  /** Everything accepted is on disk: an end that is told of after it never outlives what it tells of. */
   close(): Promise<void>
 }
 

@@ -126,7 +126,7 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
     },
     async close() {
       try {
-        await writer.flush()
+        if ((await writer.flush()) > size) await file.sync()
       } finally {
         await file.close()
       }

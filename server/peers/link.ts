@@ -95,11 +95,18 @@ type AnyClient = Record<string, (args: unknown, options: unknown) => Promise<unk
 const FIRST_PROTOCOL = 1
 
 /** The operations of another node, as this one may call them: in the words of the protocol that both speak. */
-export function peerClient(peer: Addressee, deps: LinkDeps): Client {
-  const { protocolWith, introduce } = deps
+export const peerClient = (peer: Addressee, deps: LinkDeps): Client =>
+  clientOver(protocol => carrierTo(peer, protocol, deps), peer, deps)
+
+/** The same over any carrier. */
+export function clientOver(
+  carrierFor: (protocol: number) => Carrier,
+  peer: Addressee,
+  { protocolWith, introduce }: Pick<LinkDeps, 'protocolWith' | 'introduce'>,
+): Client {
   const clients = new Map<number, AnyClient>()
   const speaking = (protocol: number): AnyClient => {
-    const client = clients.get(protocol) ?? (createClient(carrierTo(peer, protocol, deps), null) as unknown as AnyClient)
+    const client = clients.get(protocol) ?? (createClient(carrierFor(protocol), null) as unknown as AnyClient)
     clients.set(protocol, client)
     return client
   }
@@ -135,7 +142,7 @@ export const httpLink = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps:
   createLink(peer, peerClient(peer, deps), { clock: deps.clock, files: nodeFiles })
 
 /** What jobs ask of a node, over whatever carries its operations. */
-function createLink(
+export function createLink(
   peer: Pick<KnownPeer, 'name' | 'address'>,
   client: Client,
   { clock, files }: { clock: Clock; files: Files },

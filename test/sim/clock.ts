@@ -28,7 +28,8 @@ export function createMachineClock(
     monotonic: () => origin + timeline.now() * rate,
     after(ms, call) {
       let wanted: (() => void) | null = call
-      const cancel = timeline.after(Math.max(0, ms) / rate, () => deliver(() => wanted?.()))
+      // As `setTimeout` does it: no timer waits less than a millisecond, or one could be armed for ever without time passing.
+      const cancel = timeline.after(Math.max(1, ms) / rate, () => deliver(() => wanted?.()))
       return () => {
         wanted = null
         cancel()

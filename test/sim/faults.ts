@@ -1,0 +1,100 @@
+import type { Network } from './network.ts'
+import type { SimulatedNode } from './node.ts'
+import type { Fault } from './schedule.ts'
+import type { Timeline } from './timeline.ts'
+
+/** Lets faults happen at their times, and ends them at theirs. */
+export function playFaults(deps: {
+  timeline: Timeline
+  network: Network
+  nodes: readonly SimulatedNode[]
+  faults: readonly Fault[]
+  trace: (line: string) => void
+}): void {
+  const { timeline, network, nodes, faults, trace } = deps
+  const find = (name: string): SimulatedNode => {
+    const found = nodes.find(node => node.name === name)
+    if (!found) throw new Error(`There is no node ${name}`)
+    return found
+  }
+  const cut = (from: string, to: string, isCut: boolean) => {
+    network.way(from, to).cut = isCut
+  }
+
+  function crash(node: SimulatedNode, how: 'kill' | 'power', orphans: boolean, ms: number): void {
+    if (!node.server()) return
+    node.crash(how, orphans)
+    timeline.after(ms, () => node.start())
+  }
+
+  function isolate(name: string, isCut: boolean): void {
+    for (const other of nodes) {
+      if (other.name === name) continue
+      cut(name, other.name, isCut)
+      cut(other.name, name, isCut)
+    }
+  }
+
+  function flap({ from, to, ms }: Extract<Fault, { kind: 'flap' }>, left: number): void {
+    cut(from, to, left % 2 === 1)
+    if (left > 0) timeline.after(ms, () => flap({ kind: 'flap', at: 0, from, to, times: 0, ms }, left - 1))
+  }
+
+  function play(fault: Fault): void {
+    trace(`fault ${JSON.stringify(fault)}`)
+    switch (fault.kind) {
+      case 'cut':
+        cut(fault.from, fault.to, true)
+        timeline.after(fault.ms, () => cut(fault.from, fault.to, false))
+        return
+      case 'isolate':
+        isolate(fault.node, true)
+        timeline.after(fault.ms, () => isolate(fault.node, false))
+        return
+      case 'flap':
+        flap(fault, 2 * fault.times)
+        return
+      case 'weather': {
+        const { loss, duplication, delayMs } = fault
+        const way = network.way(fault.from, fault.to)
+        const before = { ...way }
+        Object.assign(way, { loss, duplication, delayMs })
+        timeline.after(fault.ms, () => Object.assign(way, { ...before, cut: way.cut }))
+        return
+      }
+      case 'crash':
+        crash(find(fault.node), fault.how, fault.orphans, fault.ms)
+        return
+      case 'crash-at-write': {
+        const node = find(fault.node)
+        node.crashAtWrite(fault.writes, fault.when, () => crash(node, fault.how, fault.orphans, fault.ms))
+        return
+      }
+      case 'stop': {
+        const node = find(fault.node)
+        if (!node.server()?.isReady()) return
+        void node.stop().then(() => timeline.after(fault.ms, () => node.start()))
+        return
+      }
+      case 'pause': {
+        const node = find(fault.node)
+        node.pause()
+        timeline.after(fault.ms, () => node.resume())
+        return
+      }
+      case 'step':
+        find(fault.node).clock.step(fault.byMs)
+        return
+      case 'slow-disk': {
+        const { disk } = find(fault.node)
+        disk.slowness = fault.times
+        timeline.after(fault.ms, () => {
+          disk.slowness = 1
+        })
+        return
+      }
+    }
+  }
+
+  for (const fault of faults) timeline.after(fault.at, () => play(fault))
+}

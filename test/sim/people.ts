@@ -1,0 +1,99 @@
+import type { JobId, JobRequest } from '#shared/model/index.ts'
+import { JobSpec } from '#shared/model/index.ts'
+import type { Ledger } from './ledger.ts'
+import type { SimulatedNode } from './node.ts'
+import type { Random } from './random.ts'
+import type { Timeline } from './timeline.ts'
+
+/** A job that somebody asks for. */
+export interface Wish {
+  readonly at: number
+  readonly home: string
+  readonly key: string
+  readonly spec: JobSpec
+  /** After how long it is cancelled; null for never. */
+  readonly cancelAfterMs: number | null
+}
+
+export function createWishes(random: Random, nodes: readonly string[], ms: number): Wish[] {
+  const count = 2 + random.int(7)
+  return Array.from({ length: count }, (_, index): Wish => {
+    const work = { steps: 2 + random.int(12), stepMs: Math.floor(random.between(200, 20_000)) }
+    const hasRepository = random.chance(0.7)
+    const request: JobRequest = {
+      agent: 'counting',
+      task: JSON.stringify(work),
+      maxAttempts: 20,
+      ...(hasRepository ? { repository: { path: `/home/repo-${random.int(3)}` } } : {}),
+      ...(hasRepository && random.chance(0.3) ? { checks: [['true']] } : {}),
+      where: random.chance(0.1) ? { local: true } : { notOn: random.chance(0.1) ? [random.pick(nodes)] : [] },
+    }
+    return {
+      at: Math.floor(random.between(0, ms)),
+      home: random.pick(nodes),
+      key: `wish ${index}`,
+      spec: JobSpec.parse(request),
+      cancelAfterMs: random.chance(0.15) ? Math.floor(random.between(0, 120_000)) : null,
+    }
+  })
+}
+
+/** Pause before somebody tries again, ms. */
+const AGAIN_MS = 5_000
+
+/** Asks for jobs as a person with a script would: again and again, under the same key, until it was accepted. */
+export function playWishes(deps: {
+  timeline: Timeline
+  nodes: readonly SimulatedNode[]
+  wishes: readonly Wish[]
+  ledger: Ledger
+  trace: (line: string) => void
+}): void {
+  const { timeline, nodes, wishes, ledger, trace } = deps
+  const never = new AbortController().signal
+
+  function submit(wish: Wish): void {
+    const server = nodes.find(({ name }) => name === wish.home)?.server()
+    const again = () => timeline.after(AGAIN_MS, () => submit(wish))
+    if (!server?.isReady() || server.process.isPaused()) {
+      again()
+      return
+    }
+    // A server that ends while it is asked says nothing; then it is asked again.
+    let isAnswered = false
+    server.process.onEnd(() => !isAnswered && again())
+    const asked = server.handlers.createJob({ body: wish.spec, headers: { 'idempotency-key': wish.key } }, { signal: never })
+    void asked.then(
+      ({ body }) => {
+        isAnswered = true
+        accept(wish, body.jobId)
+      },
+      error => {
+        isAnswered = true
+        trace(`${wish.key} was refused: ${error}`)
+        again()
+      },
+    )
+  }
+
+  function accept(wish: Wish, jobId: JobId): void {
+    trace(`${wish.home} accepted ${wish.key} as ${jobId}`)
+    for (const [other, { key, home }] of ledger.accepted)
+      if (key === wish.key && home === wish.home && other !== jobId)
+        ledger.violations.push(`${wish.key} became two jobs: ${other} and ${jobId}`)
+    ledger.accepted.set(jobId, { home: wish.home, key: wish.key })
+    if (wish.cancelAfterMs !== null) timeline.after(wish.cancelAfterMs, () => cancel(wish, jobId))
+  }
+
+  function cancel(wish: Wish, jobId: JobId): void {
+    const server = nodes.find(({ name }) => name === wish.home)?.server()
+    if (!server?.isReady() || server.process.isPaused()) {
+      timeline.after(AGAIN_MS, () => cancel(wish, jobId))
+      return
+    }
+    ledger.cancelled.add(jobId)
+    void server.handlers.cancelJob({ params: { id: jobId } }, { signal: never }).catch(error => trace(`${jobId}: ${error}`))
+  }
+
+  for (const wish of wishes) timeline.after(wish.at, () => submit(wish))
+}

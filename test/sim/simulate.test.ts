@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { shrink } from './shrink.ts'
+import { simulate } from './simulate.ts'
+
+test('one seed gives one trace, byte for byte, in this process and in another', async () => {
+  const program = `const { simulate } = await import('${new URL('./simulate.ts', import.meta.url).href}')
+    for (const seed of [11, 12, 13]) console.log((await simulate(seed)).hash)`
+  const elsewhere = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' })
+  const here: string[] = []
+  for (const seed of [11, 12, 13]) here.push((await simulate(seed)).hash)
+  const again: string[] = []
+  for (const seed of [11, 12, 13]) again.push((await simulate(seed)).hash)
+  expect(again).toEqual(here)
+  expect(elsewhere.trim().split('\n')).toEqual(here)
+  expect(new Set(here).size).toBe(3)
+})
+
+test('runs keep every promise, whatever goes wrong in them', async () => {
+  for (let seed = 1; seed <= 20; seed++) expect(await simulate(seed)).toMatchObject({ seed, violations: [] })
+})
+
+test('a schedule is made as small as it can be and still fail', async () => {
+  const tried: number[] = []
+  const needs = (part: readonly number[]) => {
+    tried.push(part.length)
+    return Promise.resolve(part.includes(3) && part.includes(17))
+  }
+  expect(
+    await shrink(
+      Array.from({ length: 20 }, (_, index) => index),
+      needs,
+    ),
+  ).toEqual([3, 17])
+  expect(await shrink([1, 2], () => Promise.resolve(true))).toEqual([])
+  expect(tried.length).toBeLessThan(80)
+})
