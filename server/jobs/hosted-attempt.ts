@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto'
 import type { Logs, LogWriter } from '#server/logs/index.ts'
 import type { Change, HostedKey, HostedStore, JobRow } from '#server/store/index.ts'
 import type { Award, JobSpec, Limits, NodeId } from '#shared/model/index.ts'
 
-/** Name of an attempt among the files of a worker: two homes may name their jobs alike. */
+/** Name of an attempt among the files of a worker. Only one home has jobs of that id here. */
 export const fileNameOf = ({ home, jobId, epoch }: HostedKey): string => `${jobId}.${epoch}.${home.slice(0, 8)}`
 
-/** The repository of another node, as a cache here is called. */
-export const repositoryOf = (home: NodeId, repositoryId: string): string => `${home.slice(0, 8)}-${repositoryId}`.slice(0, 64)
+/** The repository of another node, as a cache here is called: no other home can make a key whose caches are called so. */
+export const repositoryOf = (home: NodeId, repositoryId: string): string =>
+  `hosted-${createHash('sha256').update(`${home}/${repositoryId}`).digest('hex').slice(0, 40)}`
 
 /** The job of another node as this one runs it: under its own limits, and never without a sandbox. */
 export function hostedJob({ home }: HostedKey, award: Award, limits: Limits, at: number): JobRow {

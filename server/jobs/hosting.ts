@@ -17,6 +17,7 @@ import {
 import { runAttempt } from './attempt.ts'
 import { classOf, type Experience, isTelling } from './experience.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
+import { createHostedEvents } from './hosted-events.ts'
 import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
@@ -24,14 +25,14 @@ import { createProgress } from './progress.ts'
 import { Stop, type StopKind } from './stop.ts'
 import { waitForSlot } from './waiting.ts'
 
-const MAX_EVENTS = 500
-
 /** Attempts of other nodes' jobs: takes them, runs them under a lease, and keeps what came of them until their home has it. */
 export interface Hosting {
   /** @throws {ApiError} `not_yours` when the bid has expired, or the job has moved on */
   award(home: NodeId, award: Award): Promise<Awarded>
   /** What an award is answered when it is asked again, for the first answer was lost; null for one that is new. */
   awarded(key: HostedKey): Promise<Awarded | null>
+  /** Whether a job of that id is here which is not that node's: all who were asked for a bid know the id of a job. */
+  isAnothers(home: NodeId, jobId: JobId): Promise<boolean>
   receiveSnapshot(key: HostedKey, piece: Piece): Promise<number>
   renew(
     key: HostedKey,
@@ -86,6 +87,7 @@ export function createHosting(
   const { store, clock, settings, workspace, hostedLogs, fleet, log } = deps
   const travel = createHostedFiles({ root: deps.directories.hosted, files: deps.files })
   const { hosted } = store
+  const events = createHostedEvents({ hosted, clock })
   const { reservations, permissions, experience } = parts
   const running = new Map<string, Running>()
   /** Awards that are being written down. */
@@ -111,15 +113,18 @@ export function createHosting(
       log.warn({ ...key, here: newer.epoch }, 'The award of an older attempt than is here was refused')
       throw new ApiError('not_yours', `Attempt ${newer.epoch} of job ${key.jobId} is here already.`)
     }
+    // One after the other: attempts of a job share the way into their sandboxes, and its questions.
     for (const row of others) {
       log.warn({ ...row, newer: key.epoch, award: undefined }, 'An attempt was stopped: its home has begun a newer one')
-      void dismiss(row).catch(error => log.error({ err: error }, 'An older attempt could not be forgotten'))
+      await dismiss(row)
     }
   }
 
   /** Stops an attempt if it runs, and forgets it. */
   async function dismiss(key: HostedKey): Promise<void> {
-    const attempt = running.get(fileNameOf(key))
+    const name = fileNameOf(key)
+    await taking.get(name)?.catch(() => {})
+    const attempt = running.get(name)
     attempt?.controller.abort(new Stop('cancel'))
     await attempt?.done
     await forget(key)
@@ -220,12 +225,13 @@ export function createHosting(
     }
   }
 
+  /** Its row goes last: what is cut off in between is forgotten the next time. Of one that is not here there is nothing to forget. */
   async function forget(key: HostedKey): Promise<void> {
-    await hosted.remove(key)
+    if (!(await hosted.get(key))) return
     await hostedLogs.remove(fileNameOf(key))
     await travel.remove(key)
-    const others = await hosted.all()
-    if (!others.some(({ jobId }) => jobId === key.jobId)) await workspace.release([key.jobId])
+    if ((await othersOf(key)).length === 0) await workspace.release([key.jobId])
+    await hosted.remove(key)
   }
 
   async function accept(key: HostedKey, award: Award): Promise<void> {
@@ -233,7 +239,10 @@ export function createHosting(
     try {
       await fence(key)
       if (!(await hosted.accept(key, award, clock.now())))
-        throw new ApiError('not_yours', `Attempt ${key.epoch} of job ${key.jobId} was here before.`)
+        throw new ApiError(
+          'not_yours',
+          `Attempt ${key.epoch} of job ${key.jobId} was here before, or the job is somebody else's.`,
+        )
     } catch (error) {
       reservations.release(award.bidId)
       throw error
@@ -253,23 +262,13 @@ export function createHosting(
     return running.has(name) || (await hosted.get(key)) ? answerOf(name) : null
   }
 
-  /** Listens for what is new of an attempt from now on; `come` fulfils with it, or when the time is over. */
-  function listen(key: HostedKey, waitMs: number, signal: AbortSignal): { come: Promise<void>; stop(): void } {
-    let stop = () => {}
-    const come = new Promise<void>(resolve => {
-      const cancel = clock.after(waitMs, resolve)
-      const unsubscribe = hosted.onChange(changed => fileNameOf(changed) === fileNameOf(key) && resolve())
-      signal.addEventListener('abort', () => resolve(), { once: true })
-      stop = () => {
-        cancel()
-        unsubscribe()
-      }
-    })
-    return { come, stop }
-  }
-
   return {
     awarded,
+
+    async isAnothers(home, jobId) {
+      const isHosted = (await hosted.all()).some(row => row.jobId === jobId && row.home !== home)
+      return isHosted || (await store.job(jobId)) !== null
+    },
 
     async award(home, award) {
       const key = { home, jobId: award.jobId, epoch: award.epoch }
@@ -296,20 +295,13 @@ export function createHosting(
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
       if (mark !== null) lease(key, Math.min(mark, clock.monotonic()) + Math.min(leaseMs, LONGEST_AWAY_MS))
       if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
-      // Before anything is read, so that what is written meanwhile is not missed.
-      const news = listen(key, waitMs, signal)
-      let events = await hosted.events(key, after, MAX_EVENTS)
-      if (events.length === 0 && (await find(key)).end === null) {
-        await news.come
-        events = await hosted.events(key, after, MAX_EVENTS)
-      }
-      news.stop()
+      const told = await events.after(key, after, waitMs, signal)
       const { state, end, lastN } = await find(key)
-      const isAll = (events.at(-1)?.n ?? after) >= lastN
+      const isAll = (told.at(-1)?.n ?? after) >= lastN
       return {
         epoch: key.epoch,
         state,
-        events,
+        events: told,
         logBytes: await hostedLogs.size(fileNameOf(key)),
         mark: clock.monotonic(),
         end: isAll ? end : null,

@@ -66,6 +66,8 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
     // Whom nothing is told gets no further than the door.
     const verdict = door.judge(home, wanted, seen)
     if (!verdict.take) return verdict
+    if (await hosting.isAnothers(home, wanted.jobId))
+      return { isTransient: false, reason: 'A job of another node has that id here.' }
     const reason = lacks(wanted, card)
     return reason === null ? null : { isTransient: false, reason }
   }

@@ -29,7 +29,10 @@ export interface HostedEvent {
 
 /** What a worker keeps of others' attempts until their home has it. The same promises as the store's own. */
 export interface HostedStore {
-  /** @returns false when the attempt is there already. */
+  /**
+   * @returns false when the attempt is there already, or a job of this node or of another home has its id: whoever was asked for a bid
+   * knows the id of a job that is not its own
+   */
   accept(key: HostedKey, award: Award, at: number): Promise<boolean>
   /** Appends events, and moves or ends the attempt with them. @returns false when it is gone or has ended. */
   append(

@@ -14,7 +14,7 @@ import type { HostedStore } from './hosted.ts'
 import type { LearnedStore, Lesson } from './learned.ts'
 
 export { StoreError } from './error.ts'
-export type { HostedKey, HostedRow, HostedStore } from './hosted.ts'
+export type { HostedEvent, HostedKey, HostedRow, HostedStore } from './hosted.ts'
 export type { KeptRow, Lesson } from './learned.ts'
 export { lockDataDirectory } from './lock.ts'
 

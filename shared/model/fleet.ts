@@ -212,7 +212,7 @@ export type AttemptEnd = z.infer<typeof AttemptEnd>
 /** Where an attempt on another node stands, from the events its home has not seen yet. */
 export const AttemptReport = z
   .strictObject({
-    epoch: z.int().min(1).optional().describe('Of the attempt that is told of.'),
+    epoch: since(2, z.int().min(1).optional().describe('Of the attempt that is told of.')),
     state: JobState,
     events: z.array(z.strictObject({ n: z.int().min(1), at: Timestamp, body: EventBody })).max(1000),
     logBytes: z.int().min(0).describe('Bytes the attempt has logged so far.'),

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { CommandLine } from './command.ts'
 import { Disconnect } from './disconnect.ts'
 import { Limits, Timeouts } from './limits.ts'
+import { since } from './protocol.ts'
 import { Result } from './result.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
@@ -77,8 +78,9 @@ const jobFields = {
     .max(1000)
     .default(5)
     .describe('Attempts lost to crashes or to nodes that were not heard of any more, before the job fails.'),
-  disconnect: Disconnect.optional().describe(
-    'What becomes of an attempt on a node that is not heard of any more; default: replace.',
+  disconnect: since(
+    2,
+    Disconnect.optional().describe('What becomes of an attempt on a node that is not heard of any more; default: replace.'),
   ),
   timeouts: Timeouts.partial().default({}),
   limits: Limits.partial().default({}),

@@ -70,7 +70,9 @@ export function createHosted(statements: Statements, writes: Pick<GroupCommit<un
       writes.write(
         () =>
           statements.run(
-            `INSERT INTO hosted (home, job, epoch, state, award, ended, last_n, accepted_at) VALUES (?, ?, ?, 'placing', ?, NULL, 0, ?)
+            `INSERT INTO hosted (home, job, epoch, state, award, ended, last_n, accepted_at)
+              SELECT ?1, ?2, ?3, 'placing', ?4, NULL, 0, ?5
+              WHERE NOT EXISTS (SELECT 1 FROM hosted WHERE job = ?2 AND home <> ?1) AND NOT EXISTS (SELECT 1 FROM job WHERE id = ?2)
               ON CONFLICT DO NOTHING`,
             home,
             jobId,
