@@ -91,7 +91,10 @@ export function createProgram(
     .addOption(many('--label <name=value>', 'label the node must carry; may be repeated'))
     .addOption(new Option('--needs <what>', 'what the node must have').choices(['gpu']))
     .option('--local', 'only on the node the job is given to')
-    .option('--disconnect <how>', 'when the node that runs it is not heard of: replace (default) or wait=2h')
+    .option(
+      '--disconnect <how>',
+      'when the node that runs it is not heard of: replace (default), wait=2h, or keep-both until one finishes',
+    )
     .option('-d, --detach', 'print the id of the job and go')
     .option('--apply', 'apply the result to the work tree when the job succeeded')
     .option('--raw', 'pass the log on as it is, escape sequences and all')

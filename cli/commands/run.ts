@@ -114,10 +114,10 @@ async function jobRequest(
 
 /** @throws {CliError} */
 function disconnect(text: string): Disconnect {
-  if (text === 'replace') return { kind: text }
+  if (text === 'replace' || text === 'keep-both') return { kind: text }
   const [, wait] = /^wait=(.+)$/.exec(text) ?? []
   if (wait === undefined)
-    throw new CliError(EXIT.usage, `--disconnect takes replace or wait=DURATION (such as wait=2h), not "${text}".`)
+    throw new CliError(EXIT.usage, `--disconnect takes replace, wait=DURATION (such as wait=2h) or keep-both, not "${text}".`)
   return { kind: 'wait', ms: duration('--disconnect wait', wait) }
 }
 

@@ -23,6 +23,7 @@ export function renderJob(job: Job, paint: Paint): string[] {
     ...failure(job),
     ['agent', [agentLine(job)]],
     ...disconnect(job),
+    ...winner(job),
     ...(job.result ? outcome(job.result, paint) : []),
     ...(job.retryOf ? [['retry of', [job.retryOf]] as const] : []),
     ...nextSteps(job),
@@ -49,7 +50,14 @@ function disconnect({ spec }: Job): Section[] {
       return []
     case 'wait':
       return [['unheard', [`waits ${formatDuration(spec.disconnect.ms)} for its node before it is placed again`]]]
+    case 'keep-both':
+      return [['unheard', ['is placed again, and the first attempt to finish wins']]]
   }
+}
+
+/** Which attempt ended the job, where that was not the newest one. */
+function winner({ epoch, result }: Job): Section[] {
+  return result && result.epoch < epoch ? [['attempt', [`${result.epoch} of ${epoch}, which ended first`]]] : []
 }
 
 function agentLine({ spec, result }: Job): string {

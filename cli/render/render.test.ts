@@ -178,6 +178,22 @@ test('renderPatch colours lines and makes them safe', () => {
   )
 })
 
+describe('a job whose node may not be heard of', () => {
+  const lines = (disconnect: object, more: Partial<Job> = {}) =>
+    renderJob({ ...job, ...more, spec: JobSpec.parse({ task: 'x', disconnect }) }, plain)
+
+  test('says how long it waits, or that it keeps both', () => {
+    expect(lines({ kind: 'wait', ms: 7_200_000 }).join()).toContain('waits 2h for its node')
+    expect(lines({ kind: 'keep-both' }).join()).toContain('the first attempt to finish wins')
+    expect(lines({ kind: 'replace' }).join()).not.toContain('unheard')
+  })
+
+  test('says which attempt won, where that was not the newest', () => {
+    expect(lines({ kind: 'keep-both' }, { epoch: 2 }).join()).toContain('1 of 2, which ended first')
+    expect(lines({ kind: 'keep-both' }).join()).not.toContain('ended first')
+  })
+})
+
 describe('renderJobs', () => {
   const summary = (id: string, state: JobSummary['state'], title: string): JobSummary => ({
     id,

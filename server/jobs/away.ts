@@ -2,11 +2,12 @@ import { within } from '#server/lib/within.ts'
 import type { Fleet, PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
-import { createBringingHome, lost, refused, type Source } from './bringing-home.ts'
+import { type BringingHome, lost, refused } from './bringing-home.ts'
 import type { Ended } from './conclude.ts'
 import { createGiving, type Given, isAnswer, type Winner } from './giving.ts'
-import { createHomeModels } from './home-models.ts'
+import type { HomeModels } from './home-models.ts'
 import { leaseTerms } from './lease.ts'
+import { startLogStream } from './log-stream.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
@@ -41,11 +42,12 @@ export interface AwayEnd {
   readonly times: Times | null
 }
 
-export function createAway(deps: JobDeps, fleet: Fleet): Away {
+export function createAway(
+  deps: JobDeps,
+  { fleet, bringHome, homeModels }: { fleet: Fleet; bringHome: BringingHome; homeModels: HomeModels },
+): Away {
   const { store, logs, clock, settings, secrets, log } = deps
-  const homeModels = createHomeModels(deps)
   const giving = createGiving(deps, homeModels)
-  const bringHome = createBringingHome(deps, homeModels)
 
   /** Brings over what a worker tells, each event once: how far it is known is written with it. */
   async function take(job: JobRow, away: AwayRow, report: AttemptReport): Promise<{ job: JobRow; away: AwayRow } | null> {
@@ -63,6 +65,12 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     return written ? { job: { ...job, state }, away: moved } : null
   }
 
+  async function termsOf({ id, spec, losses }: JobRow) {
+    const isLast = losses + 1 >= spec.maxAttempts
+    const hasAside = spec.disconnect?.kind === 'keep-both' && (await store.aside(id)).length > 0
+    return leaseTerms(settings.leaseMs, { disconnect: spec.disconnect, isLast, hasAside })
+  }
+
   async function follow(start: JobRow, from: AwayRow, given: Given | null, signal: AbortSignal): Promise<AwayEnd> {
     const { worker } = from
     const name = { jobId: start.id, epoch: start.epoch }
@@ -75,7 +83,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
       maxBytes: from.logOffset + logBytes + LOG_SLACK_BYTES,
       redact: bytes => bytes,
     })
-    const stream = startStream(() => {
+    const stream = startLogStream({ clock, bringHome }, () => {
       const link = fleet.link(worker)
       return link && { link, name, writer, logOffset: from.logOffset }
     })
@@ -94,7 +102,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
         if (shipping.problem) return finish(lost(`Its snapshot could not be given to ${nameOf(worker)}: ${shipping.problem}`))
         const stop = stopKind(signal)
         if (stop === 'shutdown') return finish('detached')
-        const terms = leaseTerms(settings.leaseMs, start.spec.disconnect)
+        const terms = await termsOf(start)
         const asked = clock.monotonic()
         try {
           const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
@@ -127,8 +135,7 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
           if (isAnswer(error) && error.code === 'not_yours')
             return finish(lost(`${nameOf(worker)} does not run it: ${error.message}`))
           // Only a try that began after the lease had ended tells: a home that slept hears of everything it missed.
-          if (asked - heardAt > terms.waitMs)
-            return finish(lost(`${nameOf(worker)} could not be reached for the length of its lease.`))
+          if (asked - heardAt > terms.waitMs) return finish(unheard(terms.outcome, nameOf(worker)))
           if (tries >= MOST_TRIES) return finish(refused(`Its end could not be brought home: ${messageOf(error)}`))
           if (stop === 'cancel' && asked - heardAt > settings.graceMs) return finish({ kind: 'stopped', stop: 'cancel' })
           log.debug({ err: error, ...name }, 'A worker could not be reached; trying again')
@@ -191,33 +198,6 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
     return shipping
   }
 
-  function startStream(sourceNow: () => Source | null) {
-    let over = new AbortController()
-    const begin = async () => {
-      const source = sourceNow()
-      if (source) await bringHome.log(source, over.signal)
-    }
-    let shipping = begin()
-    const stop = () => {
-      over.abort()
-      return shipping
-    }
-    return {
-      stop,
-      async restart() {
-        await stop()
-        over = new AbortController()
-        shipping = begin()
-      },
-      /** Waits for its end, but not for a connection that hangs: what is missing is asked for anew. */
-      async ended(ms: number) {
-        const cancel = clock.after(ms, () => over.abort())
-        await shipping
-        cancel()
-      },
-    }
-  }
-
   const nameOf = (node: NodeId): string => fleet.who(node).name
 
   return {
@@ -243,6 +223,11 @@ export function createAway(deps: JobDeps, fleet: Fleet): Away {
       return follow(job, away, given, signal)
     },
   }
+}
+
+const unheard = (outcome: 'lost' | 'aside', name: string): Ended => {
+  const reason = `${name} could not be reached for the length of its lease.`
+  return outcome === 'lost' ? lost(reason) : { kind: 'aside', reason }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -122,3 +122,4 @@ export function createBringingHome({ clock, settings, workspace, directories, se
 
   return { log, end }
 }
+export type BringingHome = ReturnType<typeof createBringingHome>

@@ -1,6 +1,8 @@
 import type { Change, JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { isAttempt, type JobId } from '#shared/model/index.ts'
+import type { Win } from './aside.ts'
+import type { AsideLogs } from './aside-log.ts'
 import { conclude, type Ended } from './conclude.ts'
 import type { JobDeps } from './ports.ts'
 import type { Unwritten } from './progress.ts'
@@ -16,13 +18,20 @@ export interface Ending {
    * Rejects only when nothing was written.
    */
   settle(job: JobRow, end: Ended, unwritten?: Unwritten, learned?: Learned): Promise<void>
+  /**
+   * Ends a job by an attempt that was set aside, if it has not ended and is where it is said to be. @returns whether it did
+   * @param newest the job with its newest attempt, which is over
+   */
+  settleByAside(newest: JobRow, win: Win, unwritten?: Unwritten): Promise<boolean>
+  /** Says that an attempt that was set aside came too late. */
+  refuseAside(win: Win): Promise<void>
   /** Brings an accepted result into the repository of the person who asked. */
   deliver(job: JobRow): Promise<void>
   /** Makes the log of an ended job final. */
   seal(id: JobId): Promise<void>
 }
 
-export function createEnding(deps: JobDeps): Ending {
+export function createEnding(deps: JobDeps, asideLogs: AsideLogs): Ending {
   const { store, logs, workspace, clock, secrets, log } = deps
 
   async function deliver(job: JobRow): Promise<void> {
@@ -56,7 +65,7 @@ export function createEnding(deps: JobDeps): Ending {
     return job?.epoch === attempt.epoch && isAttempt(job.state) && accept(job, end, { from: job.state, events: [] }, learned)
   }
 
-  async function refuse({ id, epoch }: JobRow, end: Ended): Promise<void> {
+  async function refuse({ id, epoch }: Pick<JobRow, 'id' | 'epoch'>, end: Ended): Promise<void> {
     const job = await store.job(id)
     const reason = `Attempt ${epoch} ended (${end.kind}), but the job is ${job?.state ?? 'gone'} under epoch ${job?.epoch ?? 0}.`
     log.warn({ jobId: id, epoch }, reason)
@@ -64,8 +73,12 @@ export function createEnding(deps: JobDeps): Ending {
   }
 
   async function seal(id: JobId): Promise<void> {
+    const job = await store.job(id)
+    const keepsBoth = job?.spec.disconnect?.kind === 'keep-both'
+    if (keepsBoth) await asideLogs.join(job)
     const { bytes, sha256 } = await logs.seal(id)
     await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256 })
+    if (keepsBoth) for (let epoch = 1; epoch <= job.epoch; epoch++) await asideLogs.forget({ jobId: id, epoch })
   }
 
   async function finish(id: JobId): Promise<void> {
@@ -73,6 +86,11 @@ export function createEnding(deps: JobDeps): Ending {
     if (job?.undelivered) await deliver(job)
     if (job && job.endedAt !== null) await seal(job.id)
   }
+
+  const finishSafely = (id: JobId): Promise<void> =>
+    finish(id).catch(error =>
+      log.error({ err: error, jobId: id }, 'Failed to deliver a result or seal a log; the next start does'),
+    )
 
   return {
     deliver,
@@ -83,9 +101,16 @@ export function createEnding(deps: JobDeps): Ending {
       const expected = { ...attempt, cancelRequested: stored?.cancelRequested ?? attempt.cancelRequested }
       const isAccepted = (await accept(expected, end, unwritten, learned)) || (await acceptFromStored(attempt, end, learned))
       if (!isAccepted) return refuse(attempt, end)
-      await finish(attempt.id).catch(error =>
-        log.error({ err: error, jobId: attempt.id }, 'Failed to deliver a result or seal a log; the next start does'),
-      )
+      await finishSafely(attempt.id)
+    },
+    async settleByAside(newest, { row, end }, unwritten = { from: newest.state, events: [] }) {
+      const result = await asideLogs.placed(row, end.result, row.logOffset)
+      if (!(await accept(newest, { ...end, result }, unwritten, {}))) return false
+      await finishSafely(newest.id)
+      return true
+    },
+    async refuseAside({ row, end }) {
+      await refuse({ id: row.jobId, epoch: row.epoch }, end)
     },
   }
 }

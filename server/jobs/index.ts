@@ -5,8 +5,11 @@ import { ApiError } from '#shared/contract/index.ts'
 import { type Card, isEnd } from '#shared/model/index.ts'
 import { createAdmission } from './admission.ts'
 import { createArtifacts } from './artifacts.ts'
+import { createAside } from './aside.ts'
+import { createAsideLogs } from './aside-log.ts'
 import { createAway } from './away.ts'
 import { createBidding } from './bidding.ts'
+import { createBringingHome } from './bringing-home.ts'
 import { conclude } from './conclude.ts'
 import { createDismissals } from './dismissals.ts'
 import { createDrain } from './drain.ts'
@@ -14,6 +17,7 @@ import { presentDrain } from './drain-status.ts'
 import { createEnding } from './ending.ts'
 import { createExperience } from './experience.ts'
 import { createJobHandlers, type JobHandlers } from './handlers.ts'
+import { createHomeModels } from './home-models.ts'
 import { createHosting } from './hosting.ts'
 import { createNegotiation } from './negotiation.ts'
 import { createOwnCard } from './own-card.ts'
@@ -49,7 +53,8 @@ export function createJobs(deps: JobDeps): Jobs {
   const space = createSpace(deps)
   const admission = createAdmission(deps, space)
   const permissions = createPermissions(deps)
-  const ending = createEnding(deps)
+  const asideLogs = createAsideLogs({ logs: deps.logs, apart: deps.hostedLogs })
+  const ending = createEnding(deps, asideLogs)
   const retention = createRetention(deps, space)
   const { fleet } = deps
   const reservations = createReservations({ slots: deps.settings.concurrency, waitingPlaces: deps.settings.waiting, clock })
@@ -60,7 +65,16 @@ export function createJobs(deps: JobDeps): Jobs {
   const ownCard = createOwnCard(deps, { reservations, isDraining: drain.isDraining, self: fleet.self })
   const negotiation = createNegotiation(deps, { fleet, ownCard, reservations, bidding, experience })
   const placing = createPlacing(deps, { fleet, reservations, negotiation, isDraining: drain.isDraining })
-  const away = createAway(deps, fleet)
+  const homeModels = createHomeModels(deps)
+  const bringHome = createBringingHome(deps, homeModels)
+  const away = createAway(deps, { fleet, bringHome, homeModels })
+  const aside = createAside(deps, {
+    bringHome,
+    homeModels,
+    asideLogs,
+    win: win => scheduler.win(win),
+    dropped: () => dismissals.wake(),
+  })
   const dismissals = createDismissals(deps)
   const hosting = createHosting(deps, { reservations, permissions, experience })
   const scheduler = createScheduler(deps, {
@@ -72,6 +86,7 @@ export function createJobs(deps: JobDeps): Jobs {
     dismissals,
     drain,
     experience,
+    setAside: aside.wake,
     ended: retention.occasionally,
   })
   let ready = false
@@ -138,11 +153,12 @@ export function createJobs(deps: JobDeps): Jobs {
         .catch(error => log.error({ err: error }, 'Failed to repair what an earlier server left'))
       dismissals.start()
       await scheduler.start(followed)
+      aside.start()
     },
     async stop() {
       ready = false
       drain.stop()
-      await Promise.all([scheduler.stop(), hosting.stop(), dismissals.stop()])
+      await Promise.all([aside.stop(), scheduler.stop(), hosting.stop(), dismissals.stop()])
       await repairs
     },
     card: ownCard.get,

@@ -1,20 +1,39 @@
-import type { Disconnect } from '#shared/model/index.ts'
+import { type Disconnect, LONGEST_AWAY_MS } from '#shared/model/index.ts'
 
 /** How much later than the worker the home ends a lease: clocks differ in rate by much less. */
 export const MARGIN = 1.05
 /** The first lease of an attempt, ms at most: it is renewed as soon as the award is answered, and is all that a lost answer costs. */
 export const FIRST_LEASE_MS = 30_000
 
-/** How long the two nodes of an attempt go on without each other, ms. */
+/** How long the two nodes of an attempt go on without each other, ms, and what its home does then. */
 export interface LeaseTerms {
   /** How long the worker goes on; it stops first, whatever its home does. */
   readonly leaseMs: number
-  /** How long the home waits until it takes the attempt for lost. */
+  /** How long the home waits. */
   readonly waitMs: number
+  /** `aside`: the job goes on without the attempt, which may still finish. */
+  readonly outcome: 'lost' | 'aside'
 }
 
-/** The terms of an attempt, by the settings of its home and by what its job says. */
-export function leaseTerms(leaseMs: number, disconnect: Disconnect | undefined): LeaseTerms {
-  const ms = disconnect?.kind === 'wait' ? Math.max(leaseMs, disconnect.ms) : leaseMs
-  return { leaseMs: ms, waitMs: ms * MARGIN }
+/**
+ * The terms of a job's newest attempt.
+ * @param job.isLast whether the job would fail, were this attempt lost: then there is nothing to gain by setting it aside
+ * @param job.hasAside whether another attempt is set aside already: one is kept beside the newest, no more
+ */
+export function leaseTerms(
+  leaseMs: number,
+  job: { readonly disconnect: Disconnect | undefined; readonly isLast: boolean; readonly hasAside: boolean },
+): LeaseTerms {
+  const until = (ms: number): LeaseTerms => ({ leaseMs: ms, waitMs: ms * MARGIN, outcome: 'lost' })
+  switch (job.disconnect?.kind) {
+    case undefined:
+    case 'replace':
+      return until(leaseMs)
+    case 'wait':
+      return until(Math.max(leaseMs, job.disconnect.ms))
+    case 'keep-both':
+      if (job.hasAside) return until(leaseMs)
+      if (job.isLast) return until(LONGEST_AWAY_MS)
+      return { leaseMs: LONGEST_AWAY_MS, waitMs: leaseMs * MARGIN, outcome: 'aside' }
+  }
 }

@@ -2,7 +2,8 @@ import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { AwayRow, JobRow, Lesson } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { Card, JobId, NodeId, PlacementOutcome } from '#shared/model/index.ts'
+import { type Card, isEnd, type JobId, LONGEST_AWAY_MS, type NodeId, type PlacementOutcome } from '#shared/model/index.ts'
+import type { Win } from './aside.ts'
 import { endOf, runAttempt } from './attempt.ts'
 import type { Away, AwayEnd } from './away.ts'
 import type { Ended } from './conclude.ts'
@@ -24,6 +25,8 @@ export interface Scheduler {
   start(followed: readonly { job: JobRow; row: AwayRow }[]): Promise<void>
   /** Tells the attempt of a job to end, if one runs here. */
   stopJob(id: JobId, kind: StopKind): boolean
+  /** Ends a job by an attempt that was set aside: its newest one is stopped first. One that has ended refuses it. */
+  win(win: Win): Promise<void>
   /** Claims no more, tells every attempt to end, and waits for them. */
   stop(): Promise<void>
   running(): number
@@ -32,6 +35,8 @@ export interface Scheduler {
 interface Running {
   readonly controller: AbortController
   readonly done: Promise<void>
+  /** An attempt that was set aside and has ended first. */
+  instead: Win | null
 }
 
 export interface SchedulerParts {
@@ -43,6 +48,8 @@ export interface SchedulerParts {
   readonly dismissals: Pick<Dismissals, 'wake'>
   readonly drain: Pick<Drain, 'isDraining' | 'onEnd'>
   readonly experience: Experience
+  /** Called when an attempt was set aside. */
+  readonly setAside: () => void
   /** Called when an attempt is over. */
   readonly ended: () => void
 }
@@ -55,6 +62,8 @@ const roomOn = ({ slots, busy, waitingPlaces, waiting }: Card): number =>
 const MOST_PLACING = 32
 /** How long after a write that failed it is tried again, ms: a full disk may have room by then. */
 const AGAIN_MS = 5_000
+/** Until a job that was just claimed has its attempt, ms. */
+const CLAIM_MS = 20
 
 export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler {
   const { store, clock, log, fleet } = deps
@@ -112,7 +121,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
         if (running.get(job.id)?.controller === controller) running.delete(job.id)
         parts.ended()
       })
-    running.set(job.id, { controller, done })
+    running.set(job.id, { controller, done, instead: null })
   }
 
   async function attempt(job: JobRow, signal: AbortSignal): Promise<void> {
@@ -131,13 +140,22 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   async function find(job: JobRow, signal: AbortSignal): Promise<Placed | null> {
     looking += 1
     try {
-      return await placing.place(job, signal)
+      return await placing.place(await awayFromAside(job), signal)
     } catch (error) {
       await settle(job, endOf(error, signal))
       return null
     } finally {
       looking -= 1
     }
+  }
+
+  /** A job with an attempt that may still finish goes to other nodes, and waits for them however long. */
+  async function awayFromAside(job: JobRow): Promise<JobRow> {
+    const { disconnect, where } = job.spec
+    const rows = disconnect?.kind === 'keep-both' ? await store.aside(job.id) : []
+    if (rows.length === 0) return job
+    const notOn = [...where.notOn, ...rows.map(({ worker }) => worker)]
+    return { ...job, queueDeadline: clock.now() + LONGEST_AWAY_MS, spec: { ...job.spec, where: { ...where, notOn } } }
   }
 
   async function runHere(job: JobRow, { placeId, bargain }: Placed & { kind: 'here' }, signal: AbortSignal): Promise<void> {
@@ -166,6 +184,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   async function settleAway({ job, end, times }: AwayEnd, placed?: Placed & { kind: 'there' }): Promise<void> {
     if (end === 'detached') return
     await settle(job, end, undefined, placed && times ? learn(job, end, { ...placed, times }) : undefined)
+    if (end.kind === 'aside') parts.setAside()
     dismissals.wake()
   }
 
@@ -184,15 +203,26 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     return { lesson, placement: { ...bargain.record, outcome } }
   }
 
-  /** Writes how an attempt ended, however long the disk is full: nobody else would before the next start. */
+  /** Writes how an attempt ended. */
   async function settle(...how: Parameters<Ending['settle']>): Promise<void> {
+    await write(...how)
+    // Of a job that keeps both, whatever ends.
+    if (how[0].spec.disconnect?.kind === 'keep-both') dismissals.wake()
+  }
+
+  /** However long the disk is full: nobody else would before the next start. */
+  async function write(...[job, end, unwritten, learned]: Parameters<Ending['settle']>): Promise<void> {
     for (;;) {
       try {
-        return await ending.settle(...how)
+        const instead = end.kind === 'result' ? null : (running.get(job.id)?.instead ?? null)
+        if (!instead) return await ending.settle(job, end, unwritten, learned)
+        if (await ending.settleByAside(job, instead, unwritten)) return
+        // It was stopped for the other one, not for a person.
+        return await ending.settle(job, { kind: 'returned', reason: 'Another attempt ended first.' })
       } catch (error) {
         const isForNow = error instanceof ApiError && error.code === 'out_of_space'
         if (!isForNow || closing.signal.aborted) throw error
-        log.error({ err: error, jobId: how[0].id }, 'Failed to write how an attempt ended; it is tried again')
+        log.error({ err: error, jobId: job.id }, 'Failed to write how an attempt ended; it is tried again')
         await pause(clock, AGAIN_MS, closing.signal)
       }
     }
@@ -241,6 +271,24 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       const attempt = running.get(id)
       attempt?.controller.abort(new Stop(kind))
       return attempt !== undefined
+    },
+    async win(win) {
+      const { jobId } = win.row
+      for (;;) {
+        const newest = running.get(jobId)
+        if (newest) {
+          newest.instead = win
+          newest.controller.abort(new Stop('cancel'))
+          await newest.done
+        }
+        const job = await store.job(jobId)
+        if (job?.result?.epoch === win.row.epoch) return dismissals.wake()
+        if (!job || isEnd(job.state)) return ending.refuseAside(win)
+        if (!open) return
+        if (job.state === 'queued' && (await ending.settleByAside(job, win))) return dismissals.wake()
+        // It is being claimed.
+        await pause(clock, CLAIM_MS, closing.signal)
+      }
     },
     async stop() {
       open = false
