@@ -10,6 +10,7 @@ import { parseJson, readBody, requireType } from './body.ts'
 import { asApiError, type Environment, type Exchange, problem, reply } from './exchange.ts'
 import { corsHeaders, type OriginRules, originRules, preflightHeaders } from './origin.ts'
 import { createRateLimit } from './rate-limit.ts'
+import { createRefusals, type Refusal } from './refusals.ts'
 import { type Api, serve } from './server.ts'
 import { validate } from './validate.ts'
 
@@ -126,16 +127,19 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
     })
   }
   for (const [path, methods] of methodsByPath()) app.all(path, c => otherMethod(c, methods))
-  app.notFound(c => fail(c, new ApiError('not_found', `There is no ${c.req.path.slice(0, 200)} in this API.`), log))
-  app.onError((thrown, c) => fail(c, asApiError(thrown), log))
+  const refusals = createRefusals(deps)
+  app.notFound(c => fail(c, new ApiError('not_found', `There is no ${c.req.path.slice(0, 200)} in this API.`), log, refusals))
+  app.onError((thrown, c) => fail(c, asApiError(thrown), log, refusals))
   return app
 }
 
-function fail(c: Exchange, error: ApiError, log: Log): Response {
+function fail(c: Exchange, error: ApiError, log: Log, tellRefusal: (refusal: Refusal) => void): Response {
   const instance = `urn:uuid:${randomUUID()}`
   const what = { instance, method: c.req.method, path: c.req.path, code: error.code }
   if (error.code === 'internal') log.error({ ...what, err: error.cause ?? error }, 'a request failed')
   else log.debug({ ...what, detail: error.message }, 'a request was refused')
+  if (c.req.path.startsWith('/v1/peer/'))
+    tellRefusal({ ...what, remote: c.env.incoming.socket.remoteAddress, detail: error.message })
   // What is left of a body that was not read would be taken for the next request.
   const connection = error.code === 'body_too_large' ? { connection: 'close' } : {}
   return problem(error, instance, { ...c.get('extra'), ...connection })
