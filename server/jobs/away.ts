@@ -11,7 +11,7 @@ import { startLogStream } from './log-stream.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 import { redactJson } from './record.ts'
-import { believable } from './reports.ts'
+import { believable, createEar, longestMs, MOST_TOLD } from './reports.ts'
 import { stopKind } from './stop.ts'
 import { createStopwatch, type Times } from './stopwatch.ts'
 
@@ -51,7 +51,9 @@ export function createAway(
 
   /** Brings over what a worker tells, each event once: how far it is known is written with it. */
   async function take(job: JobRow, away: AwayRow, report: AttemptReport): Promise<{ job: JobRow; away: AwayRow } | null> {
-    const { events, state } = believable(report, job)
+    const { events, state, refused: untrue } = believable(report, job)
+    if (untrue > 0)
+      log.warn({ jobId: job.id, epoch: job.epoch, worker: away.worker, events: untrue }, 'A worker told what is not its to tell')
     const seen = report.events.at(-1)?.n ?? away.seen
     const moved = { ...away, seen }
     const written = await store.change({
@@ -92,7 +94,10 @@ export function createAway(
       .catch(error => log.error({ err: error, ...name }, 'Model calls of an attempt elsewhere could not be answered'))
     let [job, away, mark] = [start, from, given?.mark ?? null]
     const finish = (end: AwayEnd['end']): AwayEnd => ({ job, end, times: watch.times() })
-    let heardAt = clock.monotonic()
+    const begunAt = clock.monotonic()
+    const longest = longestMs(start.spec, overlay(settings.timeouts, start.spec.timeouts), settings.leaseMs)
+    const isShort = createEar(MOST_TOLD)
+    let heardAt = begunAt
     let pauseMs = FIRST_PAUSE_MS
     let tries = 0
     try {
@@ -104,6 +109,8 @@ export function createAway(
         if (stop === 'shutdown') return finish('detached')
         const terms = await termsOf(start)
         const asked = clock.monotonic()
+        if (asked - begunAt > longest + terms.waitMs)
+          return finish(lost(`${nameOf(worker)} did not end it in the time that its limits allow.`))
         try {
           const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
           const waitMs = Math.floor(Math.min(stop === null ? WAIT_MS : CANCEL_WAIT_MS, answerMs / 2))
@@ -114,6 +121,7 @@ export function createAway(
           heardAt = clock.monotonic()
           pauseMs = FIRST_PAUSE_MS
           mark = report.mark
+          if (!isShort(report)) return finish(refused(`${nameOf(worker)} tells more than ${MOST_TOLD} characters of it.`))
           if (report.events.length > 0) {
             const taken = await take(job, away, report)
             if (!taken) return finish(lost('The job moved on without it.'))

@@ -9,6 +9,7 @@ import type { Ended } from './conclude.ts'
 import type { HomeModels } from './home-models.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
+import { contradiction } from './reports.ts'
 
 /** An attempt on another node, and what its home needs to get what it leaves. */
 export interface Source {
@@ -26,7 +27,9 @@ export const refused = (detail: string): AttemptEnd => ({
 })
 
 /** Brings home what an attempt on another node leaves: its log as it grows, and its result once it has ended. */
-export function createBringingHome({ clock, settings, workspace, directories, secrets, files }: JobDeps, homeModels: HomeModels) {
+export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
+  const { clock, settings, workspace, directories, secrets, files, freeBytes } = deps
+
   /** Log bytes as they come, from where the file ends, until the attempt's log does. */
   async function log({ link, name, writer, logOffset }: Source, signal: AbortSignal): Promise<void> {
     for (let ms = FIRST_PAUSE_MS; !signal.aborted; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
@@ -44,14 +47,17 @@ export function createBringingHome({ clock, settings, workspace, directories, se
     }
   }
 
-  async function fetchBundle({ link, name }: Source, path: string, signal: AbortSignal): Promise<void> {
+  /** @returns whether it was no longer than it may be; what is longer is not read to its end */
+  async function fetchBundle({ link, name }: Source, path: string, maxBytes: number, signal: AbortSignal): Promise<boolean> {
     const file = await files.open(path, 'append')
     try {
       let size = await file.size()
       for await (const piece of link.result(name, size, signal)) {
+        if (size + piece.byteLength > maxBytes) return false
         await file.write(piece, size)
         size += piece.byteLength
       }
+      return true
     } finally {
       await file.close()
     }
@@ -68,8 +74,14 @@ export function createBringingHome({ clock, settings, workspace, directories, se
     const file = join(directory, 'result.bundle')
     await files.makeDirectory(directory)
     try {
-      await fetchBundle(source, file, signal)
       const maxBytes = overlay(settings.limits, job.spec.limits).diskBytes
+      const room = (await freeBytes(directories.attempts)) - settings.storage.reserveBytes
+      if (!(await fetchBundle(source, file, Math.min(maxBytes, room), signal)))
+        return refused(
+          room < maxBytes
+            ? `Its result has more than the ${room} bytes that are free here (storage.reserveBytes left out).`
+            : `Its result has more than ${maxBytes} bytes (limits.diskBytes).`,
+        )
       const received = await workspace.receiveResult(file, job.snapshot, job.id, job.epoch, { maxBytes })
       if (received.commit !== commit) return refused(`The node says its result is ${commit} and sent ${received.commit}.`)
       const leaks = await workspace.findInResult(job.snapshot, commit, secrets.forms())
@@ -107,6 +119,8 @@ export function createBringingHome({ clock, settings, workspace, directories, se
         reason: end.handedBack ? 'Its node is draining and gave it back.' : 'The node that ran it was stopped.',
       }
     if (end.kind !== 'result') return end
+    const nonsense = contradiction(end, job.spec)
+    if (nonsense) return refused(nonsense)
     const { snapshot } = job
     const result = {
       ...end.result,

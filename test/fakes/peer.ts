@@ -5,7 +5,7 @@ import { SignJWT } from 'jose'
 import { sha256 } from '#server/peers/index.ts'
 import { proofOf } from '#server/peers/pairing.ts'
 import { type Client, type NodeInfo, type Operation, operations } from '#shared/contract/index.ts'
-import type { AttemptReport, Award, Bid, Card, NodeId } from '#shared/model/index.ts'
+import type { AttemptReport, Award, Bid, NodeId } from '#shared/model/index.ts'
 import { makeIdentity } from './identity.ts'
 
 /** A question another node asked. */
@@ -137,9 +137,9 @@ export async function startFakePeer(name: string): Promise<FakePeer> {
   return peer
 }
 
-export const problem = (code: string, detail: string) => ({ type: 'about:blank', title: code, status: 400, detail, code })
+const problem = (code: string, detail: string) => ({ type: 'about:blank', title: code, status: 400, detail, code })
 
-export function json(response: ServerResponse, status: number, body: unknown): void {
+function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
@@ -180,7 +180,8 @@ function honest(info: NodeInfo): Partial<Record<Name, Answer>> {
 }
 
 let seq = Date.now()
-export function cardOf({ node, name, version, protocol }: NodeInfo): Card {
+/** As a node of protocol 1 tells it. */
+export function cardOf({ node, name, version, protocol }: NodeInfo): Record<string, unknown> {
   return {
     ...{ node, name, version, protocol, seq: ++seq, slots: 8, busy: 0, queued: 0 },
     capacity: { cpuCores: 8, memoryBytes: 2 ** 34, storageBytes: 2 ** 34, gpuCount: 0, labels: {} },

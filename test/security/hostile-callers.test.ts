@@ -158,6 +158,13 @@ describe.skipIf(!hasSandbox)('a node that means no good, at a worker', () => {
     expect(worker.log().length - before).toBeLessThan(20_000)
   })
 
+  it('that speaks only another protocol cannot pair, and is told which this node speaks', async () => {
+    const { code } = await worker.client.createPairingCode()
+    const answer = await told(await stranger.pair(worker.url, code, { protocol: { min: 900, max: 901 } }))
+    expect(answer.status).toBeGreaterThanOrEqual(400)
+    expect(answer.detail).toContain('protocol 900 to 901')
+  })
+
   it('that takes the attempt of another home for its own learns nothing of it', async () => {
     const { jobId } = await home.client.createJob({
       body: { agent: 'command', argv: ['sleep', '1'], where: { on: ['worker'] } },
