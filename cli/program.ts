@@ -181,6 +181,9 @@ export function createProgram(
     .action(async (node: string, _, trust: Command) =>
       done(await (await import('./commands/peers.ts')).trustPeer(world, node, trust.optsWithGlobals())),
     )
+  remote(peers.command('self').description('print the id of this node, by which the settings of others name it')).action(
+    async (_, self: Command) => done(await (await import('./commands/peers.ts')).self(world, self.optsWithGlobals())),
+  )
   remote(peers.command('rotate-key').description('take a new key in place of this node’s own; its id and all trust stay'))
     .option('--grace <duration>', 'how long others still take the old key (default: 10m)')
     .option('--force', 'also when some peers know no change of keys, and have to be paired anew')

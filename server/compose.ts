@@ -27,11 +27,12 @@ import {
   checkPeers,
   createPeers,
   loadIdentity,
-  type Mesh,
   openKnownPeers,
+  type PeerDirectory,
   type Peers,
   sha256,
 } from '#server/peers/index.ts'
+import { staticList } from '#server/peers/static-list/index.ts'
 import { tailscaleMesh } from '#server/peers/tailscale/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog, type Log, lazyMetrics } from '#server/telemetry/index.ts'
@@ -51,7 +52,7 @@ export interface Probes {
   /** Those of them that jobs of other nodes may use here. */
   readonly sharedModels: Models
   /** null when it is turned off. */
-  readonly mesh: Mesh | null
+  readonly mesh: PeerDirectory | null
 }
 
 /** The composition root: the only place that names kinds. */
@@ -110,13 +111,13 @@ function createProvider(provider: ProviderConfig, env: Environment, clock: Clock
   }
 }
 
-function createMesh({ tailscale: { socket } }: Config, env: Environment, clock: Clock): Mesh | null {
+function createMesh({ tailscale: { socket } }: Config, env: Environment, clock: Clock): PeerDirectory | null {
   if (socket === 'off') return null
   return tailscaleMesh({ socket, platform: process.platform, path: env.PATH ?? '', clock })
 }
 
 /** What `doctor` asks of other nodes. */
-export async function inspectPeers(config: Config, mesh: Mesh | null): Promise<Checkup> {
+export async function inspectPeers(config: Config, mesh: PeerDirectory | null): Promise<Checkup> {
   const damage: string[] = []
   const peers = await openKnownPeers(peersFile(config.dataDir)).then(
     directory => directory.list(),
@@ -170,15 +171,12 @@ export async function compose(input: {
     clock,
     random: Math.random,
     port: () => (api.server.address() as AddressInfo).port,
-    ...(mesh && {
-      mesh: {
-        mesh,
-        rules: config.fleet,
-        port: config.tailscale.port,
-        listen: addresses => api.listenForNodes(addresses),
-        warn: what => log.warn(what),
-      },
-    }),
+    transport: { fetch: globalThis.fetch, listen: addresses => api.listenForNodes(addresses) },
+    meshes: [
+      ...(mesh ? [{ directory: mesh, rules: config.fleet, port: config.tailscale.port }] : []),
+      { directory: staticList({ peers: config.fleet.peers, self: identity.nodeId }), rules: config.fleet },
+    ],
+    warn: what => log.warn(what),
   })
   const concurrency = config.node.concurrency ?? availableParallelism()
   const capacity = createCapacity(directory.data, config.node.labels)

@@ -111,6 +111,15 @@ async function findPeer(client: Client, given: string): Promise<Peer> {
   )
 }
 
+/** Says who this node is to others: what their settings name it by. */
+export async function self(world: World, options: Options): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const { node, name, publicKey, version, protocol } = await client.nodeInfo()
+  const lines = options.json ? [JSON.stringify({ node, name, publicKey, version, protocol })] : [node]
+  for (const line of lines) await world.out.line(line)
+  return EXIT.ok
+}
+
 /** Takes a new key in place of this node's own. */
 export async function rotateKey(
   world: World,

@@ -2,10 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { makeIdentity } from '#test/fakes/identity.ts'
 import { down, fakeMesh, machine } from '#test/fakes/mesh.ts'
 import { type CheckupDeps, checkPeers } from './checkup.ts'
-import type { KnownPeer } from './known-peers.ts'
+import type { KnownPeer, Membership } from './known-peers.ts'
 
 const NOW = Date.UTC(2026, 5, 1)
 const { nodeId, publicKey } = makeIdentity()
+const member: Membership = {
+  ...{ mesh: 'fake', id: 'm1', runsOurs: true, weRunTheirs: true, user: null, tags: [], barred: null },
+}
 const desk: KnownPeer = {
   id: nodeId,
   name: 'desk',
@@ -15,7 +18,7 @@ const desk: KnownPeer = {
   runsOurs: false,
   weRunTheirs: false,
   addedAt: new Date(NOW).toISOString(),
-  member: { mesh: 'fake', id: 'm1', runsOurs: true, weRunTheirs: true, user: null, tags: [], barred: null },
+  members: [member],
 }
 const mesh = () =>
   Object.assign(fakeMesh(), { members: [machine('m1', '100.64.0.2'), machine('m2', '100.64.0.3', { isOnline: false })] })
@@ -42,7 +45,7 @@ test('a mesh that is out is a problem with its own remedy; one that is not insta
 })
 
 describe('each problem comes with what to do', () => {
-  const paired: KnownPeer = { ...desk, source: 'paired', runsOurs: true, member: undefined } as unknown as KnownPeer
+  const paired: KnownPeer = { ...desk, source: 'paired', runsOurs: true, members: [] }
   test.each<[string, Partial<CheckupDeps>, RegExp, RegExp]>([
     ['no interface', { mesh: Object.assign(mesh(), { hasInterface: false }) }, /without a network interface/, /HTTP_PROXY/],
     ['a clock ahead', { fetch: answering(NOW + 90_000) }, /desk is 90 s ahead of/, /NTP/],
@@ -52,13 +55,13 @@ describe('each problem comes with what to do', () => {
     ['a paired node away', { peers: [paired], fetch: failing(new Error('no route')) }, /no route/, /firewall/],
     [
       'another key',
-      { peers: [{ ...desk, runsOurs: true, member: { ...desk.member, barred: 'key_changed' } } as KnownPeer] },
+      { peers: [{ ...desk, runsOurs: true, members: [{ ...member, barred: 'key_changed' }] }] },
       /another key/,
       /skein peers trust desk/,
     ],
     [
       'no grant',
-      { peers: [{ ...desk, member: { ...desk.member, runsOurs: false, weRunTheirs: false } } as KnownPeer] },
+      { peers: [{ ...desk, members: [{ ...member, runsOurs: false, weRunTheirs: false }] }] },
       /Nothing lets jobs go/,
       /skein\.dev\/cap\/peer/,
     ],

@@ -1,5 +1,5 @@
-import { hasAny, type KnownPeer, rightsNow } from './known-peers.ts'
-import type { Mesh, MeshMember, MeshView } from './mesh.ts'
+import { hasAny, type KnownPeer, membershipIn, rightsNow } from './known-peers.ts'
+import type { MeshMember, MeshView, PeerDirectory } from './peer-directory.ts'
 import { PEER_CAPABILITY } from './rights.ts'
 
 const MESH_MS = 5_000
@@ -20,7 +20,7 @@ export interface Checkup {
 
 export interface CheckupDeps {
   /** null when it is turned off. */
-  readonly mesh: Mesh | null
+  readonly mesh: PeerDirectory | null
   readonly peers: readonly KnownPeer[]
   readonly now: () => number
   readonly fetch?: typeof globalThis.fetch
@@ -31,7 +31,7 @@ export async function checkPeers(deps: CheckupDeps): Promise<Checkup> {
   const { mesh, peers } = deps
   const view = mesh && (await mesh.view(AbortSignal.timeout(MESH_MS)))
   const members = view?.state === 'running' ? view.members : []
-  const reached = await Promise.all(peers.map(peer => checkPeer(peer, memberOf(peer, members), deps)))
+  const reached = await Promise.all(peers.map(peer => checkPeer(peer, memberOf(peer, mesh?.kind ?? '', members), deps)))
   const found = { problems: [...reached.flat(), ...trustProblems(peers, mesh?.kind ?? null)] }
   if (!view) return { mesh: { state: 'off', detail: 'turned off by tailscale.socket' }, ...found }
   if (view.state === 'running')
@@ -42,7 +42,8 @@ export async function checkPeers(deps: CheckupDeps): Promise<Checkup> {
   return { mesh: { state, detail: what }, problems: [...outage, ...found.problems] }
 }
 
-const memberOf = ({ member }: KnownPeer, members: readonly MeshMember[]) => members.find(({ id }) => id === member?.id)
+const memberOf = (peer: KnownPeer, mesh: string, members: readonly MeshMember[]) =>
+  members.find(({ id }) => id === membershipIn(peer, mesh)?.id)
 
 function detailOf({ self, members }: MeshView): string {
   const online = members.filter(({ isOnline }) => isOnline).length
@@ -102,8 +103,8 @@ function unreachable({ name, address }: KnownPeer, member: MeshMember | undefine
 }
 
 function trustProblems(peers: readonly KnownPeer[], mesh: string | null): Finding[] {
-  const barred = peers.flatMap(({ name, member }) =>
-    member?.barred === 'key_changed'
+  const barred = peers.flatMap(({ name, members }) =>
+    members.some(member => member.barred === 'key_changed')
       ? [
           {
             what: `${name} has another key than before, and is not trusted.`,
@@ -112,8 +113,8 @@ function trustProblems(peers: readonly KnownPeer[], mesh: string | null): Findin
         ]
       : [],
   )
-  const found = peers.filter(({ member }) => member?.mesh === mesh && member.barred === null)
-  if (found.length === 0 || peers.some(peer => hasAny(rightsNow(peer, mesh)))) return barred
+  const found = peers.filter(peer => mesh !== null && membershipIn(peer, mesh)?.barred === null)
+  if (found.length === 0 || peers.some(peer => hasAny(rightsNow(peer, mesh === null ? [] : [mesh])))) return barred
   const grant = `"app": {"${PEER_CAPABILITY}": [{"runsOurs": true, "weRunTheirs": true}]}`
   return [
     ...barred,

@@ -71,7 +71,7 @@ async function world(): Promise<World> {
   })
   const mayOf = (id: string) => {
     const peer = directory.get(id)
-    const { runsOurs, weRunTheirs } = peer ? rightsNow(peer, mesh.kind) : none
+    const { runsOurs, weRunTheirs } = peer ? rightsNow(peer, [mesh.kind]) : none
     return { runsOurs, weRunTheirs }
   }
   return { mesh, directory, discovery, clock, nodes, asked, listening, warnings, mayOf }
@@ -95,7 +95,7 @@ describe('finding', () => {
         address: 'http://100.64.0.2:8080',
         source: 'tailnet',
         ...none,
-        member: { id: 'm1', ...both },
+        members: [{ id: 'm1', ...both }],
       },
     ])
     expect((await openKnownPeers(join(root, 'peers.json'))).list()).toEqual(directory.list())
@@ -158,7 +158,7 @@ describe('finding', () => {
     nodes.set('100.64.0.66', desk)
     await discovery.look()
     await settled()
-    expect(directory.list()).toMatchObject([{ address: 'http://100.64.0.2:8080', member: { id: 'm1' } }])
+    expect(directory.list()).toMatchObject([{ address: 'http://100.64.0.2:8080', members: [{ id: 'm1' }] }])
     expect(mayOf(desk.node)).toEqual(both)
     expect(warnings).toEqual([expect.stringContaining('thief')])
     discovery.stop()
@@ -213,7 +213,7 @@ describe('trust', () => {
     clock.advance(60_000)
     await settled()
     expect(directory.get(desk.node)).toBeNull()
-    expect(directory.get(other.node)?.member).toMatchObject({ id: 'm1', barred: 'key_changed' })
+    expect(directory.get(other.node)?.members).toMatchObject([{ id: 'm1', barred: 'key_changed' }])
     expect(mayOf(other.node)).toEqual(none)
     mesh.change()
     clock.advance(600_000)
@@ -245,7 +245,7 @@ describe('trust', () => {
     mesh.members = []
     await discovery.look()
     expect(directory.list()).toMatchObject([{ id: desk.node, runsOurs: true, weRunTheirs: false }])
-    expect(directory.get(desk.node)?.member).toBeUndefined()
+    expect(directory.get(desk.node)?.members).toEqual([])
     discovery.stop()
   })
 })
@@ -311,6 +311,6 @@ describe('a request', () => {
     mesh.grants.set('m1', FULL)
     await admitted(discovery, desk.node, desk.publicKey, '100.64.0.2')
     await expect(admitted(discovery, other.node, other.publicKey, '100.64.0.2')).rejects.toMatchObject({ code: 'unauthorized' })
-    expect(directory.list()).toMatchObject([{ id: other.node, member: { barred: 'key_changed' } }])
+    expect(directory.list()).toMatchObject([{ id: other.node, members: [{ barred: 'key_changed' }] }])
   })
 })

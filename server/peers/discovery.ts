@@ -4,9 +4,9 @@ import { ApiError } from '#shared/contract/index.ts'
 import type { NodeId } from '#shared/model/index.ts'
 import type { Remote, TrustedKey } from './assertion.ts'
 import { nodeIdOf } from './identity.ts'
-import { hasAny, type KnownPeers } from './known-peers.ts'
+import { hasAny, type KnownPeers, membershipIn } from './known-peers.ts'
 import { createMemberships, type Memberships } from './memberships.ts'
-import type { Mesh, MeshCaller, MeshMember, MeshOutage, MeshView } from './mesh.ts'
+import type { MeshCaller, MeshMember, MeshOutage, MeshView, PeerDirectory } from './peer-directory.ts'
 import { createProbing } from './probing.ts'
 import { createRepeat } from './repeat.ts'
 import { type MeshRules, rightsOf } from './rights.ts'
@@ -19,7 +19,7 @@ const LOOK_MS = 60_000
 const TOGETHER_MS = 1_000
 
 export interface DiscoveryDeps {
-  readonly mesh: Mesh
+  readonly mesh: PeerDirectory
   readonly directory: KnownPeers
   readonly rules: MeshRules
   readonly self: NodeId
@@ -60,7 +60,7 @@ export interface Discovery {
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { mesh, directory, rules, self, clock, port, ask, keyFor, isAnswering, listen, warn } = deps
-  const memberships = createMemberships({ directory, mesh: mesh.kind, clock })
+  const memberships = createMemberships({ directory, mesh, clock })
   const probing = createProbing({
     clock,
     isDone: member => {
@@ -77,11 +77,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     clock,
     apartMs: TOGETHER_MS,
     // What is not on this machine does not come by itself.
-    everyMs: () => (view?.state === 'absent' ? null : LOOK_MS),
+    everyMs: () => (mesh.isFixed || view?.state === 'absent' ? null : LOOK_MS),
     run: () => look().catch(error => warn(`The mesh could not be looked at: ${error instanceof Error ? error.message : error}`)),
   })
 
-  const urlOf = (address: string) => `http://${address.includes(':') ? `[${address}]` : address}:${port()}`
   const soon = () => AbortSignal.timeout(MESH_MS)
   const running = () => (view?.state === 'running' ? view : null)
   const mayOf = (caller: MeshCaller) => rightsOf(caller, running()?.self ?? { user: null }, rules)
@@ -109,25 +108,39 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   }
 
   /** What the mesh grants a node that is known already. */
-  async function refresh({ id, addresses: [address] }: MeshMember): Promise<void> {
-    if (address === undefined || !memberships.of(id)) return
-    const caller = await mesh.whois(address, undefined, soon()).catch(() => null)
-    if (caller) await memberships.update(caller, mayOf(caller), urlOf(address))
+  async function refresh(member: MeshMember): Promise<void> {
+    const bound = memberships.of(member.id)
+    const caller = bound && (await callerOf(member, bound.id).catch(() => null))
+    const url = caller && urlOf(caller)
+    if (caller && url !== null) await memberships.update(caller, mayOf(caller), url)
+  }
+
+  /** Who a member is when it asks, by its key or by its address, whichever this mesh vouches for. */
+  async function callerOf({ addresses: [address] }: MeshMember, node: NodeId): Promise<MeshCaller | null> {
+    if (mesh.holds) return mesh.holds(node)
+    return address === undefined ? null : mesh.whois(address, undefined, soon())
+  }
+
+  function urlOf({ url, addresses: [address] }: Pick<MeshMember, 'url' | 'addresses'>): string | null {
+    if (url !== undefined) return url
+    return address === undefined ? null : `http://${address.includes(':') ? `[${address}]` : address}:${port()}`
   }
 
   async function probe(member: MeshMember): Promise<void> {
-    const [address] = member.addresses
-    if (address === undefined) return
-    const info = await ask(member, urlOf(address))
-    const caller = await mesh.whois(address, undefined, soon())
+    const url = urlOf(member)
+    if (url === null) return
+    const info = await ask(member, url)
+    const caller = await callerOf(member, info.node)
     if (info.node === self || caller?.id !== member.id) throw new Error('This is another machine.')
-    if (!(await memberships.meet(caller, info, urlOf(address), mayOf(caller))))
+    if (!(await memberships.meet(caller, info, url, mayOf(caller))))
       warn(`${member.name} shows the key of node ${info.node}, which is on another machine.`)
   }
 
   /** Without an interface, what comes from the mesh is handed on from loopback, and the mesh knows by the port whose it is. */
   const mayComeFrom = (address: string) =>
-    mesh.mayOwn(address) || (running()?.hasInterface === false && /^(::1|(::ffff:)?127\.[\d.]+)$/.test(address))
+    mesh.holds !== undefined ||
+    mesh.mayOwn(address) ||
+    (running()?.hasInterface === false && /^(::1|(::ffff:)?127\.[\d.]+)$/.test(address))
 
   async function callerAt({ address, port: from }: Remote): Promise<MeshCaller | null> {
     if (address === undefined || !mayComeFrom(address)) return null
@@ -149,7 +162,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       })
     },
     async vouch(node, shown, remote) {
-      const caller = remote && (await callerAt(remote))
+      const caller = mesh.holds ? mesh.holds(node) : remote && (await callerAt(remote))
       if (!caller) return null
       // A node's id is made of its first key, so that key needs no other proof than that.
       const publicKey = keyFor(node, shown) ?? (shown !== null && nodeIdOf(shown) === node ? shown : null)
@@ -158,9 +171,9 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       return {
         publicKey,
         async admit() {
-          const [address = ''] = caller.addresses
-          const met = await memberships.meet(caller, { node, publicKey, name: caller.name }, urlOf(address), may)
-          if (met && met.member?.barred === null) return
+          const url = urlOf(caller)
+          const met = url === null ? null : await memberships.meet(caller, { node, publicKey, name: caller.name }, url, may)
+          if (met && membershipIn(met, mesh.kind)?.barred === null) return
           throw new ApiError(
             'unauthorized',
             `${caller.name} is not trusted here: ${met ? 'its key changed, or the trust in it was ended' : 'its key is that of another machine'}.`,

@@ -31,7 +31,9 @@ export function createFleet(deps: {
     },
     who(id) {
       const peer = directory.get(id)
-      return { id, name: peer?.name ?? id, user: peer?.member?.user ?? null, tags: peer?.member?.tags ?? [] }
+      const members = peer?.members ?? []
+      const user = members.find(member => member.user !== null)?.user ?? null
+      return { id, name: peer?.name ?? id, user, tags: members.flatMap(({ tags }) => tags) }
     },
     trust(node) {
       const peer = directory.get(node)

@@ -33,6 +33,7 @@ async function world() {
     source: 'paired',
     runsOurs: true,
     weRunTheirs: false,
+    members: [],
     addedAt: '2026-01-01T00:00:00.000Z',
   })
   const keyring = createKeyring({ known, clock })

@@ -23,6 +23,7 @@ function peer(n: number): KnownPeer {
     source: 'paired',
     runsOurs: true,
     weRunTheirs: false,
+    members: [],
     addedAt: '2026-01-01T00:00:00.000Z',
   }
 }
@@ -68,4 +69,19 @@ test('tells of changes until told to stop', async () => {
   stop()
   await peers.put(peer(1))
   expect(listener).toHaveBeenCalledTimes(2)
+})
+
+test('reads what a node that knew one mesh wrote', async () => {
+  const { members: _, ...before } = peer(1)
+  const member = { mesh: 'tailscale', id: 'm1', runsOurs: true, weRunTheirs: false, barred: null }
+  writeFileSync(
+    file,
+    JSON.stringify([
+      { ...before, member },
+      { ...before, id: peer(2).id, publicKey: peer(2).publicKey },
+    ]),
+  )
+  const known = await openKnownPeers(file)
+  expect(known.get(peer(1).id)?.members).toEqual([{ ...member, user: null, tags: [] }])
+  expect(known.get(peer(2).id)?.members).toEqual([])
 })

@@ -26,22 +26,28 @@ const KnownPeer = z.strictObject({
   /** Its key now; the id is that of its first one. */
   publicKey: z.string().refine(isPublicKey, 'is no Ed25519 key'),
   address: z.url({ protocol: /^https?$/ }),
-  source: z.enum(['paired', 'tailnet']),
+  /** What it was first known by, which says where it is asked. */
+  source: z.enum(['paired', 'tailnet', 'listed']),
   runsOurs: z.boolean(),
   weRunTheirs: z.boolean(),
-  member: Membership.optional(),
+  /** What meshes say of it, each for itself. */
+  members: z.array(Membership).default([]),
   /** The key it had before `publicKey`, taken until then. */
   oldKey: z.strictObject({ publicKey: z.string(), until: Timestamp }).optional(),
   addedAt: Timestamp,
 })
-/** A node that this one knows, and what it trusts it with: `runsOurs` and `weRunTheirs` by pairing, those of `member` by a mesh. */
+/** A node that this one knows, and what it trusts it with: `runsOurs` and `weRunTheirs` by pairing, those of `members` by meshes. */
 export type KnownPeer = z.infer<typeof KnownPeer>
 
-/** What a node may in all. @param mesh kind of the mesh that is in use; null without one */
-export function rightsNow(peer: KnownPeer, mesh: string | null): Rights {
-  const { member } = peer
-  return member && member.mesh === mesh && member.barred === null ? union(peer, member) : peer
+/** What a node may in all. @param meshes kinds of those that are in use */
+export function rightsNow(peer: KnownPeer, meshes: readonly string[]): Rights {
+  const counted = peer.members.filter(({ mesh, barred }) => meshes.includes(mesh) && barred === null)
+  return counted.reduce<Rights>(union, { runsOurs: peer.runsOurs, weRunTheirs: peer.weRunTheirs })
 }
+
+/** What one mesh says of a node. */
+export const membershipIn = (peer: KnownPeer | null, mesh: string): Membership | undefined =>
+  peer?.members.find(member => member.mesh === mesh)
 
 export const hasAny = ({ runsOurs, weRunTheirs }: Rights): boolean => runsOurs || weRunTheirs
 
@@ -94,10 +100,17 @@ async function load(file: string): Promise<KnownPeer[]> {
     throw error
   })
   try {
-    return z.array(KnownPeer).parse(JSON.parse(text))
+    return z.array(z.preprocess(withMembers, KnownPeer)).parse(JSON.parse(text))
   } catch (cause) {
     throw new Error(`The list of peers ${file} is damaged. Mend it, or remove it and pair the nodes anew.`, { cause })
   }
+}
+
+/** Files of nodes that knew one mesh. */
+function withMembers(peer: unknown): unknown {
+  if (typeof peer !== 'object' || peer === null || !('member' in peer)) return peer
+  const { member, ...rest } = peer
+  return { ...rest, members: [member] }
 }
 
 async function write(file: string, peers: readonly KnownPeer[]): Promise<void> {

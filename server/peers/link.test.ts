@@ -42,6 +42,7 @@ async function peerThat(answer: (request: IncomingMessage, response: ServerRespo
     source: 'paired' as const,
     runsOurs: true,
     weRunTheirs: false,
+    members: [],
     addedAt: '2026-01-01T00:00:00.000Z',
   }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '#server/lib/clock.ts'
 import type { NodeInfo } from '#shared/contract/index.ts'
 import type { NodeId } from '#shared/model/index.ts'
-import type { KnownPeer, KnownPeers, Membership } from './known-peers.ts'
-import type { MeshCaller } from './mesh.ts'
-import type { Rights } from './rights.ts'
+import { type KnownPeer, type KnownPeers, type Membership, membershipIn } from './known-peers.ts'
+import type { MeshCaller, PeerDirectory } from './peer-directory.ts'
+import { NO_RIGHTS, type Rights } from './rights.ts'
 
 /** Which node is which machine of a mesh. The first key a machine shows is its node's until the owner says otherwise. */
 export interface Memberships {
@@ -31,16 +31,26 @@ export interface Memberships {
   unbar(id: NodeId): Promise<void>
 }
 
-export function createMemberships(deps: { directory: KnownPeers; mesh: string; clock: Pick<Clock, 'now'> }): Memberships {
-  const { directory, mesh, clock } = deps
+export function createMemberships(deps: {
+  directory: KnownPeers
+  mesh: Pick<PeerDirectory, 'kind' | 'source'>
+  clock: Pick<Clock, 'now'>
+}): Memberships {
+  const { directory, clock } = deps
+  const { kind: mesh, source } = deps.mesh
 
-  const list = () => directory.list().flatMap(peer => (peer.member?.mesh === mesh ? [{ ...peer, member: peer.member }] : []))
+  const list = () =>
+    directory.list().flatMap(peer => {
+      const member = membershipIn(peer, mesh)
+      return member ? [{ ...peer, member }] : []
+    })
   const of = (memberId: string) => list().find(({ member }) => member.id === memberId) ?? null
 
-  /** A node that was paired stays so; one that was known by the mesh only is forgotten. */
-  async function release({ member: _, ...peer }: KnownPeer): Promise<void> {
-    if (peer.source === 'paired') await directory.put(peer)
-    else await directory.remove(peer.id)
+  /** A node that was paired stays so; one that was known by this mesh is forgotten, and found again by another that has it. */
+  async function release({ member: _, ...peer }: Bound): Promise<void> {
+    const members = peer.members.filter(member => member.mesh !== mesh)
+    if (peer.source === source) await directory.remove(peer.id)
+    else await directory.put({ ...peer, members })
   }
 
   async function put(peer: KnownPeer): Promise<KnownPeer> {
@@ -49,11 +59,18 @@ export function createMemberships(deps: { directory: KnownPeers; mesh: string; c
     return peer
   }
 
-  /** Only the mesh's part changes; a node that is known by the mesh only is asked where the mesh has it. */
-  function withMember(peer: KnownPeer, change: Partial<Membership>, at?: string): KnownPeer {
-    if (!peer.member) return peer
-    const address = at !== undefined && peer.source === 'tailnet' ? at : peer.address
-    return { ...peer, address, member: { ...peer.member, ...change } }
+  /** Only this mesh's part changes; a node that is known by it first is asked where it says. */
+  function withMember(peer: KnownPeer, member: Membership, at?: string): KnownPeer {
+    const address = at !== undefined && peer.source === source ? at : peer.address
+    const isNew = membershipIn(peer, mesh) === undefined
+    const members = isNew ? [...peer.members, member] : peer.members.map(one => (one.mesh === mesh ? member : one))
+    return { ...peer, address, members }
+  }
+
+  async function change(id: NodeId, changed: Partial<Membership>, more: Partial<KnownPeer> = {}): Promise<void> {
+    const peer = directory.get(id)
+    const member = membershipIn(peer, mesh)
+    if (peer && member) await put({ ...withMember(peer, { ...member, ...changed }), ...more })
   }
 
   return {
@@ -62,30 +79,28 @@ export function createMemberships(deps: { directory: KnownPeers; mesh: string; c
     async meet(caller, { node, publicKey, name }, at, { runsOurs, weRunTheirs }) {
       const bound = of(caller.id)
       const known = directory.get(node)
-      if (known?.member && known.member.id !== caller.id) return null
+      const before = membershipIn(known, mesh)
+      if (before && before.id !== caller.id) return null
       const isChanged = bound !== null && bound.id !== node
       if (isChanged) await release(bound)
-      const barred = isChanged ? 'key_changed' : (known?.member?.barred ?? null)
+      const barred = isChanged ? 'key_changed' : (before?.barred ?? null)
       const member = { mesh, id: caller.id, runsOurs, weRunTheirs, user: caller.user, tags: [...caller.tags], barred }
-      if (known) return put(withMember({ ...known, member }, {}, at))
+      if (known) return put(withMember(known, member, at))
       const addedAt = new Date(clock.now()).toISOString()
-      const peer = { id: node, name, publicKey, address: at, source: 'tailnet' as const, runsOurs: false, weRunTheirs: false }
-      return put({ ...peer, addedAt, member })
+      return put({ ...{ id: node, name, publicKey, address: at, source, addedAt }, ...NO_RIGHTS, members: [member] })
     },
     async update({ id, user, tags }, { runsOurs, weRunTheirs }, at) {
       const bound = of(id)
-      if (bound) await put(withMember(bound, { runsOurs, weRunTheirs, user, tags: [...tags] }, at))
+      if (!bound) return
+      const { member, ...peer } = bound
+      await put(withMember(peer, { ...member, runsOurs, weRunTheirs, user, tags: [...tags] }, at))
     },
     async keepOnly(memberIds) {
       for (const peer of list()) if (!memberIds.has(peer.member.id)) await release(peer)
     },
-    async bar(id) {
-      const peer = directory.get(id)
-      if (peer) await put({ ...withMember(peer, { barred: 'removed' }), source: 'tailnet', runsOurs: false, weRunTheirs: false })
-    },
-    async unbar(id) {
-      const peer = directory.get(id)
-      if (peer) await put(withMember(peer, { barred: null }))
-    },
+    bar: id => change(id, { barred: 'removed' }, { source, ...NO_RIGHTS }),
+    unbar: id => change(id, { barred: null }),
   }
 }
+
+type Bound = KnownPeer & { readonly member: Membership }

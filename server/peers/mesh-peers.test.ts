@@ -59,13 +59,9 @@ async function peersOf(
     directory: await openKnownPeers(join(root, file)),
     clock,
     port: () => 8080,
-    fetch: answers,
-    mesh: {
-      mesh,
-      rules: { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } },
-      listen: async () => {},
-      warn: () => {},
-    },
+    transport: { fetch: answers, listen: async () => {} },
+    meshes: [{ directory: mesh, rules: { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } } }],
+    warn: () => {},
   })
 }
 
@@ -203,6 +199,9 @@ test('without the mesh, what it once said counts for nothing', async () => {
     directory: await openKnownPeers(file),
     clock: virtualClock(),
     port: () => 8080,
+    transport: { fetch, listen: async () => {} },
+    meshes: [],
+    warn: () => {},
   })
   expect(without.fleet.accepts(other.nodeId)).toBe(false)
   expect(without.fleet.link(other.nodeId)).toBeNull()

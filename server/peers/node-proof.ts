@@ -24,12 +24,13 @@ export async function proveNode(identity: Identity, said: { nonce: string; addre
 /** @throws {Error} that says what is wrong with the proof of a node that was asked at `address` */
 export async function checkNodeProof(
   proof: string | undefined,
-  asked: { node: NodeId; publicKey: string; nonce: string; address: string },
+  asked: { node: NodeId; publicKey: string; nonce: string; address: string | null },
 ): Promise<void> {
   if (proof === undefined) throw new Error('it does not prove its key')
   const { jwtVerify } = await loadJose()
   const { payload } = await jwtVerify(proof, keyFrom(asked.publicKey), { algorithms: ['EdDSA'], typ: TYPE, issuer: asked.node })
   const { nonce, addresses } = Claims.parse(payload)
   if (nonce !== asked.nonce) throw new Error('its proof is for another question')
-  if (!addresses.includes(asked.address)) throw new Error(`its proof is for ${addresses.join(', ') || 'no address of a mesh'}`)
+  if (asked.address !== null && !addresses.includes(asked.address))
+    throw new Error(`its proof is for ${addresses.join(', ') || 'no address of a mesh'}`)
 }

@@ -27,6 +27,7 @@ async function world() {
   const peers = createPeers({
     ...{ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 },
     ...{ card: async () => makeCard(identity.nodeId), random: Math.random },
+    ...{ transport: { fetch, listen: async () => {} }, meshes: [], warn: () => {} },
   })
   const { body: self } = await peers.handlers.nodeInfo({ query: {} }, call('127.0.0.1'))
   const { body: made } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))

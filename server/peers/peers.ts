@@ -13,8 +13,9 @@ import { createKeyHandlers } from './key-handlers.ts'
 import { createKeyring } from './keyring.ts'
 import { hasAny, type KnownPeer, type KnownPeers, rightsNow } from './known-peers.ts'
 import { httpLink, type LinkDeps, peerClient } from './link.ts'
-import type { Mesh } from './mesh.ts'
 import { proveNode } from './node-proof.ts'
+import type { PeerDirectory } from './peer-directory.ts'
+import type { PeerTransport } from './peer-transport.ts'
 import type { Fleet } from './port.ts'
 import { present } from './present.ts'
 import { createProtocols } from './protocols.ts'
@@ -37,19 +38,18 @@ export interface PeersDeps {
   readonly port: () => number
   /** Of this machine, as other machines see it; default: what its interfaces have. */
   readonly addresses?: () => string[]
-  readonly fetch?: typeof globalThis.fetch
-  /** The network that knows its members, where there is one. */
-  readonly mesh?: MeshDeps | undefined
+  /** How requests go to other nodes, and how theirs come here. */
+  readonly transport: PeerTransport
+  /** What knows other nodes by itself. */
+  readonly meshes: readonly MeshDeps[]
+  readonly warn: (what: string) => void
 }
 
 interface MeshDeps {
-  readonly mesh: Mesh
+  readonly directory: PeerDirectory
   readonly rules: MeshRules
   /** Where nodes of the mesh are asked; default: where this one is. */
   readonly port?: number | undefined
-  /** Listens for other nodes on these addresses of this machine, and on no others any more. */
-  listen(addresses: readonly string[]): Promise<void>
-  warn(what: string): void
 }
 
 /** Longest wait for a node that is told where this one is: it looks whether that is so, ms. */
@@ -79,16 +79,18 @@ export interface Peers {
 }
 
 export function createPeers(given: PeersDeps): Peers {
-  const { identity, name, version, directory, card, clock, random, port } = given
+  const { identity, name, version, directory, card, clock, random, port, transport, meshes, warn } = given
   const { nodeId } = identity
   const self = (): NodeInfo => ({ node: nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL })
-  const fetch = onlyWhileUp(given.fetch ?? globalThis.fetch, host => discovery?.whyNot(host))
+  const fetch = onlyWhileUp(transport.fetch, host => discoveries.map(({ whyNot }) => whyNot(host)).find(why => why !== null))
   const plain: LinkDeps = { identity, clock, fetch }
   const keyring = createKeyring({ known: directory, clock })
   const protocols = createProtocols(async address => (await infoOf(address, plain)).protocol)
   const deps: LinkDeps = { ...plain, protocolWith: protocols.with, introduce }
-  const discovery = given.mesh && startable(given.mesh)
-  const may = (peer: KnownPeer): Rights => rightsNow(peer, given.mesh?.mesh.kind ?? null)
+  const kinds = meshes.map(mesh => mesh.directory.kind)
+  const listening = new Map<string, readonly string[]>()
+  const discoveries = meshes.map(discoveryOf)
+  const may = (peer: KnownPeer): Rights => rightsNow(peer, kinds)
   const gossip = createGossip({
     self: { id: nodeId, publicKey: () => identity.publicKey },
     known: {
@@ -114,7 +116,7 @@ export function createPeers(given: PeersDeps): Peers {
     isAnswering: id => gossip.of(id).problem === null,
   })
 
-  function startable({ mesh, rules, listen, warn, port: theirs }: MeshDeps): Discovery {
+  function discoveryOf({ directory: mesh, rules, port: theirs }: MeshDeps): Discovery {
     return createDiscovery({
       mesh,
       rules,
@@ -122,13 +124,17 @@ export function createPeers(given: PeersDeps): Peers {
       self: nodeId,
       clock,
       port: () => theirs ?? port(),
-      ask: ({ addresses: [host = ''] }, url) => whoIsAt(host, url, { ...plain, keyring }),
+      // Where a mesh vouches for the address, the node there has to prove that it is its own.
+      ask: ({ addresses: [host = ''] }, url) => whoIsAt(mesh.holds ? null : host, url, { ...plain, keyring }),
       keyFor: (node, shown) => {
         const peer = directory.get(node)
         return peer && keyring.keyFor(peer, shown)
       },
       isAnswering: id => gossip.of(id).problem === null,
-      listen,
+      listen(addresses) {
+        listening.set(mesh.kind, addresses)
+        return transport.listen([...listening.values()].flat())
+      },
       warn,
     })
   }
@@ -192,7 +198,11 @@ export function createPeers(given: PeersDeps): Peers {
     const known = directory.get(id)
     // A key that was paired proves all there is to prove; one the mesh vouches for must also come from its own machine.
     if (known && hasAny(known)) return { publicKey: keyring.keyFor(known, shown) }
-    return (await discovery?.vouch(id, shown, remote)) ?? null
+    for (const { vouch } of discoveries) {
+      const vouched = await vouch(id, shown, remote)
+      if (vouched) return vouched
+    }
+    return null
   }
 
   const shown = (peer: KnownPeer) => present(peer, may(peer), gossip.of(peer.id))
@@ -209,15 +219,15 @@ export function createPeers(given: PeersDeps): Peers {
     }),
     handlers: {
       ...createTrustHandlers({
-        ...{ identity, known: directory, keyring, clock, link: plain, self, port, discovery },
+        ...{ identity, known: directory, keyring, clock, link: plain, self, port, discoveries },
         look: gossip.look,
         present: shown,
       }),
       ...createKeyHandlers({ identity, known: directory, keyring, clock, protocolWith: protocols.with, introduce }),
       async nodeInfo({ query: { nonce } }, { remoteAddress, remotePort }) {
-        discovery?.knock({ address: remoteAddress, port: remotePort })
+        for (const { knock } of discoveries) knock({ address: remoteAddress, port: remotePort })
         if (nonce === undefined) return { status: 200, body: self() }
-        const proof = await proveNode(identity, { nonce, addresses: discovery?.addresses() ?? [] })
+        const proof = await proveNode(identity, { nonce, addresses: discoveries.flatMap(({ addresses }) => addresses()) })
         return { status: 200, body: { ...self(), proof } }
       },
       async gossip({ body }, { peer }) {
@@ -234,10 +244,10 @@ export function createPeers(given: PeersDeps): Peers {
     },
     start() {
       gossip.start()
-      discovery?.start()
+      for (const discovery of discoveries) discovery.start()
     },
     stop() {
-      discovery?.stop()
+      for (const discovery of discoveries) discovery.stop()
       gossip.stop()
     },
   }

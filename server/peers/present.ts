@@ -10,7 +10,8 @@ const BARRED = {
 
 /** A peer as the API shows it. */
 export function present(peer: KnownPeer, { runsOurs, weRunTheirs }: Rights, { card, lastSeenAt, problem }: Presence): Peer {
-  const { id, name, address, source, member } = peer
+  const { id, name, address, source, members } = peer
+  const barred = members.find(member => member.barred !== null)?.barred
   return {
     id,
     name: card?.name ?? name,
@@ -21,6 +22,6 @@ export function present(peer: KnownPeer, { runsOurs, weRunTheirs }: Rights, { ca
     weRunTheirs,
     card,
     lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
-    problem: member?.barred ? BARRED[member.barred] : problem,
+    problem: barred ? BARRED[barred] : problem,
   }
 }

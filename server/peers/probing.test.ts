@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { virtualClock } from '#test/fakes/clock.ts'
-import type { MeshMember } from './mesh.ts'
+import type { MeshMember } from './peer-directory.ts'
 import { createProbing } from './probing.ts'
 
 const member = (id: string, address = `100.64.0.${id.length}`): MeshMember => ({

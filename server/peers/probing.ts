@@ -1,5 +1,5 @@
 import type { Clock } from '#server/lib/clock.ts'
-import type { MeshMember } from './mesh.ts'
+import type { MeshMember } from './peer-directory.ts'
 
 /** Most machines of a mesh are no nodes: from the first failed probe to the next, and at most, ms. */
 const FIRST_PAUSE_MS = 10_000

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { MeshCaller } from './mesh.ts'
+import type { MeshCaller } from './peer-directory.ts'
 import { type MeshRules, NO_RIGHTS, PEER_CAPABILITY, rightsOf } from './rights.ts'
 
 const nobody: MeshRules = { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } }

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Config } from '#shared/model/index.ts'
-import type { MeshCaller, MeshMember } from './mesh.ts'
+import type { MeshCaller, MeshMember } from './peer-directory.ts'
 
 /** What two nodes do for each other, as one of them sees it. */
 export interface Rights {

@@ -6,7 +6,7 @@ import type { NodeId, Peer } from '#shared/model/index.ts'
 import type { Discovery } from './discovery.ts'
 import type { OwnIdentity } from './identity.ts'
 import type { Keyring } from './keyring.ts'
-import type { KnownPeer, KnownPeers } from './known-peers.ts'
+import { type KnownPeer, type KnownPeers, membershipIn } from './known-peers.ts'
 import { type LinkDeps, peerClient } from './link.ts'
 import { createPairingCodes, proofOf, sameProof } from './pairing.ts'
 import { requireCommon } from './protocols.ts'
@@ -23,7 +23,7 @@ export interface TrustHandlerDeps {
   readonly self: () => NodeInfo
   /** Where this node is asked. */
   readonly port: () => number
-  readonly discovery: Discovery | undefined
+  readonly discoveries: readonly Discovery[]
   /** Asks a node at once. */
   readonly look: (id: NodeId) => Promise<void>
   readonly present: (peer: KnownPeer) => Peer
@@ -33,7 +33,7 @@ type TrustHandlers = Pick<Handlers, 'addPeer' | 'removePeer' | 'trustPeer' | 'cr
 
 /** How trust in another node begins and ends. */
 export function createTrustHandlers(deps: TrustHandlerDeps): TrustHandlers {
-  const { identity, known, keyring, clock, link, self, port, discovery, look, present } = deps
+  const { identity, known, keyring, clock, link, self, port, discoveries, look, present } = deps
   const codes = createPairingCodes(clock)
 
   async function trust(
@@ -47,7 +47,7 @@ export function createTrustHandlers(deps: TrustHandlerDeps): TrustHandlers {
       source: 'paired',
       runsOurs: told.runsOurs ?? before?.runsOurs ?? false,
       weRunTheirs: told.weRunTheirs ?? before?.weRunTheirs ?? false,
-      ...(before?.member && { member: { ...before.member, barred: null } }),
+      members: (before?.members ?? []).map(member => ({ ...member, barred: null })),
       addedAt: new Date(clock.now()).toISOString(),
     }
     await known.put(trusted)
@@ -89,16 +89,19 @@ export function createTrustHandlers(deps: TrustHandlerDeps): TrustHandlers {
       return { status: 201, body: present(known.get(peer.id) ?? peer) }
     },
     async removePeer({ params }) {
-      const { member } = requireKnown(params.id)
-      // Were it forgotten, the mesh would bring it back in a moment.
-      if (discovery && member?.mesh === discovery.mesh) await discovery.memberships.bar(params.id)
-      else await known.remove(params.id)
+      const peer = requireKnown(params.id)
+      // Were it forgotten, a mesh that has it would bring it back in a moment.
+      const bringing = discoveries.filter(({ mesh }) => membershipIn(peer, mesh))
+      for (const { memberships } of bringing) await memberships.bar(params.id)
+      if (bringing.length === 0) await known.remove(params.id)
       return { status: 200, body: { ok: true } }
     },
     async trustPeer({ params }) {
       requireKnown(params.id)
-      await discovery?.memberships.unbar(params.id)
-      await discovery?.look()
+      for (const { memberships, look: lookAround } of discoveries) {
+        await memberships.unbar(params.id)
+        await lookAround()
+      }
       await look(params.id)
       return { status: 200, body: present(requireKnown(params.id)) }
     },

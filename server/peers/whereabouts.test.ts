@@ -13,6 +13,7 @@ const desktop: KnownPeer = {
   source: 'paired',
   runsOurs: true,
   weRunTheirs: false,
+  members: [],
   addedAt: new Date(0).toISOString(),
 }
 

@@ -33,8 +33,11 @@ export async function whoIs(address: string, deps: WhoIsDeps, nonce?: string): P
   return info
 }
 
-/** The same of a machine of a mesh, which has to prove its key, and that the address it was asked at is its own. */
-export async function whoIsAt(host: string, address: string, deps: WhoIsDeps): Promise<NodeInfo> {
+/**
+ * The same of a machine of a mesh, which has to prove its key.
+ * @param host that it was asked at, which it has to prove to be its own; null where who holds the key is all that counts
+ */
+export async function whoIsAt(host: string | null, address: string, deps: WhoIsDeps): Promise<NodeInfo> {
   const nonce = randomUUID()
   const { proof, ...info } = await whoIs(address, deps, nonce)
   await checkNodeProof(proof, { node: info.node, publicKey: info.publicKey, nonce, address: host })

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { ModelPolicy } from './fleet.ts'
+import { ModelPolicy, NodeId } from './fleet.ts'
 import { AllowedHost } from './job.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { AcceptPolicy, Members } from './policy.ts'
@@ -122,6 +122,18 @@ export const Config = z
         accept: AcceptPolicy.prefault({}).describe(
           'Whose jobs are taken, besides those of paired nodes and of grants, and when.',
         ),
+        peers: z
+          .array(
+            z.strictObject({
+              address: z.url({ protocol: /^https?$/ }).describe('Where it is asked, such as `http://desktop:8080`.'),
+              id: NodeId.describe('As `skein peers self` says there.'),
+              offer: z.boolean().default(true).describe('Whether jobs of this node are offered to it.'),
+              accept: z.boolean().default(false).describe('Whether this node takes jobs of it.'),
+            }),
+          )
+          .max(10_000)
+          .default([])
+          .describe('Nodes known by their ids, on networks that know nobody. This node itself may be among them.'),
         offer: Members.prefault({}).describe('Who is offered jobs of this node, besides the same.'),
       })
       .prefault({}),

@@ -43,7 +43,7 @@ export const Peer = z
     id: NodeId,
     name: z.string(),
     address: z.string().describe('Where it is asked.'),
-    source: z.enum(['paired', 'tailnet']).describe('How it came to be known.'),
+    source: z.enum(['paired', 'tailnet', 'listed']).describe('How it came to be known.'),
     state: z.enum(['online', 'offline']),
     runsOurs: z.boolean().describe('Whether jobs of this node are offered to it.'),
     weRunTheirs: z.boolean().describe('Whether this node takes jobs of it.'),

@@ -17,7 +17,8 @@ export interface TestNode extends AsyncDisposable {
   /** Stops the server and starts another on the same data. */
   restart(): Promise<void>
   stop(): Promise<void>
-  start(): Promise<void>
+  /** @param more settings that are others from now on */
+  start(more?: Readonly<Record<string, unknown>>): Promise<void>
   /** Submits a job and waits until its last event. */
   run(request: JobRequest): Promise<Finished>
   /** Waits until the last event of a job. */
@@ -41,12 +42,14 @@ export async function startNode(
   const dataDir = mkdtempSync(join(tmpdir(), 'skein-node-'))
   life.defer(() => rmSync(dataDir, { recursive: true, force: true }))
   const environment = { PATH: process.env.PATH ?? '', OLLAMA_HOST: 'http://127.0.0.1:9', SKEIN_TAILSCALE_SOCKET: 'off', ...env }
-  const { config } = resolveConfig({
-    flags: { dataDir, 'api.port': 0, 'log.level': 'fatal', 'jobs.graceMs': 300, ...flags },
-    env: environment,
-    cwd: dataDir,
-    home: dataDir,
-  })
+  const configured = (more: Readonly<Record<string, unknown>>) =>
+    resolveConfig({
+      flags: { dataDir, 'api.port': 0, 'log.level': 'fatal', 'jobs.graceMs': 300, ...flags, ...more },
+      env: environment,
+      cwd: dataDir,
+      home: dataDir,
+    }).config
+  let config = configured({})
   let server = await serve({ config, env: environment })
   life.defer(() => server.close())
   const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
@@ -79,7 +82,8 @@ export async function startNode(
       await node.start()
     },
     stop: () => server.close(),
-    async start() {
+    async start(more) {
+      if (more) config = configured(more)
       server = await serve({ config, env: environment })
     },
     async run(request) {

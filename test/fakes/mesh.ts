@@ -1,7 +1,7 @@
-import type { Mesh, MeshCaller, MeshMember, MeshOutage, MeshView } from '#server/peers/mesh.ts'
+import type { MeshCaller, MeshMember, MeshOutage, MeshView, PeerDirectory } from '#server/peers/peer-directory.ts'
 
 /** A mesh whose members, policy and outages a test sets as it goes. */
-export interface FakeMesh extends Mesh {
+export interface FakeMesh extends PeerDirectory {
   self: MeshMember
   members: MeshMember[]
   /** By id of the member. */
@@ -28,6 +28,7 @@ export function fakeMesh(): FakeMesh {
   const watching = new Set<() => void>()
   const mesh: FakeMesh = {
     kind: 'fake',
+    source: 'tailnet',
     self: machine('self', '100.64.0.1'),
     members: [],
     grants: new Map(),

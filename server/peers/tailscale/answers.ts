@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { MeshCaller, MeshMember } from '../mesh.ts'
+import type { MeshCaller, MeshMember } from '../peer-directory.ts'
 
 /**
  * What is read of LocalAPI's answers (`ipn/ipnstate`, `client/tailscale/apitype` and `ipn` of tailscale.com). Go writes empty lists

@@ -1,4 +1,4 @@
-import type { MeshOutage } from '../mesh.ts'
+import type { MeshOutage } from '../peer-directory.ts'
 import { LocalApiError } from './local-api.ts'
 
 const LOGIN = 'Run `tailscale up`.'

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Clock } from '#server/lib/clock.ts'
-import type { Mesh, MeshOutage } from '../mesh.ts'
+import type { MeshOutage, PeerDirectory } from '../peer-directory.ts'
 import { callerOf, isChange, memberOf, membersOf, Notify, Status, WhoIs } from './answers.ts'
 import { askCommand, findCommand } from './command.ts'
 import { findDoor, type Place } from './door.ts'
@@ -27,7 +27,7 @@ export interface TailscaleDeps extends Place {
 }
 
 /** The tailnet of this machine. Asks the daemon by its LocalAPI, or by the `tailscale` command where that is not let in. */
-export function tailscaleMesh(deps: TailscaleDeps): Mesh {
+export function tailscaleMesh(deps: TailscaleDeps): PeerDirectory {
   const { clock, socket, platform, path } = deps
   /** That answered last: finding it may mean running another program. */
   let open: Door | null = null
@@ -64,6 +64,7 @@ export function tailscaleMesh(deps: TailscaleDeps): Mesh {
 
   return {
     kind: 'tailscale',
+    source: 'tailnet',
 
     async view(signal) {
       let status: Status

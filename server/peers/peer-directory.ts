@@ -1,3 +1,5 @@
+import type { NodeId } from '#shared/model/index.ts'
+
 /** A machine of a mesh, as the mesh vouches for it. */
 export interface MeshMember {
   /** The mesh's own id of the machine; lasts as long as the machine is part of it. */
@@ -5,6 +7,8 @@ export interface MeshMember {
   readonly name: string
   /** Where it is reached; the first is the preferred one. */
   readonly addresses: readonly string[]
+  /** Where a node on it is asked, as a URL; default: the first address, at the port of the mesh. */
+  readonly url?: string
   /** Login name of whose machine it is; null for one that acts under tags. */
   readonly user: string | null
   readonly tags: readonly string[]
@@ -37,18 +41,28 @@ export interface MeshView {
 }
 
 /**
- * A network that knows its members by itself and proves who sends what, so that nodes find and know each other without being told.
- * Another one is a folder beside `tailscale/` and a line in compose.ts.
+ * A mesh: what knows machines by itself and vouches for them, so that nodes find and know each other without being told. It vouches for
+ * whoever sends from an address (`whois`), or for whoever holds a key (`holds`). Another kind is a folder beside `tailscale/` and
+ * a line in compose.ts.
  */
-export interface Mesh {
+export interface PeerDirectory {
   /** What peers found by it are kept under, such as `tailscale`. */
   readonly kind: string
+  /** How such peers are told of. */
+  readonly source: 'tailnet' | 'listed'
+  /** Its members stay the same while this node runs. */
+  readonly isFixed?: boolean
   /** Asks anew. Never throws for an outage: it is an answer. */
   view(signal: AbortSignal): Promise<MeshView | MeshOutage>
-  /** Whether an address is of those the mesh gives its members. */
+  /** Whether an address is of those the mesh gives its members, and may be anybody's while it is out. */
   mayOwn(address: string): boolean
-  /** Who sends from there, asked anew. @param port of the connection's other end @returns null when it is nobody of the mesh */
+  /**
+   * Who sends from there, asked anew. @param port of the connection's other end @returns null when it is nobody of the mesh. Where keys
+   * are vouched for it is only a hint.
+   */
   whois(address: string, port: number | undefined, signal: AbortSignal): Promise<MeshCaller | null>
+  /** The member that a node is, where keys are vouched for; not there in a mesh that vouches for addresses. */
+  holds?(node: NodeId): MeshCaller | null
   /** Calls whenever something may have changed, until aborted. Bears outages, and calls when one is over. */
   watch(changed: () => void, signal: AbortSignal): void
 }
