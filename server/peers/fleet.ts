@@ -38,8 +38,8 @@ export function createFleet(deps: {
     trust(node) {
       const peer = directory.get(node)
       if (peer?.source === 'paired') return 'paired'
-      const owner = peer?.member?.user ?? null
-      return owner !== null && owner === user() ? 'own' : 'granted'
+      const own = user()
+      return own !== null && peer?.members.some(member => member.user === own) ? 'own' : 'granted'
     },
     link(node) {
       const peer = directory.get(node)

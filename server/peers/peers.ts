@@ -214,7 +214,7 @@ export function createPeers(given: PeersDeps): Peers {
       directory,
       gossip,
       may,
-      user: () => discovery?.user() ?? null,
+      user: () => discoveries.map(({ user }) => user()).find(user => user !== null) ?? null,
       linkTo: peer => httpLink(moving(peer), deps),
     }),
     handlers: {
