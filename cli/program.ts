@@ -161,9 +161,9 @@ export function createProgram(
     .option('-f, --follow', 'go on to the end of the job')
     .action(async (id: string, options) => done(await (await import('./commands/logs.ts')).events(world, id, options)))
 
-  const peers = remote(command('peers', 'list the nodes this one knows')).action(async options =>
-    done(await (await import('./commands/peers.ts')).listPeers(world, options)),
-  )
+  const peers = remote(command('peers', 'list the nodes this one knows'))
+    .option('-w, --watch', 'go on as they change; with --json a line for each change')
+    .action(async options => done(await (await import('./commands/peers.ts')).listPeers(world, options)))
   remote(peers.command('add').description('pair with a node, by the code that `skein pair` shows there'))
     .argument('<address>', 'where it is asked, such as http://desktop:8080')
     .argument('<code>')

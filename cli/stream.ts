@@ -174,7 +174,7 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
 }
 
 /** Messages of a socket until it closes. A reader that is slow pauses the socket instead of filling memory. */
-async function* frames(socket: WebSocket): AsyncGenerator<{ bytes: Uint8Array; binary: boolean }> {
+export async function* frames(socket: WebSocket): AsyncGenerator<{ bytes: Uint8Array; binary: boolean }> {
   const messages = on(socket, 'message', { close: ['close'], highWaterMark: 32, lowWaterMark: 8 }) as AsyncIterable<
     [RawData, boolean]
   >
@@ -214,6 +214,20 @@ function logItem(frame: Uint8Array, position: Position): StreamItem | 'gap' | 's
   if (fresh.length === 0) return 'seen'
   position.log = from + fresh.length
   return { type: 'log', offset: from, bytes: fresh }
+}
+
+/** @returns what throws, once a socket is closed, when it was because of the token. */
+export function refusal(socket: WebSocket, url: string): () => void {
+  let isRefused = false
+  socket.on('error', error => {
+    isRefused ||= /\b40[13]$/.test(error.message)
+  })
+  socket.on('close', code => {
+    isRefused ||= code === POLICY_VIOLATION
+  })
+  return () => {
+    if (isRefused) throw denied(url)
+  }
 }
 
 const denied = (url: string): CliError =>

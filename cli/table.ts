@@ -14,6 +14,12 @@ export interface Column<Row> {
 const GAP = '  '
 const NARROWEST = 8
 
+/** Columns of a terminal that a table takes when nothing is cut. */
+export function naturalWidth<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): number {
+  const widths = columns.map(({ title, value }) => Math.max(displayWidth(title), ...rows.map(row => displayWidth(value(row)))))
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1)
+}
+
 /** Lines of a table that is no wider than the terminal. Values must be safe to show already. */
 export function table<Row>(
   rows: readonly Row[],

@@ -239,6 +239,7 @@ export async function compose(input: {
     isSealed: async id => (await store.log(id)) !== null,
     jobExists: async id => (await store.job(id)) !== null,
     lastSeq: store.lastSeq,
+    peers: peers.feed,
     clock,
     log,
   })

@@ -1,63 +1,48 @@
-import { formatBytes, formatDuration } from '#server/lib/units.ts'
+import { formatDuration } from '#server/lib/units.ts'
 import type { Client } from '#shared/contract/index.ts'
 import type { Peer } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
+import { watchPeers } from '../peers-stream.ts'
+import { renderPeers, trust } from '../render/peers.ts'
 import { sanitizeLine } from '../sanitize.ts'
-import { table } from '../table.ts'
 import type { World } from '../world.ts'
 import { duration } from './run.ts'
 
 type Options = ConnectionOptions & { readonly json?: boolean }
 
-/** Lists the nodes this one knows, what each offers and what it may. */
-export async function listPeers(world: World, options: Options): Promise<ExitCode> {
-  const { client } = await connect(world, options)
+/** Lists the nodes this one knows, what each offers and what it may; with `watch` as that changes. */
+export async function listPeers(world: World, options: Options & { readonly watch?: boolean }): Promise<ExitCode> {
+  const { client, url, token } = await connect(world, options)
+  if (options.watch) return watch(world, { url, token }, options)
   const { items } = await client.listPeers()
-  if (options.json) {
-    await world.out.line(JSON.stringify({ items }))
-    return EXIT.ok
-  }
-  if (items.length === 0) {
-    await world.err.line(
-      'No peers yet. Nodes of a tailnet find each other (`skein doctor` says why not). Else, there: `skein pair`; here: `skein peers add http://HOST:PORT CODE`.',
-    )
-    return EXIT.ok
-  }
-  const { paint } = world.out
-  const columns = [
-    { title: 'NAME', value: (peer: Peer) => sanitizeLine(peer.name) },
-    {
-      title: 'STATE',
-      value: (peer: Peer) => (peer.state === 'online' ? (peer.card?.draining ? '◌ draining' : '● online') : '○ offline'),
-      paint: (cell: string, { state }: Peer) => paint(state === 'online' ? 'green' : 'dim', cell),
-    },
-    { title: 'BUSY', value: ({ card }: Peer) => (card ? `${card.busy}/${card.slots}` : ''), align: 'right' as const },
-    { title: 'CORES', value: ({ card }: Peer) => String(card?.capacity.cpuCores ?? ''), align: 'right' as const },
-    { title: 'MEMORY', value: ({ card }: Peer) => (card ? formatBytes(card.capacity.memoryBytes) : ''), align: 'right' as const },
-    { title: 'JOBS', value: trust },
-    { title: 'OFFERS', value: (peer: Peer) => sanitizeLine(offers(peer)), elastic: true },
-  ]
-  for (const line of table(items, columns, world.out)) await world.out.line(line)
+  if (options.json) await world.out.line(JSON.stringify({ items }))
+  else if (items.length === 0) await world.err.line(NO_PEERS)
+  else for (const line of renderPeers(items, world.out)) await world.out.line(line)
   return EXIT.ok
 }
 
-/** Which way jobs may go. */
-const trust = ({ runsOurs, weRunTheirs }: Peer): string =>
-  runsOurs && weRunTheirs ? 'both ways' : runsOurs ? 'ours there' : weRunTheirs ? 'theirs here' : 'none'
+const NO_PEERS =
+  'No peers yet. Nodes of a tailnet find each other (`skein doctor` says why not). Else, there: `skein pair`; here: `skein peers add http://HOST:PORT CODE`.'
 
-function offers({ card, problem }: Peer): string {
-  if (problem !== null) return problem
-  if (!card) return ''
-  const labels = Object.entries(card.capacity.labels).map(([name, value]) => `${name}=${value}`)
-  const gpu = card.capacity.gpuCount > 0 ? [`${card.capacity.gpuCount} GPU`] : []
-  return [
-    ...card.executors.map(({ kind, isolation }) => `${kind} (${isolation})`),
-    ...gpu,
-    ...labels,
-    ...card.agents,
-    ...card.models,
-  ].join(', ')
+/** Home, and what is below cleared: a picture in place of the one before. */
+const AGAIN = '\u001B[H\u001B[J'
+
+async function watch(world: World, at: { url: string; token: string | null }, { json }: Options): Promise<ExitCode> {
+  const over = new AbortController()
+  const off = world.onSignal(() => over.abort())
+  try {
+    for await (const { change, peers } of watchPeers({ ...at, signal: over.signal })) {
+      if (json) await world.out.line(JSON.stringify(change))
+      else {
+        const lines = peers.length === 0 ? [NO_PEERS] : renderPeers(peers, world.out)
+        await world.out.write(`${world.out.isTerminal ? AGAIN : ''}${lines.join('\n')}\n`)
+      }
+    }
+    return EXIT.ok
+  } finally {
+    off()
+  }
 }
 
 /** Pairs with a node, by the code it showed. */

@@ -5,7 +5,7 @@ import type { Log } from '#server/telemetry/index.ts'
 import { ApiError, ClientMessage, HEARTBEAT_MS, type Topic } from '#shared/contract/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import type { Connection } from './connection.ts'
-import { pumpEvents, pumpLog, type Subscription, type TopicSources } from './topics.ts'
+import { pumpEvents, pumpLog, pumpPeers, type Subscription, type TopicSources } from './topics.ts'
 
 /** Longest wait for the token of a client that could not put it into a header, ms. */
 const AUTH_MS = 5_000
@@ -100,7 +100,7 @@ export function converse(socket: WebSocket, connection: Connection, token: strin
 
 async function pump(topic: Topic, cursor: number | undefined, subscription: Subscription, deps: ConversationDeps): Promise<void> {
   const { id, connection, signal } = subscription
-  if (topic.name !== 'jobs' && !(await deps.jobExists(topic.jobId)))
+  if ('jobId' in topic && !(await deps.jobExists(topic.jobId)))
     throw new ApiError('not_found', `There is no job ${topic.jobId} on this node.`)
   const from = cursor ?? (topic.name === 'jobs' ? await deps.lastSeq() : 0)
   if (topic.name === 'log' && from > (await deps.logs.size(topic.jobId)))
@@ -108,6 +108,8 @@ async function pump(topic: Topic, cursor: number | undefined, subscription: Subs
   if (signal.aborted) return
   connection.send({ type: 'subscribed', cursor: from, payload: { subscription: id } })
   switch (topic.name) {
+    case 'peers':
+      return pumpPeers(deps.peers.follow(cursor ?? null, signal), subscription)
     case 'jobs':
       return pumpEvents(deps.events.followAll(from, signal), event => event.seq, subscription)
     case 'job':

@@ -14,7 +14,7 @@ import { createLogs } from '#server/logs/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog } from '#server/telemetry/index.ts'
 import { decodeLogFrame, HEARTBEAT_MS, ServerMessage } from '#shared/contract/index.ts'
-import type { EventBody, JobId } from '#shared/model/index.ts'
+import type { EventBody, JobId, Peer } from '#shared/model/index.ts'
 import { AT, moves, newJob } from '#test/contract/job.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { attachStream } from './stream.ts'
@@ -24,7 +24,12 @@ const TOKEN = 'a-token-of-at-least-32-characters'
 const ID = newJob('a').job.id
 const warning = (detail: string): EventBody => ({ type: 'warning', code: 'test', detail })
 
-/** A node with a stream, a store and logs, and one job `a`. */
+const PEER: Peer = {
+  ...{ id: 'a'.repeat(26), name: 'desk', address: 'http://desk:1', source: 'listed', state: 'online' },
+  ...{ runsOurs: true, weRunTheirs: false, card: null, lastSeenAt: null, problem: null },
+}
+
+/** A node with a stream, a store and logs, one job `a`, and one peer. */
 async function startNode() {
   const directory = mkdtempSync(join(tmpdir(), 'skein-stream-'))
   const clock = virtualClock()
@@ -33,6 +38,7 @@ async function startNode() {
   const logs = createLogs({ directory: join(directory, 'logs') })
   const server = createServer()
   const sockets: Socket[] = []
+  const asked: (number | null)[] = []
   server.on('connection', socket => sockets.push(socket))
   const stream = attachStream(
     { server },
@@ -45,6 +51,13 @@ async function startNode() {
       isSealed: async id => (await store.log(id)) !== null,
       jobExists: async id => (await store.job(id)) !== null,
       lastSeq: store.lastSeq,
+      peers: {
+        async *follow(after, signal) {
+          asked.push(after)
+          yield { cursor: 7, whole: after === null, items: [PEER], removed: ['b'.repeat(26)] }
+          await once(signal, 'abort')
+        },
+      },
       clock,
       log: createLog('silent'),
     },
@@ -60,7 +73,7 @@ async function startNode() {
   const { port } = server.address() as AddressInfo
   const open = (options: ClientOptions = {}, protocols: string[] = []) =>
     new WebSocket(`ws://127.0.0.1:${port}/v1/stream`, protocols, options)
-  return { clock, store, logs, stream, port, sockets, open }
+  return { clock, store, logs, stream, port, sockets, open, asked }
 }
 type TestNode = Awaited<ReturnType<typeof startNode>>
 
@@ -436,4 +449,22 @@ test('says that the node is going, and waits a second for who does not listen', 
   node.clock.advance(1_000)
   expect(node.sockets[1]?.destroyed).toBe(true)
   expect(await once(connect(node.port, '127.0.0.1'), 'connect')).toEqual([])
+})
+
+test('peers come as they are, with a cursor that can be gone on from, until nobody wants them any more', async () => {
+  const node = await startNode()
+  const client = await connectTo(node)
+  client.send({ type: 'subscribe', subscription: 3, topic: { name: 'peers' } })
+  client.send({ type: 'subscribe', subscription: 4, topic: { name: 'peers' }, cursor: 7 })
+  const heard = [await client.next(), await client.next(), await client.next(), await client.next()]
+  const told = heard.filter(({ type }) => type === 'peers')
+  expect(told).toMatchObject([
+    { cursor: 7, payload: { subscription: 3, whole: true, items: [PEER], removed: ['b'.repeat(26)] } },
+    { cursor: 7, payload: { subscription: 4, whole: false } },
+  ])
+  expect(node.asked).toEqual([null, 7])
+  client.send({ type: 'unsubscribe', subscription: 3 })
+  client.send({ type: 'ping' })
+  expect(await client.next()).toMatchObject({ type: 'heartbeat' })
+  client.socket.close()
 })

@@ -1,6 +1,6 @@
 import type { Events } from '#server/events/index.ts'
 import type { Logs } from '#server/logs/index.ts'
-import { LOG_HEADER_BYTES, writeLogHeader } from '#shared/contract/index.ts'
+import { LOG_HEADER_BYTES, type PeersChange, writeLogHeader } from '#shared/contract/index.ts'
 import type { JobEvent, JobId } from '#shared/model/index.ts'
 import type { Connection } from './connection.ts'
 
@@ -12,6 +12,8 @@ export interface TopicSources {
   readonly logs: Logs
   /** Whether a log is final: nothing more will be written to it. */
   isSealed(id: JobId): Promise<boolean>
+  /** Peers that changed after a cursor; null: all of them first. */
+  readonly peers: { follow(after: number | null, signal: AbortSignal): AsyncIterable<PeersChange> }
 }
 
 export interface Subscription {
@@ -38,6 +40,18 @@ export async function pumpEvents(
     if (signal.aborted) return
   }
   if (!signal.aborted) connection.send({ type: 'end', cursor: last, payload: { subscription: id } })
+}
+
+/** Sends peers as they change, each time when the reader has room; who is slow gets fewer states in between. */
+export async function pumpPeers(changes: AsyncIterable<PeersChange>, { id, connection, signal }: Subscription): Promise<void> {
+  for await (const { cursor, whole, items, removed } of changes) {
+    await connection.inTurn(() => {
+      if (signal.aborted) return
+      const payload = { subscription: id, whole, items: [...items], removed: [...removed] }
+      connection.send({ type: 'peers', cursor, payload })
+    })
+    if (signal.aborted) return
+  }
 }
 
 /** Sends a log from an offset: what is there straight from the file, then what comes as soon as the file has it. */

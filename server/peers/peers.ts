@@ -6,6 +6,7 @@ import { type Card, type GossipMessage, type NodeId, PROTOCOL } from '#shared/mo
 import { createVerifier, type Remote, type TrustedKey, type Verifier } from './assertion.ts'
 import { createCardSeal } from './card-seal.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
+import { createPeersFeed, type PeersFeed } from './feed.ts'
 import { createFleet } from './fleet.ts'
 import { createGossip, type Look } from './gossip.ts'
 import type { OwnIdentity } from './identity.ts'
@@ -74,6 +75,8 @@ export interface Peers {
     | 'pair'
     | 'tellAddress'
   >
+  /** The same nodes as they change. */
+  readonly feed: PeersFeed
   start(): void
   stop(): void
 }
@@ -89,6 +92,7 @@ export function createPeers(given: PeersDeps): Peers {
   const deps: LinkDeps = { ...plain, protocolWith: protocols.with, introduce }
   const kinds = meshes.map(mesh => mesh.directory.kind)
   const listening = new Map<string, readonly string[]>()
+  let isOpen = false
   const discoveries = meshes.map(discoveryOf)
   const may = (peer: KnownPeer): Rights => rightsNow(peer, kinds)
   const gossip = createGossip({
@@ -170,7 +174,8 @@ export function createPeers(given: PeersDeps): Peers {
     if (peer.source === 'paired' || hasAny(may(peer))) {
       try {
         const look = await converse(peer, message)
-        void whereabouts.tell(peer)
+        // A look may end after this node has: then there is nowhere to be asked.
+        if (isOpen) void whereabouts.tell(peer)
         return look
       } catch (error) {
         // What it speaks may have changed with its version.
@@ -205,6 +210,7 @@ export function createPeers(given: PeersDeps): Peers {
     return null
   }
 
+  const list = () => directory.list().map(shown)
   const shown = (peer: KnownPeer) => present(peer, may(peer), gossip.of(peer.id))
 
   return {
@@ -239,14 +245,17 @@ export function createPeers(given: PeersDeps): Peers {
         return { status: 200, body: { ok: true } }
       },
       async listPeers() {
-        return { status: 200, body: { items: directory.list().map(shown) } }
+        return { status: 200, body: { items: list() } }
       },
     },
+    feed: createPeersFeed({ list, onChange: gossip.onChange, clock }),
     start() {
+      isOpen = true
       gossip.start()
       for (const discovery of discoveries) discovery.start()
     },
     stop() {
+      isOpen = false
       for (const discovery of discoveries) discovery.stop()
       gossip.stop()
     },

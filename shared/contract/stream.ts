@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { JobEvent, JobId } from '../model/index.ts'
+import { JobEvent, JobId, NodeId, Peer } from '../model/index.ts'
 import { Problem } from './errors.ts'
 
 /** Path of the WebSocket. */
@@ -10,13 +10,14 @@ export const MAX_BEHIND_BYTES = 1024 * 1024
 
 /**
  * Topics and what their cursor counts: `jobs` (every event of the node; cursor = `seq`), `job` (events of one job;
- * cursor = `n`), `log` (bytes of one job's log; cursor = byte offset). A cursor names the last thing already seen, so that
- * subscribing again with it neither repeats nor skips.
+ * cursor = `n`), `log` (bytes of one job's log; cursor = byte offset), `peers` (the nodes this one knows; cursor = a number that rises
+ * with each change). A cursor names the last thing already seen, so that subscribing again with it neither repeats nor skips.
  */
 export const Topic = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('jobs') }),
   z.strictObject({ name: z.literal('job'), jobId: JobId }),
   z.strictObject({ name: z.literal('log'), jobId: JobId }),
+  z.strictObject({ name: z.literal('peers') }),
 ])
 export type Topic = z.infer<typeof Topic>
 
@@ -29,7 +30,9 @@ export const ClientMessage = z.discriminatedUnion('type', [
     type: z.literal('subscribe'),
     subscription,
     topic: Topic,
-    cursor: cursor.optional().describe('Default: from the beginning; for topic `jobs`, from now on.'),
+    cursor: cursor
+      .optional()
+      .describe('Default: from the beginning; for topic `jobs`, from now on; for topic `peers`, the whole list.'),
   }),
   z.strictObject({ type: z.literal('unsubscribe'), subscription }),
   z.strictObject({ type: z.literal('ping') }),
@@ -45,6 +48,18 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z
     .strictObject({ type: z.literal('end'), ...envelope, payload: z.strictObject({ subscription }) })
     .describe('The job is over; nothing more comes.'),
+  z
+    .strictObject({
+      type: z.literal('peers'),
+      ...envelope,
+      payload: z.strictObject({
+        subscription,
+        whole: z.boolean().describe('Forget what was told before: the list begins anew here.'),
+        items: z.array(Peer).describe('Peers as they are now; each replaces what was told of it before.'),
+        removed: z.array(NodeId).describe('Peers that are not known any more.'),
+      }),
+    })
+    .describe('To take one twice changes nothing.'),
   z.strictObject({ type: z.literal('lagged'), ...envelope, payload: z.strictObject({ subscription }) }),
   z.strictObject({ type: z.literal('heartbeat'), ...envelope, payload: z.strictObject({}) }),
   z.strictObject({
@@ -54,6 +69,14 @@ export const ServerMessage = z.discriminatedUnion('type', [
   }),
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>
+
+/** Peers that changed, and how far that is: what a `peers` message tells. */
+export interface PeersChange {
+  readonly cursor: number
+  readonly whole: boolean
+  readonly items: readonly Peer[]
+  readonly removed: readonly NodeId[]
+}
 
 /** Length of the header of a log frame. */
 export const LOG_HEADER_BYTES = 16

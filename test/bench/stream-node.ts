@@ -50,6 +50,7 @@ export async function streamClient(logs: Logs, defer: SideContext['defer']): Pro
       isSealed: async () => false,
       jobExists: async () => true,
       lastSeq: async () => 0,
+      peers: { follow: never },
       clock: systemClock,
       log: createLog('silent'),
     },
