@@ -174,6 +174,7 @@ export function createNode(spec: MachineSpec, around: Surroundings, peers: () =>
         source: 'paired',
         runsOurs: true,
         weRunTheirs: true,
+        members: [],
         addedAt: '2026-01-01T00:00:00.000Z',
       }),
     )
