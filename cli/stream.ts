@@ -146,6 +146,7 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
         case 'heartbeat':
         case 'subscribed':
         case 'lagged':
+        case 'peers':
           yield { type: 'alive' }
           break
         case 'event': {
