@@ -1,18 +1,31 @@
+import type { Executor } from '#server/executors/index.ts'
+import type { Clock } from '#server/lib/clock.ts'
 import { within } from '#server/lib/within.ts'
+import type { Models } from '#server/models/index.ts'
 import { type Forecast, forecast, type JobClass, modelSide, type Reservations } from '#server/placement/index.ts'
+import type { Workspace } from '#server/workspace/index.ts'
 import type { Announcement, Bid, NodeId, Terms } from '#shared/model/index.ts'
 import { announcedClass, type Experience } from './experience.ts'
 import { repositoryOf } from './hosted-attempt.ts'
-import type { JobDeps } from './ports.ts'
+import type { JobSettings, OwnNode } from './ports.ts'
 
 /** Longest wait for the providers' lists of models, ms. */
 const MODELS_MS = 500
 const NONE: readonly string[] = []
 
-type BiddingDeps = Pick<
-  JobDeps,
-  'executors' | 'workspace' | 'models' | 'sharedModels' | 'clock' | 'node' | 'settings' | 'newToken' | 'random'
->
+/** What a bid is made of. */
+export interface BiddingDeps {
+  readonly executors: readonly Pick<Executor, 'kind' | 'probe'>[]
+  readonly workspace: Pick<Workspace, 'haves'>
+  readonly models: Pick<Models, 'list'>
+  /** Those that others may use. */
+  readonly sharedModels: Pick<Models, 'list'>
+  readonly clock: Clock
+  readonly node: Pick<OwnNode, 'power' | 'loadPerCore'>
+  readonly settings: Pick<JobSettings, 'bidMs' | 'price' | 'placement'>
+  readonly newToken: () => string
+  readonly random: () => number
+}
 
 /** What this node offers for a job: a slot or a waiting place, reserved for seconds, and when and how it would run there. */
 export interface Bidding {
@@ -92,7 +105,7 @@ export function createBidding(
   }
 }
 
-async function listModels(models: JobDeps['models'], clock: JobDeps['clock']): Promise<readonly string[]> {
+async function listModels(models: Pick<Models, 'list'>, clock: Clock): Promise<readonly string[]> {
   const found = await within(clock, MODELS_MS, null, signal => models.list(signal)).catch(() => null)
   return found?.models.map(({ id }) => id) ?? []
 }

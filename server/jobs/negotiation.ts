@@ -1,24 +1,17 @@
 import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
-import {
-  best,
-  type Chosen,
-  infeasible,
-  type Promises,
-  promisedOf,
-  type Reservations,
-  sample,
-  score,
-} from '#server/placement/index.ts'
+import { best, type Chosen, infeasible, promisedOf, type Reservations, sample, score } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type {
   Announcement,
   Bid,
   Card,
+  Correction,
   NodeId,
   PlacementAnswer,
   PlacementOutcome,
   PlacementRecord,
+  PlacementWeights,
   Terms,
 } from '#shared/model/index.ts'
 import type { Bidding } from './bidding.ts'
@@ -45,8 +38,7 @@ export interface Negotiated {
 }
 
 interface Asked extends Chosen {
-  readonly bid: Bid | null
-  readonly answer: PlacementAnswer
+  readonly bid: Bid | { readonly kind: 'silent'; readonly problem: string }
   readonly ms: number
 }
 
@@ -64,13 +56,16 @@ export interface Negotiation {
 }
 
 export function createNegotiation(
-  deps: Pick<JobDeps, 'clock' | 'settings' | 'random' | 'models'>,
+  deps: Pick<JobDeps, 'clock' | 'random'> & {
+    readonly models: Pick<JobDeps['models'], 'has'>
+    readonly settings: Pick<JobDeps['settings'], 'placement' | 'models'>
+  },
   parts: { fleet: Fleet; ownCard: OwnCard; reservations: Reservations; bidding: Bidding; experience: Experience },
 ): Negotiation {
   const { clock, settings, random, models } = deps
   const { fleet, ownCard, reservations, bidding, experience } = parts
 
-  async function ask(chosen: Chosen, announcement: Announcement, promises: Promises, signal: AbortSignal): Promise<Asked> {
+  async function ask(chosen: Chosen, announcement: Announcement, signal: AbortSignal): Promise<Asked> {
     const begun = clock.monotonic()
     const { node } = chosen.card
     try {
@@ -81,26 +76,34 @@ export function createNegotiation(
           : link
             ? await within(clock, ASK_MS, signal, until => link.announce(announcement, until))
             : ({ kind: 'no', isTransient: false, reason: 'The trust in it has ended.', againMs: null } as const)
-      return { ...chosen, bid, answer: valued(chosen.card, bid, announcement, promises), ms: clock.monotonic() - begun }
+      return { ...chosen, bid, ms: clock.monotonic() - begun }
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
-      return { ...chosen, bid: null, answer: { kind: 'silent', problem }, ms: clock.monotonic() - begun }
+      return { ...chosen, bid: { kind: 'silent', problem }, ms: clock.monotonic() - begun }
     }
   }
 
-  function valued({ node }: Card, bid: Bid, announcement: Announcement, promises: Promises): PlacementAnswer {
-    if (bid.kind === 'no') return bid
-    const correction = promises.correction(node, announcement)
+  function valued({ card: { node }, bid }: Asked, correction: Correction, weights: PlacementWeights): PlacementAnswer {
+    if (bid.kind !== 'bid') return bid
     const trust = node === fleet.self.id ? 'self' : fleet.trust(node)
-    const { total, parts } = score(bid.terms, { correction, trust }, settings.placement)
+    const { total, parts } = score(bid.terms, { correction, trust }, weights)
     return { kind: 'bid', terms: bid.terms, score: total, parts, correction, trust }
+  }
+
+  /** A node that never ran such a job is taken to need as long as others say they do, not as long as some job may. */
+  function weightsFor(asked: readonly Asked[]): PlacementWeights {
+    const runs = asked.flatMap(({ bid }) =>
+      bid.kind === 'bid' && bid.terms.runMs ? [promisedOf(bid.terms, settings.placement)] : [],
+    )
+    const inOrder = runs.map(({ runMs }) => runMs).sort((a, b) => a - b)
+    return { ...settings.placement, unknownRunMs: inOrder[inOrder.length >> 1] ?? settings.placement.unknownRunMs }
   }
 
   /** Losers need not wait for their promise to expire; one that does not hear of it lets it expire. @returns requests sent */
   function release(losers: readonly Asked[]): number {
     let sent = 0
     for (const { card, bid } of losers) {
-      if (bid?.kind !== 'bid') continue
+      if (bid.kind !== 'bid') continue
       const link = card.node === fleet.self.id ? null : fleet.link(card.node)
       if (link) sent += 1
       else reservations.release(bid.bidId)
@@ -113,37 +116,43 @@ export function createNegotiation(
     async negotiate(job, signal, earlier = { rounds: 0, refused: () => null }) {
       const { where, sandbox, model } = job.spec
       const [own, promises] = await Promise.all([ownCard.get(), experience.promises()])
-      const cards = [own, ...(where.local || sandbox === 'none' ? [] : fleet.cards())]
+      const cards = where.local || sandbox === 'none' ? [] : fleet.cards()
       const atHome = model !== undefined && (await models.has(model))
       const elsewhere = { policy: settings.models, atHome }
       const here = { policy: 'prefer-home', atHome } as const
       const judge = (card: Card) =>
         earlier.refused(card.node) ?? infeasible({ ...job.spec, models: card === own ? here : elsewhere }, card)
-      const { chosen, filtered } = sample({ self: fleet.self.id, cards, job, judge, random })
+      const { chosen, filtered } = sample({ own, cards, job, judge, random })
       const announcement = announcementOf(job, elsewhere)
-      const asked = await Promise.all(chosen.map(one => ask(one, announcement, promises, signal)))
-      const bids = asked.filter(({ bid }) => bid?.kind === 'bid')
-      const scores = bids.map(({ answer }) => (answer.kind === 'bid' ? answer.score : Number.POSITIVE_INFINITY))
-      const won = bids[best(scores, random)]
-      const released = release(bids.filter(one => one !== won))
+      const bids = await Promise.all(chosen.map(one => ask(one, announcement, signal)))
+      const weights = weightsFor(bids)
+      const asked = bids.map(one => ({
+        ...one,
+        answer: valued(one, promises.correction(one.card.node, announcement), weights),
+      }))
+      const won = asked[best(asked.map(scoreOf), random)]
+      const released = release(asked.filter(one => one !== won))
       const isAway = (one: Asked | undefined) => one !== undefined && one.why !== 'self'
       const record: PlacementRecord = {
         epoch: job.epoch,
         at: new Date(clock.now()).toISOString(),
         round: earlier.rounds + 1,
         messages: asked.filter(isAway).length + Number(isAway(won)) + released,
-        known: cards.length,
+        known: cards.length + 1,
         filtered: filtered.slice(0, MOST_FILTERED).map(({ card, why }) => ({ node: card.node, name: card.name, why })),
         asked: asked.map(({ card, why, answer, ms }) => ({ node: card.node, name: card.name, why, answer, ms: Math.round(ms) })),
         awarded: won?.card.node ?? null,
         outcome: null,
       }
-      if (won?.bid?.kind !== 'bid') return { record, winner: null }
+      if (won?.bid.kind !== 'bid') return { record, winner: null }
       const { bidId, ttlMs, terms } = won.bid
-      return { record, winner: { node: won.card.node, bidId, ttlMs, terms, promised: promisedOf(terms, settings.placement) } }
+      return { record, winner: { node: won.card.node, bidId, ttlMs, terms, promised: promisedOf(terms, weights) } }
     },
   }
 }
+
+const scoreOf = ({ answer }: { answer: PlacementAnswer }): number =>
+  answer.kind === 'bid' ? answer.score : Number.POSITIVE_INFINITY
 
 function announcementOf({ id, epoch, spec, snapshot }: JobRow, models: Announcement['models']): Announcement {
   return {

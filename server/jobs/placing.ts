@@ -39,7 +39,16 @@ export interface Placing {
 }
 
 export function createPlacing(
-  { clock, settings, newToken, random, store }: Pick<JobDeps, 'clock' | 'settings' | 'newToken' | 'random' | 'store'>,
+  {
+    clock,
+    settings,
+    newToken,
+    random,
+    store,
+  }: Pick<JobDeps, 'clock' | 'newToken' | 'random'> & {
+    readonly settings: Pick<JobDeps['settings'], 'bidMs'>
+    readonly store: Pick<JobDeps['store'], 'change'>
+  },
   {
     fleet,
     reservations,

@@ -1,4 +1,4 @@
-import type { Card, JobSpec, NodeId, Snapshot } from '#shared/model/index.ts'
+import type { Card, JobSpec, Snapshot } from '#shared/model/index.ts'
 
 /** How many nodes are asked for a bid at most, this one among them. */
 const MOST_ASKED = 8
@@ -16,15 +16,16 @@ export interface Sample {
   readonly filtered: readonly { readonly card: Card; readonly why: string }[]
 }
 
-/** Cards in random order, drawn one by one. Source: Fisher and Yates, in the form of Durstenfeld (1964). */
+/**
+ * Cards in random order, drawn one by one; what is not drawn costs nothing, however many there are.
+ * Source: Fisher and Yates, in the form of Durstenfeld (1964), of which only the places that changed are kept.
+ */
 function* drawn(cards: readonly Card[], random: () => number): Generator<Card> {
-  const order = Uint32Array.from(cards, (_, index) => index)
-  for (let at = 0; at < order.length; at++) {
-    const other = at + Math.floor(random() * (order.length - at))
-    const index = order[other] ?? 0
-    order[other] = order[at] ?? 0
-    order[at] = index
-    const card = cards[index]
+  const moved = new Map<number, number>()
+  for (let at = 0; at < cards.length; at++) {
+    const other = at + Math.floor(random() * (cards.length - at))
+    const card = cards[moved.get(other) ?? other]
+    moved.set(other, moved.get(at) ?? at)
     if (card) yield card
   }
 }
@@ -38,24 +39,26 @@ function* drawn(cards: readonly Card[], random: () => number): Generator<Card> {
  * @param judge why a node cannot do it, by its card; null when it may
  */
 export function sample(input: {
-  self: NodeId
+  /** Of the node that asks. */
+  own: Card
+  /** Of all others. */
   cards: readonly Card[]
   job: { readonly spec: Pick<JobSpec, 'model'>; readonly snapshot: Pick<Snapshot, 'repositoryId'> | null }
   judge: (card: Card) => string | null
   random: () => number
   most?: number
 }): Sample {
-  const { self, cards, job, judge, random, most = MOST_ASKED } = input
+  const { own, cards, job, judge, random, most = MOST_ASKED } = input
   const filtered = new Map<Card, string>()
   const isAble = (card: Card): boolean => {
     const why = judge(card)
     if (why !== null) filtered.set(card, why)
     return why === null
   }
-  const own = cards.filter(card => card.node === self && isAble(card)).map((card): Chosen => ({ card, why: 'self' }))
-  const others = cards.filter(({ node }) => node !== self)
-  const room = Math.max(0, most - own.length)
-  const warmest = others
+  const self: Chosen[] = isAble(own) ? [{ card: own, why: 'self' }] : []
+  const room = Math.max(0, most - self.length)
+  const mayBeWarm = job.spec.model !== undefined || job.snapshot !== null
+  const warmest = (mayBeWarm ? cards : [])
     .flatMap(card => {
       const warmth = warm(card, job)
       return warmth > 0 && isAble(card) ? [{ card, warmth, lot: random() }] : []
@@ -65,13 +68,13 @@ export function sample(input: {
     .map(({ card }): Chosen => ({ card, why: 'warm' }))
   const taken = new Set(warmest.map(({ card }) => card))
   const rest: Chosen[] = []
-  for (const card of drawn(others, random)) {
+  for (const card of drawn(cards, random)) {
     const isWanted = taken.size + rest.length < room
     if (!isWanted && cards.length > LOOKED_AT_WHOLE) break
     if (taken.has(card) || filtered.has(card) || !isAble(card) || !isWanted) continue
     rest.push({ card, why: 'random' })
   }
-  return { chosen: [...own, ...warmest, ...rest], filtered: [...filtered].map(([card, why]) => ({ card, why })) }
+  return { chosen: [...self, ...warmest, ...rest], filtered: [...filtered].map(([card, why]) => ({ card, why })) }
 }
 
 function warm(card: Card, { spec, snapshot }: Parameters<typeof sample>[0]['job']): number {

@@ -94,6 +94,7 @@ describe('the score of a bid', () => {
   it('chooses any of equals', () => {
     expect([0, 0.5, 0.99].map(draw => best([3, 1, 2, 1, 1], () => draw))).toEqual([1, 3, 4])
     expect(best([], () => 0)).toBe(-1)
+    expect(best([Number.POSITIVE_INFINITY], () => 0)).toBe(-1)
   })
 })
 

@@ -57,9 +57,10 @@ export function score(terms: Terms, { correction, trust }: Bidder, weights: Plac
   return { total: Object.values(rounded).reduce((sum, part) => sum + part, 0), parts: rounded }
 }
 
-/** The best of several scores; among equals, any. @returns its index, -1 for none. */
+/** The best of several scores, infinite for no bid; among equals, any. @returns its index, -1 for none. */
 export function best(totals: readonly number[], random: () => number): number {
   const lowest = Math.min(...totals)
+  if (lowest === Number.POSITIVE_INFINITY) return -1
   const equals = totals.flatMap((total, index) => (total === lowest ? [index] : []))
   return equals[Math.floor(random() * equals.length)] ?? -1
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Bench } from './bench.ts'
@@ -50,6 +50,39 @@ export function describeMachine(): string {
   return `${availableParallelism()} cores (${model}), ${memory} GiB, ${process.platform} ${process.arch}, Node ${process.version}`
 }
 
+/** Figures that are no ratio: a table of its own on the page. */
+export interface Table {
+  readonly title: string
+  readonly text: string
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  readonly notes: readonly string[]
+  readonly machine: string
+  readonly at: string
+}
+
+const TABLES = ['placement'] as const
+const tableFile = (name: string): string => fileURLToPath(new URL(`../../docs/benchmarks.${name}.json`, import.meta.url))
+
+/** Puts a table in the place of the earlier one, and writes the page anew. */
+export function recordTable(name: (typeof TABLES)[number], table: Table): void {
+  writeFileSync(tableFile(name), `${JSON.stringify(table, null, 2)}\n`)
+  writeFileSync(pageFile, page(read()))
+}
+
+/** A table in Markdown. */
+export function renderTable({ head, rows }: Pick<Table, 'head' | 'rows'>): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+function section(name: string): string[] {
+  if (!existsSync(tableFile(name))) return []
+  const table = JSON.parse(readFileSync(tableFile(name), 'utf8')) as Table
+  const notes = table.notes.map(note => `- ${note}`).join('\n')
+  return [`## ${table.title}\n${table.text}\n\n${renderTable(table)}\n\n${notes}\n- ${table.at.slice(0, 10)}: ${table.machine}\n`]
+}
+
 function read(): BenchResult[] {
   try {
     return JSON.parse(readFileSync(dataFile, 'utf8')) as BenchResult[]
@@ -89,6 +122,9 @@ function page(results: readonly BenchResult[]): string {
       : [],
   )
   const notes = results.flatMap(({ name, note }) => (note ? [`- **${name}**: ${note}`] : []))
+  const tables = TABLES.flatMap(section)
+    .map(text => `\n${text}`)
+    .join('')
   const machines = [
     ...new Set(results.map(({ machine, at, ratio }) => `- ${at.slice(0, 10)}, ${ratio.samples} pairs: ${machine}`)),
   ]
@@ -114,5 +150,5 @@ ${notes.join('\n')}
 
 ## Taken on
 ${machines.join('\n')}
-`
+${tables}`
 }
