@@ -84,6 +84,7 @@ export function createAside(deps: JobDeps, { bringHome, homeModels, asideLogs, w
       over.abort()
       await Promise.all([answering, stream.stop()])
       await writer.close()
+      await bringHome.forget(attempt)
       if (!(await isStillAside(row))) await forgetUnlessWon(row)
     }
   }

@@ -1,6 +1,7 @@
 import { within } from '#server/lib/within.ts'
 import type { Fleet, PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
 import { type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
 import { type BringingHome, lost, refused } from './bringing-home.ts'
 import type { Ended } from './conclude.ts'
@@ -104,7 +105,7 @@ export function createAway(
       for (;;) {
         const link = fleet.link(worker)
         if (!link) return finish(lost('The trust in the node that ran it has ended.'))
-        if (shipping.problem) return finish(lost(`Its snapshot could not be given to ${nameOf(worker)}: ${shipping.problem}`))
+        if (shipping.problem) return finish(notGiven(shipping.problem, nameOf(worker)))
         const stop = stopKind(signal)
         if (stop === 'shutdown') return finish('detached')
         const terms = await termsOf(start)
@@ -115,7 +116,7 @@ export function createAway(
           const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
           const waitMs = Math.floor(Math.min(stop === null ? WAIT_MS : CANCEL_WAIT_MS, answerMs / 2))
           const renewal = { leaseMs: terms.leaseMs, mark, after: away.seen, waitMs, cancel: stop === 'cancel' }
-          const until = signal.aborted ? trust.signal : AbortSignal.any([signal, trust.signal])
+          const until = AbortSignal.any([...(signal.aborted ? [] : [signal]), trust.signal, shipping.failed])
           const report = await within(clock, answerMs, until, end => link.renew(name, renewal, end))
           refuseOther(report, name, link)
           heardAt = clock.monotonic()
@@ -139,7 +140,7 @@ export function createAway(
         } catch (error) {
           watch.missed()
           if (signal.aborted && stopKind(signal) === 'shutdown') return finish('detached')
-          if (trust.signal.aborted) continue
+          if (trust.signal.aborted || shipping.problem) continue
           if (isAnswer(error) && error.code === 'not_yours')
             return finish(lost(`${nameOf(worker)} does not run it: ${error.message}`))
           // Only a try that began after the lease had ended tells: a home that slept hears of everything it missed.
@@ -158,6 +159,7 @@ export function createAway(
       trust.stop()
       running.abort()
       await Promise.all([shipping.stop(), stream.stop(), answering])
+      await bringHome.forget(job)
       await writer.close()
     }
   }
@@ -192,11 +194,13 @@ export function createAway(
   /** Sends the snapshot while the attempt is followed, which keeps its lease alive however long that takes. */
   function startShipping(given: Given | null, node: NodeId, arrived: () => void) {
     const over = new AbortController()
-    const shipping = { problem: null as string | null, stop: async () => {} }
+    const failed = new AbortController()
+    const shipping = { problem: null as Error | null, failed: failed.signal, stop: async () => {} }
     const sent = given
       ?.ship?.(() => fleet.link(node), over.signal)
       .then(arrived, error => {
-        shipping.problem = messageOf(error)
+        shipping.problem = error instanceof Error ? error : new Error(String(error))
+        failed.abort()
       })
     if (!sent) arrived()
     shipping.stop = async () => {
@@ -236,6 +240,14 @@ export function createAway(
 const unheard = (outcome: 'lost' | 'aside', name: string): Ended => {
   const reason = `${name} could not be reached for the length of its lease.`
   return outcome === 'lost' ? lost(reason) : { kind: 'aside', reason }
+}
+
+/** Too large for one node is no accident that another try would mend. */
+function notGiven(problem: Error, name: string): Ended {
+  const detail = `Its snapshot could not be given to ${name}: ${problem.message}`
+  if (!(problem instanceof ApiError) || problem.code !== 'body_too_large') return lost(detail)
+  const { remedy = 'Run it on another node (--not-on).' } = problem.extras
+  return { kind: 'failed', failure: { code: 'snapshot_failed', detail, remedy } }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { pieces } from '#server/lib/files.ts'
 import type { LogWriter } from '#server/logs/index.ts'
 import type { AttemptName, PeerLink } from '#server/peers/index.ts'
 import type { JobRow } from '#server/store/index.ts'
@@ -47,41 +49,81 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
     }
   }
 
-  /** @returns whether it was no longer than it may be; what is longer is not read to its end */
-  async function fetchBundle({ link, name }: Source, path: string, maxBytes: number, signal: AbortSignal): Promise<boolean> {
+  const directoryOf = ({ id, epoch }: Pick<JobRow, 'id' | 'epoch'>): string => join(directories.attempts, `${id}.${epoch}.result`)
+
+  /**
+   * Fetches the bundle with the result, from where an earlier try ended. What is not what it was said to be is fetched once more.
+   * @param told what it is to be, by the worker; null where that does not say; `most` what it may have
+   * @throws {WorkspaceError} `too_large`, `unsafe_path`; an error when it is not all there
+   */
+  async function fetchBundle(
+    source: Source,
+    path: string,
+    told: AttemptReport['bundle'],
+    most: Most,
+    signal: AbortSignal,
+  ): Promise<void> {
+    refuseMore(told?.bytes ?? 0, most)
+    for (let isAgain = false; ; isAgain = true) {
+      const { bytes, sha256 } = await fetchRest(source, path, { total: told?.bytes ?? null, most }, signal)
+      if (told === null || sha256 === told.sha256) return
+      if (bytes < told.bytes) throw new Error(`Of its result ${bytes} of ${told.bytes} bytes came`)
+      await files.remove(path)
+      if (isAgain) throw new WorkspaceError('unsafe_path', 'Its node sent twice something else as the result than it said.')
+    }
+  }
+
+  /** @returns what the file is then */
+  async function fetchRest(
+    { link, name }: Source,
+    path: string,
+    { total, most }: { total: number | null; most: Most },
+    signal: AbortSignal,
+  ) {
     const file = await files.open(path, 'append')
+    const hash = createHash('sha256')
     try {
-      let size = await file.size()
-      for await (const piece of link.result(name, size, signal)) {
-        if (size + piece.byteLength > maxBytes) return false
-        await file.write(piece, size)
-        size += piece.byteLength
-      }
-      return true
+      let bytes = await file.size()
+      for await (const piece of pieces(file, 0, bytes)) hash.update(piece)
+      if (total === null || bytes < total)
+        for await (const piece of link.result(name, bytes, signal)) {
+          refuseMore(bytes + piece.byteLength, most)
+          await file.write(piece, bytes)
+          hash.update(piece)
+          bytes += piece.byteLength
+        }
+      return { bytes, sha256: hash.digest('hex') }
     } finally {
       await file.close()
     }
+  }
+
+  const freeRoom = async (): Promise<number> => (await freeBytes(directories.attempts)) - settings.storage.reserveBytes
+
+  /** The narrowest of what a bundle may have. @param room bytes that are free */
+  const mostOf = (diskBytes: number, room: number): Most => {
+    const limits: readonly [Most, ...Most[]] = [
+      { bytes: settings.resultBytes, why: 'this node takes (fleet.resultBytes)' },
+      { bytes: diskBytes, why: 'the job may have (limits.diskBytes)' },
+      { bytes: room, why: 'are free here (storage.reserveBytes left out)' },
+    ]
+    return limits.reduce((least, limit) => (limit.bytes < least.bytes ? limit : least))
   }
 
   /** Fetches the commit of a result and looks into it. */
   async function receive(
     job: JobRow & { readonly snapshot: NonNullable<JobRow['snapshot']> },
     commit: string,
+    told: AttemptReport['bundle'],
     source: Source,
     signal: AbortSignal,
   ): Promise<AttemptEnd | null> {
-    const directory = join(directories.attempts, `${job.id}.${job.epoch}`)
+    const directory = directoryOf(job)
     const file = join(directory, 'result.bundle')
     await files.makeDirectory(directory)
     try {
       const maxBytes = overlay(settings.limits, job.spec.limits).diskBytes
-      const room = (await freeBytes(directories.attempts)) - settings.storage.reserveBytes
-      if (!(await fetchBundle(source, file, Math.min(maxBytes, room), signal)))
-        return refused(
-          room < maxBytes
-            ? `Its result has more than the ${room} bytes that are free here (storage.reserveBytes left out).`
-            : `Its result has more than ${maxBytes} bytes (limits.diskBytes).`,
-        )
+      await fetchBundle(source, file, told, mostOf(maxBytes, await freeRoom()), signal)
       const received = await workspace.receiveResult(file, job.snapshot, job.id, job.epoch, { maxBytes })
       if (received.commit !== commit) return refused(`The node says its result is ${commit} and sent ${received.commit}.`)
       const leaks = await workspace.findInResult(job.snapshot, commit, secrets.forms())
@@ -90,8 +132,6 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
     } catch (error) {
       if (error instanceof WorkspaceError) return refused(error.message)
       throw error
-    } finally {
-      await files.remove(directory)
     }
   }
 
@@ -106,7 +146,7 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
     signal: AbortSignal,
   ): Promise<Ended> {
     const { writer, logOffset } = source
-    const { end, logBytes } = report
+    const { end, logBytes, bundle } = report
     // The stream may have ended before the attempt did.
     if (writer.offset < logOffset + logBytes) await log(source, signal)
     await writer.flush()
@@ -130,10 +170,24 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
       usage: await homeModels.usage({ jobId: job.id, epoch: job.epoch }),
       logBytes: await writer.flush(),
     }
-    const problem = result.commit !== null && snapshot ? await receive({ ...job, snapshot }, result.commit, source, signal) : null
+    const problem =
+      result.commit !== null && snapshot ? await receive({ ...job, snapshot }, result.commit, bundle, source, signal) : null
     return problem ?? { ...end, result }
   }
 
-  return { log, end }
+  /** Removes what tries to bring a result home left. */
+  const forget = (job: Pick<JobRow, 'id' | 'epoch'>): Promise<void> => files.remove(directoryOf(job))
+
+  return { log, end, forget }
 }
 export type BringingHome = ReturnType<typeof createBringingHome>
+
+interface Most {
+  readonly bytes: number
+  readonly why: string
+}
+
+function refuseMore(bytes: number, most: Most): void {
+  if (bytes <= most.bytes) return
+  throw new WorkspaceError('too_large', `The bundle with its result has more than the ${most.bytes} bytes that ${most.why}.`)
+}

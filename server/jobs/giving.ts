@@ -49,7 +49,8 @@ export function createGiving({ store, logs, clock, settings, workspace, director
         try {
           return await link()?.shipSnapshot({ jobId, epoch }, shipment, signal)
         } catch (error) {
-          if (isAnswer(error) && (error.code !== 'snapshot_failed' || ++sendings === MOST_SENDINGS)) throw error
+          if (isAnswer(error) && error.code !== 'not_ready' && (error.code !== 'snapshot_failed' || ++sendings === MOST_SENDINGS))
+            throw error
           await pause(clock, ms, signal)
         }
       }

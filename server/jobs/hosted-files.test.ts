@@ -1,6 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { nodeFiles } from '#server/lib/files.ts'
 import type { Logs } from '#server/logs/index.ts'
-import { followLog } from './hosted-files.ts'
+import { createHostedFiles, followLog } from './hosted-files.ts'
 
 /** A log in memory, of which a test decides what happens between two questions. */
 function memoryLog() {
@@ -61,5 +66,50 @@ describe('the log of an attempt, followed to its end', () => {
     const next = stream.next()
     stop.abort()
     expect((await next).done).toBe(true)
+  })
+})
+
+describe('a snapshot that arrives in pieces', () => {
+  const KEY = { home: 'h'.repeat(26), jobId: '0000000000000a', epoch: 1 }
+  const open = () => {
+    const root = mkdtempSync(join(tmpdir(), 'skein-hosted-'))
+    onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+    return { travel: () => createHostedFiles({ root, files: nodeFiles }) }
+  }
+  const bundle = randomBytes(30_000)
+  const whole = { total: bundle.byteLength, sha256: createHash('sha256').update(bundle).digest('hex') }
+  const piece = (offset: number, end: number) => ({ ...whole, offset, body: bundle.subarray(offset, end) })
+
+  it('goes on where it was, by a server that was started anew, and is there once it is what was sent', async () => {
+    const { travel } = open()
+    const before = travel()
+    expect(await before.isArriving(KEY)).toBe(false)
+    expect(await before.takeSnapshot(KEY, piece(0, 0))).toEqual({ bytes: 0, whole: null })
+    expect(await before.takeSnapshot(KEY, piece(0, 10_000))).toEqual({ bytes: 10_000, whole: null })
+    const after = travel()
+    expect(await after.isArriving(KEY)).toBe(true)
+    expect(await after.takeSnapshot(KEY, piece(0, 0))).toEqual({ bytes: 10_000, whole: null })
+    expect(await after.takeSnapshot(KEY, piece(0, 10_000))).toEqual({ bytes: 10_000, whole: null })
+    expect(await after.takeSnapshot(KEY, piece(20_000, 30_000))).toEqual({ bytes: 10_000, whole: null })
+    expect(await after.takeSnapshot(KEY, piece(5_000, 20_000))).toEqual({ bytes: 20_000, whole: null })
+    const last = await after.takeSnapshot(KEY, piece(20_000, 30_000))
+    expect(readFileSync(last.whole ?? '').equals(bundle)).toBe(true)
+    expect(await after.isArriving(KEY)).toBe(false)
+    // Asked again, for the answer was lost.
+    expect(await after.takeSnapshot(KEY, piece(0, 0))).toEqual(last)
+    await after.remove(KEY)
+    expect(await after.isArriving(KEY)).toBe(false)
+  })
+
+  it('begins anew where another bundle is sent, and where it is not what was said', async () => {
+    const files = open().travel()
+    await files.takeSnapshot(KEY, { ...piece(0, 10_000), sha256: 'a'.repeat(64) })
+    expect(await files.takeSnapshot(KEY, piece(0, 0))).toEqual({ bytes: 0, whole: null })
+    const wrong = { ...whole, offset: 0, body: randomBytes(30_000) }
+    await expect(files.takeSnapshot(KEY, wrong)).rejects.toMatchObject({ code: 'snapshot_failed' })
+    expect((await files.takeSnapshot(KEY, piece(0, 30_000))).bytes).toBe(30_000)
+    await expect(files.takeSnapshot(KEY, { ...piece(0, 30_000), total: 20_000 })).rejects.toMatchObject({
+      code: 'body_too_large',
+    })
   })
 })

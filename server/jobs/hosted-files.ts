@@ -8,6 +8,8 @@ import { fileNameOf } from './hosted-attempt.ts'
 
 const LOG_PIECE_BYTES = 256 * 1024
 
+const SNAPSHOT = 'snapshot.'
+
 /** A piece of a file, and what the whole of it has to be. */
 export interface Piece {
   readonly offset: number
@@ -17,11 +19,21 @@ export interface Piece {
   readonly body: Uint8Array
 }
 
+/** What a file is, for those who fetch it. */
+interface Bundle {
+  readonly bytes: number
+  readonly sha256: string
+}
+
 /** What travels of a hosted attempt: a snapshot comes, a result goes. One directory an attempt. */
 export function createHostedFiles({ root, files }: { root: string; files: Files }) {
   const directoryOf = (key: HostedKey): string => join(root, fileNameOf(key))
-  const snapshotOf = (key: HostedKey): string => join(directoryOf(key), 'snapshot.bundle')
+  /** By what is to be in it: what came of another bundle is of no use for this one. */
+  const snapshotOf = (key: HostedKey, sha256: string): string => join(directoryOf(key), `${SNAPSHOT}${sha256}`)
+  const arrivalOf = (key: HostedKey): string => join(directoryOf(key), 'arrived')
   const resultOf = (key: HostedKey): string => join(directoryOf(key), 'result.bundle')
+
+  const stated = new Map<string, Promise<Bundle | null>>()
 
   async function hashOf(path: string): Promise<string> {
     const hash = createHash('sha256')
@@ -39,22 +51,53 @@ export function createHostedFiles({ root, files }: { root: string; files: Files 
   }
 
   return {
-    snapshotOf,
     resultOf,
     prepare: (key: HostedKey): Promise<void> => files.makeDirectory(directoryOf(key)),
-    remove: (key: HostedKey): Promise<void> => files.remove(directoryOf(key)),
+    async remove(key: HostedKey): Promise<void> {
+      stated.delete(fileNameOf(key))
+      await files.remove(directoryOf(key))
+    },
 
     /**
-     * Takes a piece of the snapshot. @returns how much of it is there; all of it is only said when it is what was sent.
-     * @throws {ApiError} `body_too_large`, `snapshot_failed`
+     * Takes a piece of the snapshot. @returns how much of it is there, and where it lies once it is all there and is what was sent
+     * @throws {ApiError} `snapshot_failed`; `body_too_large`
      */
-    async takeSnapshot(key: HostedKey, { offset, total, sha256, body }: Piece): Promise<number> {
-      await files.makeDirectory(directoryOf(key))
-      const path = snapshotOf(key)
-      const size = await append(files, path, offset, total, body)
-      if (size < total || (await hashOf(path)) === sha256) return size
+    async takeSnapshot(key: HostedKey, { offset, total, sha256, body }: Piece): Promise<{ bytes: number; whole: string | null }> {
+      const directory = directoryOf(key)
+      const path = snapshotOf(key, sha256)
+      await files.makeDirectory(directory)
+      for (const other of await files.list(directory))
+        if (other.startsWith(SNAPSHOT) && join(directory, other) !== path) await files.remove(join(directory, other))
+      const bytes = await append(files, path, offset, total, body)
+      if (bytes < total) return { bytes, whole: null }
+      if ((await hashOf(path)) === sha256) {
+        await (await files.open(arrivalOf(key), 'append')).close()
+        return { bytes, whole: path }
+      }
       await files.remove(path)
       throw new ApiError('snapshot_failed', 'What arrived is not what was sent; send it again from the start.')
+    },
+
+    /** Whether a part of the snapshot came, and not all. */
+    async isArriving(key: HostedKey): Promise<boolean> {
+      const there = await files.list(directoryOf(key))
+      return there.some(name => name.startsWith(SNAPSHOT)) && (await files.size(arrivalOf(key))) === null
+    },
+
+    /** What the bundle of a result that is not written any more is; null where there is none. */
+    state(key: HostedKey): Promise<Bundle | null> {
+      const name = fileNameOf(key)
+      const known = stated.get(name)
+      if (known) return known
+      const read = async () => {
+        const path = resultOf(key)
+        const bytes = await files.size(path)
+        return bytes === null ? null : { bytes, sha256: await hashOf(path) }
+      }
+      const told = read()
+      stated.set(name, told)
+      told.catch(() => stated.delete(name))
+      return told
     },
 
     /** @throws {ApiError} `no_result` */

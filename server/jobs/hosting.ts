@@ -51,7 +51,9 @@ export interface Hosting {
   settle(key: HostedKey): Promise<void>
   /** @throws {ApiError} `not_yours` when the attempt is not here */
   requireOf(key: HostedKey): Promise<void>
-  /** After a start: what ran is lost, and says so to its home. @returns jobs whose snapshots are still needed */
+  /**
+   * After a start: what ran is lost, and says so to its home; what waited for its snapshot goes on. @returns jobs whose snapshots are still needed
+   */
   recover(): Promise<readonly JobId[]>
   /** Ends all attempts, and tells their homes that this node gave them back. */
   handBack(): void
@@ -72,7 +74,8 @@ interface Running {
   needsSnapshot: boolean
   readonly controller: AbortController
   readonly done: Promise<void>
-  readonly arrived: () => void
+  /** Told of the bundle with the snapshot. */
+  readonly arrived: (bundle: string) => void
   /** Model calls for the home to answer. */
   readonly calls: CallQueue
   leaseEnd: number
@@ -90,6 +93,9 @@ export function createHosting(
   const events = createHostedEvents({ hosted, clock })
   const { reservations, permissions, experience } = parts
   const running = new Map<string, Running>()
+  /** Marks count from here: one that an earlier server of this node gave is told from ours, and counts for nothing. */
+  const origin = Math.floor(deps.random() * 2 ** 40)
+  const markNow = () => origin + clock.monotonic()
   /** Awards that are being written down. */
   const taking = new Map<string, Promise<void>>()
   let unwatch = () => {}
@@ -141,9 +147,11 @@ export function createHosting(
 
   function begin(key: HostedKey, award: Award): void {
     const controller = new AbortController()
-    const arrival = Promise.withResolvers<void>()
-    controller.signal.addEventListener('abort', () => arrival.resolve(), { once: true })
-    if (!award.snapshot) arrival.resolve()
+    const arrival = Promise.withResolvers<string>()
+    // Nobody reads the name of what is not there.
+    const noBundle = () => arrival.resolve('')
+    controller.signal.addEventListener('abort', noBundle, { once: true })
+    if (!award.snapshot) noBundle()
     const calls = createCallQueue({ clock })
     const done = run(key, award, calls, arrival.promise, controller.signal)
       .catch(error => log.error({ err: error, ...key }, 'An attempt of another node could not be ended'))
@@ -157,9 +165,9 @@ export function createHosting(
       needsSnapshot: award.snapshot !== null,
       controller,
       done,
-      arrived() {
+      arrived(bundle) {
         attempt.needsSnapshot = false
-        arrival.resolve()
+        arrival.resolve(bundle)
       },
       calls,
       leaseEnd: 0,
@@ -180,31 +188,55 @@ export function createHosting(
     attempt.cancelLease = clock.after(Math.max(0, until - clock.monotonic()), stop)
   }
 
-  async function run(key: HostedKey, award: Award, calls: CallQueue, arrived: Promise<void>, signal: AbortSignal): Promise<void> {
+  async function run(
+    key: HostedKey,
+    award: Award,
+    calls: CallQueue,
+    arrived: Promise<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
     await using leftovers = new Lifetime()
     leftovers.use(calls)
     const { end, lesson } = await attempt(key, award, calls, arrived, signal, leftovers)
+    if (await isToBeTakenUp(key, end)) return
     const isBack = end.kind === 'stopped' && end.stop === 'shutdown' && running.get(fileNameOf(key))?.isHandedBack
     // Before its home hears of the end, and may send the next.
     reservations.release(award.bidId)
     await hosted.append(key, [], clock.now(), { end: isBack ? { ...end, handedBack: true } : end, lesson })
   }
 
+  /** A snapshot that is on its way goes on coming when this node is back; nothing of the attempt has run. */
+  async function isToBeTakenUp(key: HostedKey, end: AttemptEnd): Promise<boolean> {
+    const attempt = running.get(fileNameOf(key))
+    if (end.kind !== 'stopped' || end.stop !== 'shutdown' || !attempt?.needsSnapshot || attempt.isHandedBack) return false
+    return travel.isArriving(key)
+  }
+
+  /** Goes on with an attempt of an earlier server whose snapshot was on its way. @returns false where that cannot be */
+  async function takeUp({ state, award, ...row }: HostedRow): Promise<boolean> {
+    const key = { home: row.home, jobId: row.jobId, epoch: row.epoch }
+    if (state !== 'placing' || !(await travel.isArriving(key))) return false
+    const { spec, snapshot } = hostedJob(key, award, settings.limits, clock.now())
+    const place = reservations.reserve(award.bidId, settings.bidMs, classOf(spec, snapshot))
+    if (place === null || !reservations.take(award.bidId)) return false
+    begin(key, award)
+    return true
+  }
+
   async function attempt(
     key: HostedKey,
     award: Award,
     calls: CallQueue,
-    arrived: Promise<void>,
+    arrived: Promise<string>,
     signal: AbortSignal,
     leftovers: Lifetime,
   ): Promise<{ end: AttemptEnd; lesson?: Lesson }> {
     const job = hostedJob(key, award, settings.limits, clock.now())
     try {
       await travel.prepare(key)
-      await arrived
+      const bundle = await arrived
       signal.throwIfAborted()
-      if (job.snapshot)
-        await workspace.receive(travel.snapshotOf(key), job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
+      if (job.snapshot) await workspace.receive(bundle, job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
       const never = await waitForSlot({ clock, reservations }, award.bidId, award.startWithinMs, signal)
       if (never) return { end: never }
       const begun = clock.monotonic()
@@ -252,7 +284,7 @@ export function createHosting(
 
   const answerOf = (name: string): Awarded => ({
     needsSnapshot: running.get(name)?.needsSnapshot ?? false,
-    mark: clock.monotonic(),
+    mark: markNow(),
   })
 
   async function awarded(key: HostedKey): Promise<Awarded | null> {
@@ -283,17 +315,20 @@ export function createHosting(
 
     async receiveSnapshot(key, piece) {
       await find(key)
-      if (piece.total > settings.limits.diskBytes)
-        throw new ApiError('body_too_large', `A snapshot of ${piece.total} bytes is more than this node takes.`)
-      const size = await travel.takeSnapshot(key, piece)
-      if (size >= piece.total) running.get(fileNameOf(key))?.arrived()
-      return size
+      const most = Math.min(settings.snapshotBytes, settings.limits.diskBytes)
+      if (piece.total > most)
+        throw new ApiError('body_too_large', `The bundle with the snapshot has ${piece.total} bytes; this node takes ${most}.`, {
+          remedy: 'Raise fleet.snapshotBytes there, or run the job on another node (--not-on).',
+        })
+      const { bytes, whole } = await travel.takeSnapshot(key, piece)
+      if (whole !== null) running.get(fileNameOf(key))?.arrived(whole)
+      return bytes
     },
 
     async renew(key, { leaseMs, mark, after, waitMs, cancel }, signal) {
       await find(key)
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
-      if (mark !== null) lease(key, Math.min(mark, clock.monotonic()) + Math.min(leaseMs, LONGEST_AWAY_MS))
+      if (mark !== null && mark <= markNow()) lease(key, mark - origin + Math.min(leaseMs, LONGEST_AWAY_MS))
       if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
       const told = await events.after(key, after, waitMs, signal)
       const { state, end, lastN } = await find(key)
@@ -303,8 +338,9 @@ export function createHosting(
         state,
         events: told,
         logBytes: await hostedLogs.size(fileNameOf(key)),
-        mark: clock.monotonic(),
+        mark: markNow(),
         end: isAll ? end : null,
+        bundle: isAll && end?.kind === 'result' ? await travel.state(key) : null,
       }
     },
 
@@ -344,7 +380,7 @@ export function createHosting(
       unwatch = fleet.onChange(dismissUntrusted)
       const kept: JobId[] = []
       for (const row of await hosted.all()) {
-        if (row.end === null)
+        if (row.end === null && !(await takeUp(row)))
           await hosted.append(row, [], clock.now(), { end: { kind: 'lost', reason: 'The node that ran it was restarted.' } })
         if (clock.now() - row.acceptedAt > 2 * LONGEST_AWAY_MS) await forget(row)
         else kept.push(row.jobId)

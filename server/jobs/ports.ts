@@ -40,6 +40,9 @@ export interface JobSettings {
   readonly leaseMs: number
   /** How long a bid reserves room, ms. */
   readonly bidMs: number
+  /** Largest bundles that nodes send each other: with work for this one, and with a result of work elsewhere. */
+  readonly snapshotBytes: number
+  readonly resultBytes: number
   /** Whose models answer attempts of this node's jobs elsewhere. */
   readonly models: ModelPolicy
   readonly placement: PlacementWeights

@@ -168,9 +168,10 @@ export function createLink(
     async shipSnapshot(attempt, { file, bytes: total, sha256 }, signal) {
       const bundle = await files.open(file, 'read')
       try {
-        const buffer = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, total)))
-        for (let offset = 0; ; ) {
-          const size = await bundle.read(buffer.subarray(0, Math.min(buffer.byteLength, total - offset)), offset)
+        const buffer = new Uint8Array(Math.min(PIECE_BYTES, total))
+        // Nothing at first: how much is there already, and whether the other takes so much.
+        for (let offset = 0, most = 0; ; most = buffer.byteLength) {
+          const size = await bundle.read(buffer.subarray(0, Math.min(most, total - offset)), offset)
           const body = buffer.subarray(0, size)
           const query = { offset, total, sha256 }
           const answer = await client.shipSnapshot({ params: params(attempt), query, body }, { signal })

@@ -117,6 +117,16 @@ export const Config = z
           .default(90_000)
           .describe('How long an attempt on another node goes on without hearing from this one.'),
         bidMs: z.int().min(100).default(3_000).describe('How long a bid reserves room.'),
+        snapshotBytes: z
+          .int()
+          .min(1)
+          .default(4 * GiB)
+          .describe('Largest bundle taken with work of another node.'),
+        resultBytes: z
+          .int()
+          .min(1)
+          .default(4 * GiB)
+          .describe('Largest bundle brought home with a result.'),
         models: ModelPolicy.default('prefer-worker').describe('Whose models answer attempts of our jobs on other nodes.'),
         placement: PlacementWeights.prefault({}),
         accept: AcceptPolicy.prefault({}).describe(

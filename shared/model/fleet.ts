@@ -218,6 +218,14 @@ export const AttemptReport = z
     logBytes: z.int().min(0).describe('Bytes the attempt has logged so far.'),
     mark: z.number().describe('Now, on a clock of the worker that never steps; given back by the next renewal.'),
     end: AttemptEnd.nullable(),
+    bundle: since(
+      2,
+      z
+        .strictObject({ bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+        .nullable()
+        .default(null)
+        .describe('What the bundle with the result commit is, once there is one.'),
+    ),
   })
   .meta({ id: 'AttemptReport' })
 export type AttemptReport = z.infer<typeof AttemptReport>

@@ -203,6 +203,6 @@ export function bidOf(terms: Record<string, unknown> = {}): Bid {
 }
 
 export const reportOf = (report: Partial<AttemptReport> = {}): AttemptReport => ({
-  ...{ state: 'placing', events: [], logBytes: 0, mark: performance.now(), end: null },
+  ...{ state: 'placing', events: [], logBytes: 0, mark: performance.now(), end: null, bundle: null },
   ...report,
 })

@@ -78,6 +78,8 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
       networkAllow: [],
       leaseMs: 90_000,
       bidMs: 3_000,
+      snapshotBytes: 2 ** 30,
+      resultBytes: 2 ** 30,
       models: 'prefer-worker',
       placement: PlacementWeights.parse({}),
       accept: AcceptPolicy.parse({}),

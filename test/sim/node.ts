@@ -262,6 +262,8 @@ export function createNode(spec: MachineSpec, around: Surroundings, peers: () =>
         bidMs: BID_MS,
         placement: PlacementWeights.parse({}),
         accept: AcceptPolicy.parse({}),
+        snapshotBytes: 2 ** 30,
+        resultBytes: 2 ** 30,
         models: 'prefer-worker',
         waiting: spec.waiting,
         price: null,
