@@ -38,6 +38,16 @@ describe('looking names up', () => {
     expect((await admit('a.test', 80)).addresses).toEqual(['2606:4700::1111', PUBLIC])
   })
 
+  it('lets another node name public addresses only, and this one any', async () => {
+    const refused: string[] = []
+    const wanted = ['127.0.0.1:8080', '169.254.169.254', '[::ffff:127.0.0.1]', '192.168.0.1', PUBLIC, 'a.test']
+    const given = { allow: ['192.168.0.1'], guestAllow: wanted, refused: (host: string) => refused.push(host) }
+    const { admit } = createAdmission(given, async () => [PUBLIC])
+    for (const host of wanted.slice(0, 3)) await expect(admit(host, 80)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(refused).toHaveLength(3)
+    for (const host of wanted.slice(3)) expect(await admit(host, 80)).toMatchObject({ host })
+  })
+
   it('tells of at most 100 refusals', async () => {
     const told: string[] = []
     const { admit } = createAdmission({ allow: [], refused: host => told.push(host) })

@@ -29,7 +29,10 @@ const systemResolver: Lookup = name =>
   })
 
 /** The gate for hosts outside. What is not on the list is not even looked up, for a name asked for is a message sent. */
-export function createAdmission(spec: Pick<GatewaySpec, 'allow' | 'refused'>, lookup: Lookup = systemResolver): Admission {
+export function createAdmission(
+  spec: Pick<GatewaySpec, 'allow' | 'guestAllow' | 'refused'>,
+  lookup: Lookup = systemResolver,
+): Admission {
   const told = new Set<string>()
   const asking = new Map<string, Promise<readonly string[]>>()
 
@@ -58,10 +61,17 @@ export function createAdmission(spec: Pick<GatewaySpec, 'allow' | 'refused'>, lo
     async admit(target, defaultPort) {
       const destination = parseDestination(target, defaultPort)
       if (!destination) throw refuse(target.slice(0, 200), 'it is not a host and port', 'Ask for `host:port`.')
-      const verdict = allows(spec.allow, destination)
+      const own = allows(spec.allow, destination)
+      const verdict = own ?? allows(spec.guestAllow ?? [], destination)
       const shown = show(destination)
       if (verdict === null)
         throw refuse(shown, 'it is not on the allow-list of the job', `Submit the job with \`--allow ${shown}\` if it should.`)
+      if (verdict === 'address' && own === null && !isPublicAddress(destination.host))
+        throw refuse(
+          shown,
+          'it is a private address, which no job of another node reaches here',
+          'Run the job on its own node (`--local`), or let the owner of this one list the address in jobs.networkAllow.',
+        )
       if (verdict === 'address') return { ...destination, addresses: [destination.host] }
       const found = await resolve(destination.host).catch(cause => {
         throw new ApiError('provider_failed', `The name ${destination.host} could not be resolved.`, { cause })

@@ -19,6 +19,8 @@ export interface GatewaySpec {
   readonly models: Models
   /** `host`, `*.host`, either with `:port`. Empty: nothing but the orchestrator itself. */
   readonly allow: readonly string[]
+  /** The same, as another node wants it for its job: no private address is let through by these. */
+  readonly guestAllow?: readonly string[]
   /** Where the sandbox's relay to this gateway listens on the sandbox's own loopback. */
   readonly relayPort: number
   used(use: ModelUse): void
@@ -34,8 +36,8 @@ export interface OpenGateway {
 
 /**
  * Opens gateways. A request in origin form (`GET /v1/models`) is for the orchestrator's model API; one in absolute form or a
- * CONNECT is a proxy request and must be on the allow-list, or name the relay, which is the gateway itself; private, loopback, link-local and tailnet addresses are refused
- * whatever name leads to them, unless listed by address.
+ * CONNECT is a proxy request and must be on the allow-list, or name the relay, which is the gateway itself; private, loopback,
+ * link-local and tailnet addresses are refused whatever name leads to them, unless this node's owner lists them by address.
  */
 export interface Gateway {
   open(spec: GatewaySpec): Promise<OpenGateway>

@@ -3,7 +3,7 @@ import type { Sandbox } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { ResultCommit } from '#server/workspace/index.ts'
 import { type IsolationLevel, NO_USAGE, overlay, type Usage } from '#shared/model/index.ts'
-import { type Attempt, allowedHosts, openGateway } from './attempt-context.ts'
+import { type Attempt, openGateway, reachesHosts } from './attempt-context.ts'
 import { runSetup } from './commands.ts'
 import { WorkFailure } from './failures.ts'
 import { Stop } from './stop.ts'
@@ -28,7 +28,7 @@ export async function runAgent(attempt: Attempt): Promise<AgentRun> {
   const token = deps.newToken()
   life.defer(deps.secrets.add(token, 'job token'))
   let usage = NO_USAGE
-  const wayOut = model !== null || needs.network || allowedHosts(attempt).length > 0
+  const wayOut = model !== null || needs.network || reachesHosts(attempt)
   const gatewaySocket = !wayOut
     ? null
     : await openGateway(

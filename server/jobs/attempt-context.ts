@@ -23,9 +23,17 @@ export interface Attempt {
   readonly signal: AbortSignal
 }
 
-/** Hosts the sandboxes of this attempt may reach. */
-export function allowedHosts({ deps, job }: Attempt): readonly string[] {
-  return [...new Set([...deps.settings.networkAllow, ...job.spec.network.allow])]
+/** Hosts the sandboxes of this attempt may reach: the node's own words, and those of a node whose job it is. */
+function allowLists({ deps, job }: Attempt): { allow: readonly string[]; guestAllow: readonly string[] } {
+  const { networkAllow } = deps.settings
+  const wanted = job.spec.network.allow
+  if (deps.isGuest) return { allow: networkAllow, guestAllow: wanted }
+  return { allow: [...new Set([...networkAllow, ...wanted])], guestAllow: [] }
+}
+
+/** Whether the sandboxes of this attempt may reach any host at all. */
+export function reachesHosts(attempt: Attempt): boolean {
+  return Object.values(allowLists(attempt)).some(list => list.length > 0)
 }
 
 /** Opens a gateway for one of the attempt's sandboxes. @returns its socket */
@@ -39,7 +47,7 @@ export async function openGateway(
   const { deps, job, record } = attempt
   const socket = join(deps.directories.runtime, `${job.id}-${purpose}`)
   const refused = (host: string, reason: string) => record.warn('network_refused', `${host}: ${reason}`)
-  const allow = allowedHosts(attempt)
-  life.use(await deps.gateway.open({ socket, token, models: deps.models, allow, relayPort: RELAY_PORT, used, refused }))
+  const lists = allowLists(attempt)
+  life.use(await deps.gateway.open({ socket, token, models: deps.models, ...lists, relayPort: RELAY_PORT, used, refused }))
   return socket
 }

@@ -241,7 +241,8 @@ export function createHosting(
       if (never) return { end: never }
       const begun = clock.monotonic()
       const models = preferModels({ ...award.models, worker: deps.sharedModels, home: calls.home })
-      const own = { ...deps, models, store: outbox(key, hosted), logs: attemptLogs(hostedLogs, key, award.logOffset) }
+      const logs = attemptLogs(hostedLogs, key, award.logOffset)
+      const own = { ...deps, models, store: outbox(key, hosted), logs, isGuest: true }
       const progress = createProgress({ job, store: own.store, clock })
       const end = await runAttempt(progress, own, permissions, signal, leftovers)
       progress.flush()

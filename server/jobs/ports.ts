@@ -108,4 +108,6 @@ export interface JobDeps {
 export type AttemptDeps = Omit<JobDeps, 'store' | 'logs'> & {
   readonly store: Pick<Store, 'change' | 'append'>
   readonly logs: Pick<Logs, 'writer'>
+  /** The job is of another node. */
+  readonly isGuest?: boolean
 }

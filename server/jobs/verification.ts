@@ -1,7 +1,7 @@
 import type { Sandbox } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { type Check, type CheckRun, type CommandLine, checkVerdict, type Failure } from '#shared/model/index.ts'
-import { type Attempt, allowedHosts, openGateway } from './attempt-context.ts'
+import { type Attempt, openGateway, reachesHosts } from './attempt-context.ts'
 import { type CommandContext, runChecks, runSetup } from './commands.ts'
 
 /** What commands other than the agent need to run in a sandbox of this attempt. */
@@ -13,7 +13,7 @@ export function commandContext(attempt: Attempt, sandbox: Sandbox): CommandConte
     clock: deps.clock,
     signal,
     timeoutMs: job.spec.timeouts.checkMs ?? deps.settings.timeouts.checkMs,
-    network: allowedHosts(attempt).length > 0,
+    network: reachesHosts(attempt),
     started: progress.started,
   }
 }
@@ -24,8 +24,7 @@ export async function runChecksOn(attempt: Attempt, phase: 'base' | 'result', co
   if (job.spec.checks.length === 0) return []
   await using life = new Lifetime()
   // A gateway whose token nobody is told: allowed hosts, no models.
-  const gatewaySocket =
-    allowedHosts(attempt).length === 0 ? null : await openGateway(attempt, phase, deps.newToken(), () => {}, life)
+  const gatewaySocket = reachesHosts(attempt) ? await openGateway(attempt, phase, deps.newToken(), () => {}, life) : null
   const { sandbox } = life.use(await openPlace({ purpose: phase, commit, readOnly: [], env: {}, gatewaySocket }))
   const context = commandContext(attempt, sandbox)
   await runSetup(job.spec.setup, context)

@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { JobRequest } from '#shared/model/index.ts'
 import { announcementOf, awardOf, pairedPeer } from './bare-peer.ts'
-import { fleetNode } from './fleet.ts'
+import { fleetNode, pair } from './fleet.ts'
 import { hasSandbox, makeRepository, type TestNode } from './node.ts'
 
 /** Names under which the caches of a node keep commits of a job. */
@@ -51,5 +55,28 @@ describe.skipIf(!hasSandbox)('a node whose jobs are taken', () => {
     })
     expect(await other.client.announce({ body: announcementOf(theirs) })).toMatchObject({ kind: 'no', isTransient: false })
     await node.client.cancelJob({ params: { id: jobId } })
+  })
+
+  it('does not reach the network of the node through a job, whatever the job allows', async () => {
+    const server = createServer((_, response) => response.end('secret of the network')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    await using home = await fleetNode('home')
+    await using worker = await fleetNode('worker')
+    await pair(home, worker)
+    const job: JobRequest = {
+      ...{ agent: 'command', argv: ['sh', '-c', `curl -s --noproxy '' -x "$HTTP_PROXY" http://127.0.0.1:${port}/`] },
+      network: { allow: [`127.0.0.1:${port}`] },
+    }
+    const [there, here] = [
+      await home.run({ ...job, where: { on: ['worker'] } }),
+      await home.run({ ...job, where: { local: true } }),
+    ]
+    server.close()
+    expect(there.log).not.toContain('secret of the network')
+    expect(there.events.map(({ body }) => body)).toContainEqual(
+      expect.objectContaining({ type: 'warning', code: 'network_refused', detail: expect.stringContaining('private address') }),
+    )
+    expect(here.log).toContain('secret of the network')
   })
 })
