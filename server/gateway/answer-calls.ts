@@ -19,6 +19,9 @@ const GATHER_MS = 20
 const MAX_PIECE_BYTES = 1024 * 1024
 /** Calls open at once past which a worker is not honest: its own gateways let fewer through. */
 const MOST_OPEN = 256
+/** Longest words of a head, characters. */
+const MAX_TYPE = 200
+const MAX_RETRY_AFTER = 40
 const NOTHING = new Uint8Array()
 
 /** The calls of one attempt on another node. @throws {ApiError} `not_yours` when the attempt is not there any more */
@@ -82,7 +85,7 @@ export async function answerCalls(deps: {
     held: BudgetedCall,
     gone: AbortSignal,
   ): Promise<Response> {
-    held.take(Buffer.byteLength(JSON.stringify(request)))
+    held.take(Buffer.byteLength(JSON.stringify(request ?? null)))
     const call = { signal: gone, used }
     return kind === 'chat'
       ? models.chat(parseRequest(request, operations.chat.body), call)
@@ -142,13 +145,14 @@ export async function answerCalls(deps: {
       try {
         const news = await source.take({ after, open: [...open.keys()], waitMs: WAIT_MS }, signal)
         pause = FIRST_PAUSE_MS
-        for (const id of news.gone) open.get(id)?.controller.abort()
+        const gone = news.gone.flatMap(id => open.get(id) ?? [])
+        for (const { controller } of gone) controller.abort()
         const fresh = news.calls.filter(({ id }) => id > after)
         for (const call of fresh) begin(call)
         after = Math.max(after, ...fresh.map(({ id }) => id))
         if (news.isOver || open.size > MOST_OPEN) return
         // A worker that has nothing to say takes its time to say so.
-        if (fresh.length === 0 && news.gone.length === 0) await sleep(FIRST_PAUSE_MS, signal)
+        if (fresh.length === 0 && gone.length === 0) await sleep(FIRST_PAUSE_MS, signal)
       } catch (error) {
         if (error instanceof ApiError && error.code === 'not_yours') return
         await sleep(pause, signal)
@@ -167,12 +171,13 @@ export async function answerCalls(deps: {
 const isLasting = (error: unknown): boolean =>
   error instanceof ApiError && ['not_yours', 'not_found', 'invalid_request', 'body_too_large'].includes(error.code)
 
+/** What a worker takes of a head; a provider may say anything. */
 function headOf({ status, headers }: Response): Head {
-  const retryAfter = headers.get('retry-after')
+  const [type, retryAfter] = [headers.get('content-type'), headers.get('retry-after')]
   return {
     status,
-    type: headers.get('content-type') ?? 'application/octet-stream',
-    ...(retryAfter === null ? {} : { retryAfter }),
+    type: type === null || type.length > MAX_TYPE ? 'application/octet-stream' : type,
+    ...(retryAfter === null || retryAfter.length > MAX_RETRY_AFTER ? {} : { retryAfter }),
   }
 }
 

@@ -49,11 +49,13 @@ export interface CallQueue {
 
 interface OpenCall {
   readonly kind: 'chat' | 'embed'
-  /** null once it is being answered: nobody needs it any more. */
+  /** null once it is being answered, or nobody waits for it: nobody needs it any more. */
   request: unknown
   readonly requestBytes: number
   received: number
   isGone: boolean
+  /** Whether the home may have heard of it. */
+  isTold: boolean
   readonly answered: PromiseWithResolvers<Response>
   stream: ReadableStreamDefaultController<Uint8Array> | null
   /** Tells those who wait that there may be room. */
@@ -75,29 +77,32 @@ export function createCallQueue({ clock }: { clock: Pick<Clock, 'after'> }): Cal
   function ask(kind: OpenCall['kind'], request: unknown, { signal }: ModelCall): Promise<Response> {
     signal.throwIfAborted()
     if (isOver) throw ended()
-    last += 1
-    const abandon = () => fail(call, signal.reason)
+    const id = ++last
+    const abandon = () => fail(id, call, signal.reason)
     const call: OpenCall = {
       kind,
       request,
       requestBytes: Buffer.byteLength(JSON.stringify(request)),
       received: 0,
       isGone: false,
+      isTold: false,
       answered: Promise.withResolvers(),
       stream: null,
       onRoom: new Set(),
       leave: () => signal.removeEventListener('abort', abandon),
     }
-    calls.set(last, call)
+    calls.set(id, call)
     signal.addEventListener('abort', abandon, { once: true })
     changed()
     return call.answered.promise
   }
 
-  /** Nobody waits for the call any more. It stays until the home has heard of that. */
-  function fail(call: OpenCall, reason: unknown): void {
+  /** Nobody waits for the call any more. Of one that the home may have heard of a name stays until it has heard of that too. */
+  function fail(id: number, call: OpenCall, reason: unknown): void {
     if (call.isGone) return
     call.isGone = true
+    call.request = null
+    if (!call.isTold) calls.delete(id)
     call.leave()
     call.answered.reject(reason)
     call.stream?.error(reason)
@@ -105,7 +110,7 @@ export function createCallQueue({ clock }: { clock: Pick<Clock, 'after'> }): Cal
     changed()
   }
 
-  function begin(call: OpenCall, { status, type, retryAfter }: AnswerPiece): void {
+  function begin(id: number, call: OpenCall, { status, type, retryAfter }: AnswerPiece): void {
     const body = new ReadableStream<Uint8Array>(
       {
         start(controller) {
@@ -115,7 +120,7 @@ export function createCallQueue({ clock }: { clock: Pick<Clock, 'after'> }): Cal
           for (const wake of [...call.onRoom]) wake()
         },
         cancel() {
-          fail(call, new Error('The reader went away'))
+          fail(id, call, new Error('The reader went away'))
         },
       },
       new ByteLengthQueuingStrategy({ highWaterMark: MAX_HELD_BYTES }),
@@ -156,10 +161,12 @@ export function createCallQueue({ clock }: { clock: Pick<Clock, 'after'> }): Cal
   function news({ after, open }: KnownCalls): ModelCallNews {
     const fresh: ModelCallNews['calls'] = []
     let bytes = 0
-    for (const [id, { kind, request, requestBytes, received, isGone }] of calls) {
-      if (id <= after || isGone) continue
+    for (const [id, call] of calls) {
+      const { kind, request, requestBytes, received } = call
+      if (id <= after || call.isGone) continue
       bytes += requestBytes
       if (fresh.length > 0 && (bytes > MAX_NEWS_BYTES || fresh.length >= MAX_NEWS)) break
+      call.isTold = true
       fresh.push({ id, kind, request, isBegun: request === null || received > 0 })
     }
     return { calls: fresh, gone: open.filter(id => calls.get(id)?.isGone ?? true), isOver }
@@ -185,7 +192,7 @@ export function createCallQueue({ clock }: { clock: Pick<Clock, 'after'> }): Cal
       }
       const { offset, body } = piece
       if (offset <= call.received) {
-        if (!call.stream) begin(call, piece)
+        if (!call.stream) begin(id, call, piece)
         const fresh = body.subarray(Math.min(body.byteLength, call.received - offset))
         call.received += fresh.byteLength
         if (fresh.byteLength > 0) call.stream?.enqueue(fresh)
@@ -197,7 +204,7 @@ export function createCallQueue({ clock }: { clock: Pick<Clock, 'after'> }): Cal
     },
     close() {
       isOver = true
-      for (const call of calls.values()) fail(call, ended())
+      for (const [id, call] of calls) fail(id, call, ended())
       calls.clear()
       changed()
     },

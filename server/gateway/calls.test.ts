@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { systemClock as clock } from '#server/lib/clock.ts'
@@ -330,5 +332,61 @@ describe('a home that was restarted', () => {
     await expect(reader?.read()).rejects.toThrow('broke off')
     stop.abort()
     await done
+  })
+})
+
+describe('a queue of calls', () => {
+  it('keeps nothing of a call that its program gave up before the home heard of it', async () => {
+    const queue = createCallQueue({ clock })
+    const gone = new AbortController()
+    const held = await (async () => {
+      const request = { ...CHAT, user: 'x'.repeat(1000) }
+      const asked = queue.home.chat(request, { ...none(), signal: gone.signal })
+      gone.abort(new Error('gone'))
+      await expect(asked).rejects.toThrow('gone')
+      return new WeakRef(request)
+    })()
+    setFlagsFromString('--expose-gc')
+    await new Promise(resolve => setTimeout(resolve))
+    runInNewContext('gc')()
+    expect(held.deref()).toBeUndefined()
+    queue.close()
+  })
+})
+
+describe('a home that answers', () => {
+  it('waits before it asks again where a worker tells of the end of calls that never were', async () => {
+    let asked = 0
+    const waits: number[] = []
+    const stop = new AbortController()
+    await answerCalls({
+      source: {
+        async take() {
+          asked += 1
+          if (asked === 5) stop.abort()
+          return { calls: [], gone: [7], isOver: false }
+        },
+        answer: async () => ({ bytes: 0, isOpen: false }),
+      },
+      models: models(async () => Response.json({})),
+      used: () => {},
+      clock: {
+        after(ms, call) {
+          waits.push(ms)
+          setImmediate(call)
+          return () => {}
+        },
+      },
+      log,
+      signal: stop.signal,
+    })
+    expect(waits.length).toBeGreaterThanOrEqual(4)
+  })
+
+  it('passes on an answer whose type is longer than a worker takes', async () => {
+    const type = `text/plain; x=${'y'.repeat(300)}`
+    await using side = join(async () => new Response('hello', { headers: { 'content-type': type } }))
+    const answer = await side.ask()
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual(['application/octet-stream', 'hello'])
   })
 })

@@ -47,7 +47,7 @@ export function createHomeModels(
     async answer(job, linkNow, signal) {
       if (!(await wantsModel(job).catch(() => true))) return
       const attempt = { jobId: job.id, epoch: job.epoch }
-      const told: Promise<void>[] = []
+      const telling = new Set<Promise<void>>()
       await answerCalls({
         source: {
           take: async (known, until) => trusted(linkNow).modelCalls(attempt, known, until),
@@ -56,13 +56,17 @@ export function createHomeModels(
         models,
         used(use) {
           const event = { type: 'model.usage', epoch: job.epoch, ...use } as const
-          told.push(store.append(job.id, redactJson([event], secrets), clock.now(), { durable: false }))
+          const told = store
+            .append(job.id, redactJson([event], secrets), clock.now(), { durable: false })
+            .catch(error => log.error({ err: error, ...attempt }, 'Failed to store what a model call has used'))
+            .finally(() => telling.delete(told))
+          telling.add(told)
         },
         clock,
         log,
         signal,
       })
-      await Promise.all(told)
+      await Promise.all(telling)
     },
     async usage({ jobId, epoch }) {
       let usage = NO_USAGE
