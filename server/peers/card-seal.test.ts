@@ -21,6 +21,13 @@ test('what was signed is opened by the key, and by no other', async () => {
   await expect(seal.open(jws, other.publicKey)).rejects.toThrow(/signature/)
 })
 
+test('what a node of a later protocol says of itself is opened as far as it is known here, and passed on whole', async () => {
+  const later = { ...card, warmth: 1, capacity: { ...card.capacity, npuCount: 1 } }
+  const executors = [{ kind: 'process', isolation: 'process' } as const, { kind: 'enclave', isolation: 'enclave' } as never]
+  const jws = await seal.sign({ ...later, executors })
+  expect(await seal.open(jws, identity.publicKey)).toMatchObject({ card: { ...card, executors: executors.slice(0, 1) }, jws })
+})
+
 describe('is not believed', () => {
   test('a card in the name of another', async () => {
     await expect(seal.open(await forged(identity.nodeId), identity.publicKey)).rejects.toThrow(/signature/)

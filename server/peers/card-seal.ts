@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
-import { CARD_CHARS, Card, NodeId, type SignedCard } from '#shared/model/index.ts'
+import { CARD_CHARS, Card, knownPart, NodeId, type SignedCard } from '#shared/model/index.ts'
 import type { OpenCard } from './gossip-state.ts'
 import { type Identity, keyFrom } from './identity.ts'
 
@@ -13,8 +13,10 @@ const TYPE = 'skein-card+jwt'
 /** How long a card may be believed, and by how much two clocks may differ, s. */
 const LIFE_S = 600
 const SKEW_S = 30
+/** Keys held as the library takes them. */
+const MOST_KEYS = 4096
 
-const Claims = z.object({ iss: NodeId, iat: z.number(), exp: z.number(), card: Card })
+const Claims = z.object({ iss: NodeId, iat: z.number(), exp: z.number(), card: z.unknown() })
 /** What is looked at before the signature is. */
 const Heading = z.object({ iss: NodeId, card: z.object({ seq: z.int().min(1) }) })
 
@@ -31,6 +33,8 @@ export function createCardSeal({ identity, clock }: { identity: Identity; clock:
   const keys = new Map<string, KeyObject>()
   const keyOf = (publicKey: string): KeyObject => {
     const key = keys.get(publicKey) ?? keyFrom(publicKey)
+    // Nodes change their keys, and come and go.
+    if (keys.size >= MOST_KEYS) keys.clear()
     keys.set(publicKey, key)
     return key
   }
@@ -72,7 +76,9 @@ export function createCardSeal({ identity, clock }: { identity: Identity; clock:
         clockTolerance: SKEW_S,
         currentDate: new Date(clock.now()),
       })
-      const { iss, iat, exp, card } = Claims.parse(payload)
+      const { iss, iat, exp, ...told } = Claims.parse(payload)
+      // Who passes a card on cannot leave out what this node does not know yet; its node signed all of it.
+      const card = Card.parse(knownPart(Card, told.card))
       if (card.node !== iss) throw new Error(`node ${iss} signed a card of ${card.node}`)
       const now = clock.now() / 1000
       if (exp - iat > LIFE_S || iat - now > SKEW_S) throw new Error('it is from the future, or lives too long')

@@ -80,7 +80,7 @@ async function world(): Promise<World> {
 describe('finding', () => {
   test('asks each machine that is online, at the port of nodes, once it listens itself', async () => {
     const { mesh, directory, discovery, nodes, asked, listening } = await world()
-    const desk = infoOf(makeIdentity())
+    const desk = { ...infoOf(makeIdentity()), name: 'a name of another' }
     mesh.members = [machine('m1', '100.64.0.2'), machine('m2', '100.64.0.3', { isOnline: false }), machine('m3', '100.64.0.4')]
     mesh.grants.set('m1', FULL)
     nodes.set('100.64.0.2', desk)
@@ -91,7 +91,8 @@ describe('finding', () => {
     expect(directory.list()).toMatchObject([
       {
         id: desk.node,
-        name: 'desk',
+        // As the mesh calls its machine, whatever the node says.
+        name: 'm1',
         address: 'http://100.64.0.2:8080',
         source: 'tailnet',
         ...none,

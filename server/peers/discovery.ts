@@ -132,7 +132,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     const info = await ask(member, url)
     const caller = await callerOf(member, info.node)
     if (info.node === self || caller?.id !== member.id) throw new Error('This is another machine.')
-    if (!(await memberships.meet(caller, info, url, mayOf(caller))))
+    if (!(await memberships.meet(caller, { ...info, name: caller.name }, url, mayOf(caller))))
       warn(`${member.name} shows the key of node ${info.node}, which is on another machine.`)
   }
 

@@ -1,6 +1,6 @@
 import type { Card, NodeId } from '#shared/model/index.ts'
 import type { Gossip } from './gossip.ts'
-import type { KnownPeer, KnownPeers } from './known-peers.ts'
+import { calledHere, type KnownPeer, type KnownPeers, ownersOfNames } from './known-peers.ts'
 import type { Fleet, PeerLink } from './port.ts'
 import type { Rights } from './rights.ts'
 
@@ -17,14 +17,18 @@ export function createFleet(deps: {
   const { self, directory, gossip, may, user, linkTo } = deps
   const links = new Map<NodeId, { peer: KnownPeer; link: PeerLink }>()
 
-  function cardNow({ id }: KnownPeer): Card[] {
-    const { card, problem } = gossip.of(id)
-    return card && problem === null ? [card] : []
+  function cardNow(peer: KnownPeer, owners: ReadonlyMap<string, NodeId>): Card[] {
+    const { card, problem } = gossip.of(peer.id)
+    return card && problem === null ? [{ ...card, name: calledHere(peer, card.name, owners) }] : []
   }
 
   return {
     self,
-    cards: () => directory.list().flatMap(peer => (may(peer).runsOurs ? cardNow(peer) : [])),
+    cards() {
+      const known = directory.list()
+      const owners = ownersOfNames([self, ...known])
+      return known.flatMap(peer => (may(peer).runsOurs ? cardNow(peer, owners) : []))
+    },
     accepts(home) {
       const peer = directory.get(home)
       return peer !== null && may(peer).weRunTheirs

@@ -95,7 +95,10 @@ test('a card comes over nodes that both know, where the two cannot reach each ot
 })
 
 /** One node, its messages to others in hand. */
-function single(acquaintances = [idOf(1), idOf(2)].map(id => ({ id, publicKey: keyOf(id), isTrusted: true }))) {
+function single(
+  acquaintances = [idOf(1), idOf(2)].map(id => ({ id, publicKey: keyOf(id), isTrusted: true })),
+  learnKey: (id: string) => Promise<boolean> = async () => false,
+) {
   const clock = virtualClock()
   const asked: { node: string; message: GossipMessage }[] = []
   const listeners = new Set<() => void>()
@@ -120,6 +123,7 @@ function single(acquaintances = [idOf(1), idOf(2)].map(id => ({ id, publicKey: k
       asked.push({ node: id, message })
       return node.answer()
     },
+    learnKey,
     clock,
     random: seeded(1),
   })
@@ -253,6 +257,17 @@ describe('what one node may cost another', () => {
     await gossip.answer(idOf(2), message)
     clock.advance(1_000)
     await gossip.answer(idOf(1), message)
+  })
+
+  test('one that brings many cards it did not sign is asked once for another key', async () => {
+    let asked = 0
+    const { gossip } = single(undefined, async () => {
+      asked += 1
+      return false
+    })
+    const lies = Array.from({ length: GOSSIP_CARDS }, (_, seq) => cardOf(1, { seq: seq + 5 }, keyOf(idOf(2))))
+    await gossip.answer(idOf(1), await telling(...lies))
+    expect(asked).toBe(1)
   })
 
   test('nobody unknown is listened to', async () => {

@@ -149,19 +149,20 @@ export function createGossip(deps: GossipDeps): Gossip {
   /** Takes cards whose signature holds, of nodes that are known here. @param from who brought them: only of it another key is looked for */
   async function take(cards: readonly SignedCard[], from: NodeId): Promise<void> {
     let isNews = false
-    for (const jws of cards) isNews = (await takeOne(jws, from)) || isNews
+    let mayLearn = true
+    for (const jws of cards) {
+      const said = await seal.peek(jws)
+      if (!said || !state.isNews(said.node, said.seq)) continue
+      const open = async () => seal.open(jws, keyOf(said.node))
+      let opened = await open().catch(() => null)
+      if (!opened && said.node === from && mayLearn) {
+        // Once a message: a node may bring many cards that it did not sign, and make us ask for each.
+        mayLearn = false
+        if (await learnKey?.(from).catch(() => false)) opened = await open().catch(() => null)
+      }
+      if (opened && state.learn(opened, clock.monotonic())) isNews = true
+    }
     if (isNews) tell()
-  }
-
-  async function takeOne(jws: SignedCard, from: NodeId): Promise<boolean> {
-    const said = await seal.peek(jws)
-    if (!said || !state.isNews(said.node, said.seq)) return false
-    const open = () => seal.open(jws, keyOf(said.node))
-    const opened = await open().catch(async () => {
-      const isAnother = said.node === from && (await learnKey?.(from).catch(() => false))
-      return isAnother ? open().catch(() => null) : null
-    })
-    return opened !== null && state.learn(opened, clock.monotonic())
   }
 
   function keyOf(node: NodeId): string {

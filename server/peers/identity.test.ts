@@ -126,6 +126,8 @@ describe('a change of the key', () => {
     await identity.rotate(NOW, 0)
     writeFileSync(`${file}.rotations`, JSON.stringify(chain().slice(0, 1)))
     await expect(loadIdentity(file)).rejects.toThrow('does not fit')
+    writeFileSync(`${file}.rotations`, JSON.stringify(['no statement']))
+    await expect(loadIdentity(file)).rejects.toThrow('is damaged')
     writeFileSync(`${file}.rotations`, '{')
     await expect(loadIdentity(file)).rejects.toThrow('is damaged')
   })

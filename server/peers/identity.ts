@@ -137,7 +137,8 @@ async function readRotations(file: string): Promise<string[]> {
     throw error
   })
   try {
-    return z.array(z.string()).parse(JSON.parse(text))
+    const isStatement = (statement: string) => lastKey([statement]) !== null
+    return z.array(z.string().refine(isStatement, 'is no statement')).parse(JSON.parse(text))
   } catch (cause) {
     throw new Error(`${file}, which says how this node came to its key, is damaged. Restore it.`, { cause })
   }

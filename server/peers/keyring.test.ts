@@ -52,6 +52,14 @@ test('a new key is known by the statements that lead to it, from wherever one st
   expect((await openKnownPeers(join(root, 'peers.json'))).get(node)?.publicKey).toBe(third.publicKey)
 })
 
+test('a new key brings no trust back that was ended while it was looked at', async () => {
+  const { known, keyring, chain } = await world()
+  const learning = keyring.learn({ node, rotations: chain })
+  await known.remove(node)
+  expect(await learning).toBe(false)
+  expect(known.get(node)).toBeNull()
+})
+
 describe('is no new key', () => {
   test('one that led away from a key that has another next one already: who stole an old key is late', async () => {
     const { keyring, keyNow, chain } = await world()

@@ -37,9 +37,11 @@ export function createKeyring({ known, clock }: { known: KnownPeers; clock: Pick
   async function learn({ node, rotations }: NodeKeys): Promise<boolean> {
     const peer = known.get(node)
     const now = peer && (await follow(node, rotations, peer.publicKey))
-    if (!peer || !now || !isPublicKey(now.publicKey)) return false
+    // Meanwhile its owner may have ended the trust in it, or it moved.
+    const still = known.get(node)
+    if (!now || !isPublicKey(now.publicKey) || still?.publicKey !== peer.publicKey) return false
     const until = new Date(now.previous.until).toISOString()
-    await known.put({ ...peer, publicKey: now.publicKey, oldKey: { publicKey: now.previous.publicKey, until } })
+    await known.put({ ...still, publicKey: now.publicKey, oldKey: { publicKey: now.previous.publicKey, until } })
     return true
   }
 

@@ -51,6 +51,21 @@ export const membershipIn = (peer: KnownPeer | null, mesh: string): Membership |
 
 export const hasAny = ({ runsOurs, weRunTheirs }: Rights): boolean => runsOurs || weRunTheirs
 
+/**
+ * What a node is called here: as it says itself, unless that is the name of this node or of another one here. Jobs and policies go by
+ * names, so none may take that of another.
+ * @param owners whose each name is
+ */
+export function calledHere(peer: Pick<KnownPeer, 'id' | 'name'>, says: string, owners: ReadonlyMap<string, NodeId>): string {
+  const owner = owners.get(says)
+  return owner === undefined || owner === peer.id ? says : peer.name
+}
+
+/** Whose each name is; the first that had it keeps it. */
+export function ownersOfNames(nodes: readonly { readonly id: NodeId; readonly name: string }[]): ReadonlyMap<string, NodeId> {
+  return new Map(nodes.toReversed().map(({ id, name }) => [name, id]))
+}
+
 /** The nodes this one knows; kept in a file of its own, so that an owner can read it. */
 export interface KnownPeers {
   get(id: NodeId): KnownPeer | null

@@ -67,3 +67,27 @@ test('a key that is another than the id says, or none, does not get in, and does
   await pair('127.0.0.1')
   expect(known.list()).toHaveLength(1)
 })
+
+test('a node does not get in under the name of this one, or of another that is known here', async () => {
+  const { known, peers, caller, pair } = await world()
+  await expect(pair('10.0.0.7', { ...caller, name: 'worker' })).rejects.toMatchObject({ code: 'pairing_refused' })
+  const trusted = { publicKey: caller.publicKey, source: 'paired' as const, runsOurs: true, weRunTheirs: false }
+  const at = { address: 'http://10.0.0.9:1', members: [], addedAt: '2026-01-01T00:00:00.000Z' }
+  await known.put({ id: 'b'.repeat(26), name: 'desk', ...trusted, ...at })
+  const { body } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))
+  const { body: self } = await peers.handlers.nodeInfo({ query: {} }, call('127.0.0.1'))
+  const shown = { ...caller, name: 'desk' }
+  const nonce = 'm'.repeat(16)
+  const proof = proofOf(body.code, 'caller', { caller: shown, callee: self, nonce })
+  const paired = peers.handlers.pair({ body: { node: shown, port: 1, nonce, proof, rotations: [] } }, call('10.0.0.7'))
+  await expect(paired).rejects.toMatchObject({ code: 'pairing_refused', message: expect.stringContaining('desk') })
+})
+
+test('statements that are none, and nodes that are not known, are refused alike', async () => {
+  const { peers, caller, pair } = await world()
+  await pair('10.0.0.7')
+  const tell = (node: string) => peers.handlers.learnKeys({ body: { node, rotations: ['none'] } }, call('10.0.0.8'))
+  const refused = { code: 'rotation_refused' }
+  await expect(tell(caller.node)).rejects.toMatchObject(refused)
+  await expect(tell('c'.repeat(26))).rejects.toMatchObject(refused)
+})

@@ -12,7 +12,7 @@ import { createGossip, type Look } from './gossip.ts'
 import type { OwnIdentity } from './identity.ts'
 import { createKeyHandlers } from './key-handlers.ts'
 import { createKeyring } from './keyring.ts'
-import { hasAny, type KnownPeer, type KnownPeers, rightsNow } from './known-peers.ts'
+import { hasAny, type KnownPeer, type KnownPeers, ownersOfNames, rightsNow } from './known-peers.ts'
 import { httpLink, type LinkDeps, peerClient } from './link.ts'
 import { proveNode } from './node-proof.ts'
 import type { PeerDirectory } from './peer-directory.ts'
@@ -210,8 +210,12 @@ export function createPeers(given: PeersDeps): Peers {
     return null
   }
 
-  const list = () => directory.list().map(shown)
-  const shown = (peer: KnownPeer) => present(peer, may(peer), gossip.of(peer.id))
+  const owners = () => ownersOfNames([{ id: nodeId, name }, ...directory.list()])
+  const shown = (peer: KnownPeer, of = owners()) => present(peer, may(peer), gossip.of(peer.id), of)
+  const list = () => {
+    const of = owners()
+    return directory.list().map(peer => shown(peer, of))
+  }
 
   return {
     verifier: createVerifier({ self: nodeId, keyOf, clock }),

@@ -1,6 +1,6 @@
 import type { Peer } from '#shared/model/index.ts'
 import type { Presence } from './gossip.ts'
-import type { KnownPeer } from './known-peers.ts'
+import { calledHere, type KnownPeer, type ownersOfNames } from './known-peers.ts'
 import type { Rights } from './rights.ts'
 
 const BARRED = {
@@ -8,13 +8,18 @@ const BARRED = {
   removed: 'The trust in it was ended here. To take it back: `skein peers trust`.',
 } as const
 
-/** A peer as the API shows it. */
-export function present(peer: KnownPeer, { runsOurs, weRunTheirs }: Rights, { card, lastSeenAt, problem }: Presence): Peer {
-  const { id, name, address, source, members } = peer
+/** A peer as the API shows it. @param owners whose each name is */
+export function present(
+  peer: KnownPeer,
+  { runsOurs, weRunTheirs }: Rights,
+  { card, lastSeenAt, problem }: Presence,
+  owners: ReturnType<typeof ownersOfNames>,
+): Peer {
+  const { id, address, source, members } = peer
   const barred = members.find(member => member.barred !== null)?.barred
   return {
     id,
-    name: card?.name ?? name,
+    name: calledHere(peer, card?.name ?? peer.name, owners),
     address,
     source,
     state: problem === null ? 'online' : 'offline',

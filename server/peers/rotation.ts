@@ -32,12 +32,14 @@ export async function signRotation(
     .sign(node.privateKey)
 }
 
-/** What the last of these statements says, unproved; null without one. */
+/** What the last of these statements says, unproved; null without one, or where it says nothing. */
 export function lastKey(rotations: readonly string[]): { from: string; to: string } | null {
-  const last = rotations.at(-1)
-  if (last === undefined) return null
-  const [, payload = ''] = last.split('.')
-  return z.object({ from: z.string(), to: z.string() }).parse(JSON.parse(Buffer.from(payload, 'base64url').toString()))
+  const [, payload = ''] = (rotations.at(-1) ?? '').split('.')
+  try {
+    return z.object({ from: z.string(), to: z.string() }).parse(JSON.parse(Buffer.from(payload, 'base64url').toString()))
+  } catch {
+    return null
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { NodeId, Peer } from '#shared/model/index.ts'
 import type { Discovery } from './discovery.ts'
 import type { OwnIdentity } from './identity.ts'
 import type { Keyring } from './keyring.ts'
-import { type KnownPeer, type KnownPeers, membershipIn } from './known-peers.ts'
+import { type KnownPeer, type KnownPeers, membershipIn, ownersOfNames } from './known-peers.ts'
 import { type LinkDeps, peerClient } from './link.ts'
 import { createPairingCodes, proofOf, sameProof } from './pairing.ts'
 import { requireCommon } from './protocols.ts'
@@ -54,6 +54,15 @@ export function createTrustHandlers(deps: TrustHandlerDeps): TrustHandlers {
     return trusted
   }
 
+  /** @throws {ApiError} when jobs and policies could not tell the node from another */
+  function requireOwnName({ node, name }: Pick<NodeInfo, 'node' | 'name'>): void {
+    const owner = ownersOfNames([{ id: identity.nodeId, name: self().name }, ...known.list()]).get(name)
+    if (owner === undefined || owner === node) return
+    throw new ApiError('pairing_refused', `Two nodes here would be called "${name.slice(0, 63)}".`, {
+      remedy: 'Give one of them another name (node.name), and start it anew.',
+    })
+  }
+
   function requireKnown(id: NodeId): KnownPeer {
     const peer = known.get(id)
     if (peer) return peer
@@ -69,6 +78,7 @@ export function createTrustHandlers(deps: TrustHandlerDeps): TrustHandlers {
       const address = new URL(body.address).origin
       const other = await whoIs(address, { ...link, keyring })
       if (other.node === identity.nodeId) throw new ApiError('pairing_refused', 'That address is this node itself.')
+      requireOwnName(other)
       const nonce = randomUUID()
       const transcript = { caller: self(), callee: other, nonce }
       const protocol = requireCommon(other.protocol, other.name)
@@ -111,6 +121,7 @@ export function createTrustHandlers(deps: TrustHandlerDeps): TrustHandlers {
       await keyring.requireOwn({ node, publicKey }, async () => ({ node, rotations: body.rotations }))
       const transcript = { caller: body.node, callee: self(), nonce: body.nonce }
       const code = codes.redeem(body.proof, transcript)
+      requireOwnName(body.node)
       const host = plainAddress(call.remoteAddress)
       if (host === null) throw new ApiError('pairing_refused', 'The address of the caller is not known.')
       const address = urlOf(host, body.port)

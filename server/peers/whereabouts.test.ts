@@ -63,6 +63,8 @@ test('an address that holds is kept, whatever a node says', async () => {
 test.each([
   ['that the node did not sign as its own: somebody passes on what it sent', '10.0.0.66', ['10.0.0.9']],
   ['of loopback, where this node itself is', '127.0.0.1', ['10.0.0.9']],
+  ['of loopback, also where a node says it is its own', '127.0.0.1', ['127.0.0.1']],
+  ['of loopback in the other family', '::1', ['::1']],
   ['that is not known', undefined, ['10.0.0.9']],
 ])('nothing is believed from an address %s', async (_, from, addresses) => {
   const { whereabouts, address, looked } = world('nowhere')

@@ -8,6 +8,7 @@ import type { KnownPeer, KnownPeers } from './known-peers.ts'
 const MOST_ADDRESSES = 64
 /** A link-local address comes with its interface (`%eth0`), which no URL can carry. */
 const ZONE = /%.*$/
+const LOOPBACK = /^(127\.|::1$)/
 
 /** Where a node says it is. */
 export interface Place {
@@ -60,7 +61,8 @@ export function createWhereabouts(deps: {
     },
     async hear(id, from, { port, addresses }) {
       const host = plainAddress(from)
-      if (host === null || !addresses.includes(host)) return
+      // What comes from loopback was handed on by something of this machine, which is not where the node is.
+      if (host === null || LOOPBACK.test(host) || !addresses.includes(host)) return
       const address = urlOf(host, port)
       const isNews = () => directory.get(id)?.source === 'paired' && directory.get(id)?.address !== address
       if (!isNews() || (await isThere(id))) return

@@ -199,7 +199,7 @@ export const peerOperations = {
     body: NodeKeys,
     answer: done,
     status: [200],
-    errors: ['peer_unknown', 'rotation_refused'],
+    errors: ['rotation_refused'],
   }),
   gossip: operation({
     summary: 'Even out what two nodes have heard of others: signed cards, the newest of each',

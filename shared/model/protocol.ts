@@ -75,3 +75,18 @@ export function unwrapped(schema: z.ZodType): z.ZodType {
     schema instanceof z.ZodReadonly
   return isWrapper ? unwrapped(schema.unwrap() as z.ZodType) : schema
 }
+
+/** What a schema knows of a value: fields that a later protocol added are left out, and items of kinds that it added. */
+export function knownPart(schema: z.ZodType, value: unknown): unknown {
+  const inner = unwrapped(schema)
+  if (inner instanceof z.ZodObject && typeof value === 'object' && value !== null) {
+    const shape = inner.shape as Record<string, z.ZodType>
+    const fields = Object.entries(value).flatMap(([name, field]) => (shape[name] ? [[name, knownPart(shape[name], field)]] : []))
+    return Object.fromEntries(fields)
+  }
+  if (inner instanceof z.ZodArray && Array.isArray(value)) {
+    const element = inner.element as z.ZodType
+    return value.map(item => knownPart(element, item)).filter(item => element.safeParse(item).success)
+  }
+  return value
+}
