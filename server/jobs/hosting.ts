@@ -178,14 +178,15 @@ export function createHosting(
     lease(key, clock.monotonic() + award.leaseMs)
   }
 
-  /** The attempt stops when its lease ends, which is before its home takes it for lost. */
+  /** Nothing of the attempt runs any more when its lease ends, which is before its home takes it for lost: what it runs may need its grace. */
   function lease(key: HostedKey, until: number): void {
     const attempt = running.get(fileNameOf(key))
     if (!attempt || until <= attempt.leaseEnd) return
     attempt.cancelLease()
     attempt.leaseEnd = until
     const stop = () => attempt.controller.abort(new Stop('lease'))
-    attempt.cancelLease = clock.after(Math.max(0, until - clock.monotonic()), stop)
+    const left = Math.max(0, until - clock.monotonic())
+    attempt.cancelLease = clock.after(left - Math.min(settings.graceMs, left / 2), stop)
   }
 
   async function run(

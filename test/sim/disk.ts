@@ -15,8 +15,8 @@ interface Content {
 export interface Disk {
   /** As one server sees it. What a server asked for and had no answer to when it ended was not done. */
   files(server: ServerProcess): Files
-  /** One write that is done whole or not at all, and takes as long as a sync. */
-  commit(server: ServerProcess, apply: () => void): void
+  /** One write that is done whole or not at all, and takes as long as a sync. @param apply what it does; returns what the server is told */
+  commit(server: ServerProcess, apply: () => () => void): void
   /** Bytes of a file now; null where there is none. */
   read(path: string): Uint8Array | null
   list(directory: string): readonly string[]
@@ -109,7 +109,16 @@ export function createDisk({ timeline, random, before, after }: DiskDeps): Disk 
       list: path => now(server, () => [...disk.list(path)]),
       size: path => now(server, () => contents.get(path)?.size ?? null),
     }),
-    commit: (server, apply) => doLater(server, SYNC_MS, 'commit', apply, () => {}),
+    commit(server, apply) {
+      // What is told of it is the server's own code, which waits while the server is not let run.
+      const write = () => {
+        if (!server.isAlive() || !before(server, 'commit')) return
+        const tell = apply()
+        after('commit')
+        if (server.isAlive()) tell()
+      }
+      timeline.after(SYNC_MS * random.between(0.5, 1.5) * disk.slowness, () => server.deliver(write))
+    },
     read(path) {
       const content = contents.get(path)
       return content ? content.bytes.subarray(0, content.size) : null

@@ -9,9 +9,11 @@ export function playFaults(deps: {
   network: Network
   nodes: readonly SimulatedNode[]
   faults: readonly Fault[]
+  /** When all has to be well, ms. */
+  until: number
   trace: (line: string) => void
 }): void {
-  const { timeline, network, nodes, faults, trace } = deps
+  const { timeline, network, nodes, faults, until, trace } = deps
   const find = (name: string): SimulatedNode => {
     const found = nodes.find(node => node.name === name)
     if (!found) throw new Error(`There is no node ${name}`)
@@ -27,15 +29,17 @@ export function playFaults(deps: {
     timeline.after(ms, () => node.start())
   }
 
-  function isolate(name: string, isCut: boolean): void {
+  function isolate(name: string, isCut: boolean, isToldOf: boolean): void {
     for (const other of nodes) {
       if (other.name === name) continue
       cut(name, other.name, isCut)
       cut(other.name, name, isCut)
+      network.way(name, other.name).isToldOf = isCut && isToldOf
     }
   }
 
   function flap({ from, to, ms }: Extract<Fault, { kind: 'flap' }>, left: number): void {
+    if (timeline.now() >= until) return
     cut(from, to, left % 2 === 1)
     if (left > 0) timeline.after(ms, () => flap({ kind: 'flap', at: 0, from, to, times: 0, ms }, left - 1))
   }
@@ -48,8 +52,8 @@ export function playFaults(deps: {
         timeline.after(fault.ms, () => cut(fault.from, fault.to, false))
         return
       case 'isolate':
-        isolate(fault.node, true)
-        timeline.after(fault.ms, () => isolate(fault.node, false))
+        isolate(fault.node, true, fault.isToldOf)
+        timeline.after(fault.ms, () => isolate(fault.node, false, false))
         return
       case 'flap':
         flap(fault, 2 * fault.times)

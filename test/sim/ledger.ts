@@ -17,7 +17,7 @@ export interface RunningProgram {
 /** What really happened, as nobody inside the simulation can know it. */
 export interface Ledger {
   /** Jobs a node said it accepted. */
-  readonly accepted: Map<JobId, { readonly home: string; readonly key: string }>
+  readonly accepted: Map<JobId, { readonly home: string; readonly key: string; readonly keepsBoth: boolean }>
   readonly cancelled: Set<JobId>
   readonly programs: Set<RunningProgram>
   /** Lines and reports that attempts wrote, by `job epoch`. */
@@ -27,6 +27,8 @@ export interface Ledger {
   readonly starts: Map<string, string[]>
   /** Commits that agents made, by `job epoch`. */
   readonly commits: Map<string, string>
+  /** Events of a job that a reader was told, in their order. */
+  readonly heard: Map<JobId, number>
   nextPid: number
   readonly violations: string[]
   /** Errors that servers told of: none of them is expected. */
@@ -43,6 +45,7 @@ export const createLedger = (): Ledger => ({
   reports: new Map(),
   starts: new Map(),
   commits: new Map(),
+  heard: new Map(),
   nextPid: 1_000,
   violations: [],
   errors: [],

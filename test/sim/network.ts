@@ -5,6 +5,8 @@ import type { Timeline } from './timeline.ts'
 export interface Weather {
   /** Nothing comes through. */
   cut: boolean
+  /** Who sends is told at once that nothing comes through, as by a machine without a network. */
+  isToldOf: boolean
   /** Share of messages that are lost, 0 to 1. */
   loss: number
   /** Share of messages that come twice. */
@@ -13,7 +15,7 @@ export interface Weather {
   delayMs: number
 }
 
-const FAIR: Weather = { cut: false, loss: 0, duplication: 0, delayMs: 3 }
+const FAIR: Weather = { cut: false, isToldOf: false, loss: 0, duplication: 0, delayMs: 3 }
 
 /** Carries messages between nodes: each with a delay of its own, some not at all, some twice. Ways are one-way. */
 export interface Network {

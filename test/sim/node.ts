@@ -61,6 +61,8 @@ export interface Server {
   readonly jobs: Jobs
   readonly handlers: Jobs['handlers'] & Pick<Handlers, 'gossip'>
   readonly isReady: () => boolean
+  /** Names of the nodes it would give a job to now. */
+  readonly knows: () => readonly string[]
   close(): Promise<void>
 }
 
@@ -292,6 +294,7 @@ export function createNode(spec: MachineSpec, around: Surroundings, peers: () =>
         },
       },
       isReady: () => isReady,
+      knows: () => fleet.cards().map(card => card.name),
       async close() {
         isReady = false
         gossip.stop()

@@ -24,7 +24,7 @@ function passing(): Timeline {
 }
 
 storeContract('memory', async () =>
-  memoryStore({ tables: emptyTables(), clock: virtualClock(), commit: apply => void setImmediate(apply) }),
+  memoryStore({ tables: emptyTables(), clock: virtualClock(), commit: apply => void setImmediate(() => apply()()) }),
 )
 
 filesContract('the simulated disk', () => {
@@ -63,12 +63,18 @@ describe('the simulated disk', () => {
     const disk = makeDisk(timeline)
     const server = createServerProcess()
     const applied: string[] = []
-    disk.commit(server, () => applied.push('before'))
+    disk.commit(server, () => {
+      applied.push('before')
+      return () => applied.push('told')
+    })
     timeline.step()
-    disk.commit(server, () => applied.push('cut off'))
+    disk.commit(server, () => {
+      applied.push('cut off')
+      return () => {}
+    })
     server.end('kill')
     timeline.step()
-    expect(applied).toEqual(['before'])
+    expect(applied).toEqual(['before', 'told'])
   })
 })
 

@@ -1,4 +1,4 @@
-import type { JobId, JobRequest } from '#shared/model/index.ts'
+import type { Disconnect, JobId, JobRequest } from '#shared/model/index.ts'
 import { JobSpec } from '#shared/model/index.ts'
 import type { Ledger } from './ledger.ts'
 import type { SimulatedNode } from './node.ts'
@@ -15,6 +15,8 @@ export interface Wish {
   readonly cancelAfterMs: number | null
 }
 
+const DISCONNECT: readonly Disconnect[] = [{ kind: 'keep-both' }, { kind: 'keep-both' }, { kind: 'wait', ms: 240_000 }]
+
 export function createWishes(random: Random, nodes: readonly string[], ms: number): Wish[] {
   const count = 2 + random.int(7)
   return Array.from({ length: count }, (_, index): Wish => {
@@ -25,7 +27,8 @@ export function createWishes(random: Random, nodes: readonly string[], ms: numbe
       task: JSON.stringify(work),
       maxAttempts: 20,
       ...(hasRepository ? { repository: { path: `/home/repo-${random.int(3)}` } } : {}),
-      ...(hasRepository && random.chance(0.3) ? { checks: [['true']] } : {}),
+      ...(hasRepository && random.chance(0.4) ? { checks: [['true']] } : {}),
+      ...(random.chance(0.2) ? { disconnect: random.pick(DISCONNECT) } : {}),
       where: random.chance(0.1) ? { local: true } : { notOn: random.chance(0.1) ? [random.pick(nodes)] : [] },
     }
     return {
@@ -78,11 +81,32 @@ export function playWishes(deps: {
 
   function accept(wish: Wish, jobId: JobId): void {
     trace(`${wish.home} accepted ${wish.key} as ${jobId}`)
+    if (ledger.accepted.has(jobId)) return
     for (const [other, { key, home }] of ledger.accepted)
       if (key === wish.key && home === wish.home && other !== jobId)
         ledger.violations.push(`${wish.key} became two jobs: ${other} and ${jobId}`)
-    ledger.accepted.set(jobId, { home: wish.home, key: wish.key })
+    ledger.accepted.set(jobId, { home: wish.home, key: wish.key, keepsBoth: wish.spec.disconnect?.kind === 'keep-both' })
+    void read(wish.home, jobId)
     if (wish.cancelAfterMs !== null) timeline.after(wish.cancelAfterMs, () => cancel(wish, jobId))
+  }
+
+  /** Follows the events of a job to its end; where its home has gone, from the last one that was heard. */
+  async function read(home: string, jobId: JobId): Promise<void> {
+    const server = nodes.find(({ name }) => name === home)?.server()
+    if (!server?.isReady() || server.process.isPaused()) {
+      timeline.after(AGAIN_MS, () => void read(home, jobId))
+      return
+    }
+    server.process.onEnd(() => void timeline.after(AGAIN_MS, () => void read(home, jobId)))
+    const after = ledger.heard.get(jobId) ?? 0
+    const input = { params: { id: jobId }, query: { after, limit: 100 }, headers: {} }
+    const events = await server.handlers.listEvents(input, { signal: never })
+    for await (const { n } of events.follow()) {
+      if (!server.process.isAlive()) return
+      const heard = ledger.heard.get(jobId) ?? 0
+      if (n !== heard + 1) ledger.violations.push(`a reader of job ${jobId} heard event ${n} after ${heard}`)
+      ledger.heard.set(jobId, n)
+    }
   }
 
   function cancel(wish: Wish, jobId: JobId): void {

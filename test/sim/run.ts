@@ -1,18 +1,33 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { PLANTED, type Planted } from './planted.ts'
 import { startThread } from './pool.ts'
+import { writePart } from './report.ts'
 import { describeFault } from './schedule.ts'
 import { type Outcome, simulate } from './simulate.ts'
 
-/** `npm run sim -- [--seeds N] [--from N] [--trace SEED]`: runs the simulation by many seeds, and tells which broke what. */
+/**
+ * `npm run sim -- [--seeds N] [--from N]`: runs the simulation by many seeds, and tells which broke what.
+ * `--trace SEED`: tells everything that happens in one run.
+ * `--faults [--only TEXT]`: plants faults in the sources, one after the other, and tells which the simulation noticed.
+ * `--write`: keeps what was measured in docs/simulation.md.
+ */
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '2000' },
+    seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     trace: { type: 'string' },
+    faults: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
   },
 })
 
+const SEEDS = 2_000
+/** Runs after which a planted fault counts as not noticed. */
+const SEEDS_A_FAULT = 150
+/** The share of planted faults that has to be noticed. */
+const BAR = 0.95
 const PROGRESS_MS = 10_000
 
 async function runSeeds(from: number, count: number): Promise<boolean> {
@@ -27,7 +42,7 @@ async function runSeeds(from: number, count: number): Promise<boolean> {
     for (let seed = next++; seed < from + count; seed = next++) {
       const answer = await thread.ask({ seed, isShrunk: true })
       sums.runs += 1
-      if (answer.kind === 'error') tell(`seed ${seed}: ${answer.message}`)
+      if (answer.kind !== 'outcome') tell(`seed ${seed}: ${answer.message}`)
       else add(answer.outcome)
     }
     await thread.close()
@@ -48,10 +63,11 @@ async function runSeeds(from: number, count: number): Promise<boolean> {
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), count) }, work))
   clearInterval(progress)
   const seconds = (performance.now() - begun) / 1_000
-  console.log(
+  const summary =
     `${sums.runs} runs in ${seconds.toFixed(0)} s: ${sums.jobs} jobs, ${sums.attempts} attempts, ${sums.faults} faults, ` +
-      `${sums.messages} messages, ${sums.hours.toFixed(0)} virtual hours; ${broken.length} broken`,
-  )
+    `${sums.messages} messages, ${sums.hours.toFixed(0)} virtual hours; ${broken.length} broken`
+  console.log(summary)
+  if (values.write) writePart('runs', [`Seeds ${from} to ${from + count - 1}: ${summary}.`])
   return broken.length === 0
 }
 
@@ -71,6 +87,51 @@ async function trace(seed: number): Promise<boolean> {
   return outcome.violations.length === 0
 }
 
-const isWell =
-  values.trace === undefined ? await runSeeds(Number(values.from), Number(values.seeds)) : await trace(Number(values.trace))
-process.exitCode = isWell ? 0 : 1
+async function plantFaults(seeds: number, only: string): Promise<boolean> {
+  const begun = performance.now()
+  const faults = PLANTED.filter(({ name }) => name.includes(only))
+  const missed: string[] = []
+  const unfit: string[] = []
+  const notices = new Map<string, string>()
+  let next = 0
+
+  async function work(): Promise<void> {
+    for (let fault = faults[next++]; fault; fault = faults[next++]) await tryFault(fault)
+  }
+  async function tryFault(planted: Planted): Promise<void> {
+    const thread = startThread(planted)
+    let notice: string | null = null
+    let seed = 1
+    for (; seed <= seeds && notice === null; seed++) {
+      const answer = await thread.ask({ seed, isShrunk: false })
+      if (answer.kind === 'unfit') {
+        unfit.push(`${planted.name}: ${answer.message}`)
+        break
+      }
+      notice = answer.kind === 'error' ? answer.message : (answer.outcome.violations[0] ?? null)
+    }
+    await thread.close()
+    if (notice === null) missed.push(planted.name)
+    const told = notice === null ? 'NOT NOTICED' : `seed ${seed - 1}: ${notice.split('\n', 1)[0]}`
+    notices.set(planted.name, told)
+    console.log(`${planted.name}\n    ${told}`)
+  }
+
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  const caught = faults.length - missed.length
+  const seconds = ((performance.now() - begun) / 1_000).toFixed(0)
+  for (const what of unfit) console.log(`DOES NOT FIT: ${what}`)
+  const summary = `${caught} of ${faults.length} planted faults noticed in ${seconds} s, each by at most ${seeds} seeds`
+  console.log(summary)
+  const rows = faults.map(({ name }) => `| ${name} | ${notices.get(name)?.replaceAll('|', '\\|') ?? ''} |`)
+  if (values.write) writePart('faults', [`${summary}.`, '', '| fault | noticed by |', '|---|---|', ...rows])
+  return unfit.length === 0 && caught >= BAR * faults.length
+}
+
+async function main(): Promise<boolean> {
+  if (values.trace !== undefined) return trace(Number(values.trace))
+  if (values.faults) return plantFaults(Number(values.seeds ?? SEEDS_A_FAULT), values.only)
+  return runSeeds(Number(values.from), Number(values.seeds ?? SEEDS))
+}
+
+process.exitCode = (await main()) ? 0 : 1

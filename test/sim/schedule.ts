@@ -3,7 +3,7 @@ import type { Random } from './random.ts'
 /** Something that goes wrong, at a time of the simulation, ms. What lasts ends by itself. */
 export type Fault =
   | { readonly kind: 'cut'; readonly at: number; readonly from: string; readonly to: string; readonly ms: number }
-  | { readonly kind: 'isolate'; readonly at: number; readonly node: string; readonly ms: number }
+  | { readonly kind: 'isolate'; readonly at: number; readonly node: string; readonly isToldOf: boolean; readonly ms: number }
   | {
       readonly kind: 'flap'
       readonly at: number
@@ -86,7 +86,7 @@ function createFault(random: Random, kind: Kind, nodes: readonly string[], span:
     case 'cut':
       return { kind, at, from, to, ms }
     case 'isolate':
-      return { kind, at, node, ms }
+      return { kind, at, node, isToldOf: random.chance(0.5), ms }
     case 'flap':
       return { kind, at, from, to, times: 2 + random.int(8), ms: Math.floor(random.between(200, 20_000)) }
     case 'weather':

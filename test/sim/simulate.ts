@@ -83,7 +83,7 @@ export async function simulate(seed: number, options: Options = {}): Promise<Out
   for (const node of nodes) node.start()
   const wishes = createWishes(random.fork('wishes'), names, SPAN_MS)
   playWishes({ timeline, nodes, wishes, ledger, trace: tell })
-  playFaults({ timeline, network, nodes, faults, trace: tell })
+  playFaults({ timeline, network, nodes, faults, until: SPAN_MS, trace: tell })
   await run(timeline, SPAN_MS, check)
   if (violation === null) {
     tell('the weather is fair again')

@@ -77,7 +77,7 @@ const nameOf = ({ home, jobId, epoch }: HostedKey): string => `${home}/${jobId}/
  * A store in memory that keeps the promises of one on disk.
  * @param deps.commit makes what it is given durable, whole, some time later
  */
-export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>; commit(apply: () => void): void }): Store {
+export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>; commit(apply: () => () => void): void }): Store {
   const { tables, clock, commit } = deps
   const eventListeners = new Set<(events: readonly JobEvent[]) => void>()
   const queueListeners = new Set<() => void>()
@@ -96,14 +96,15 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
     // Asked for in the same turn: what waits when the write is done is written, as a group commit does.
     commit(() => {
       isCommitting = false
-      apply()
+      return apply()
     })
   }
 
-  function apply(): void {
+  /** Does what waits. @returns tells of it */
+  function apply(): () => void {
     const writes = waiting
     waiting = []
-    if (writes.length === 0) return
+    if (writes.length === 0) return () => {}
     transactions += 1
     const batch: Batch = { events: [], hosted: [], woken: false }
     const outcomes = writes.map(({ work, fulfil, reject }) => {
@@ -114,10 +115,12 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
         return () => reject(error)
       }
     })
-    if (batch.events.length > 0) tellAll(eventListeners, batch.events)
-    if (batch.woken) tellAll(queueListeners, undefined)
-    for (const key of batch.hosted) tellAll(hostedListeners, key)
-    for (const outcome of outcomes) outcome()
+    return () => {
+      if (batch.events.length > 0) tellAll(eventListeners, batch.events)
+      if (batch.woken) tellAll(queueListeners, undefined)
+      for (const key of batch.hosted) tellAll(hostedListeners, key)
+      for (const outcome of outcomes) outcome()
+    }
   }
 
   function tellAll<T>(listeners: Set<(value: T) => void>, value: T): void {
@@ -370,7 +373,7 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
     size: async () => 0,
     async close() {
       isClosed = true
-      apply()
+      apply()()
     },
   }
 }

@@ -215,7 +215,8 @@ export function createWire({ timeline, network, trace }: WireDeps) {
           }
         }
 
-        network.send(a, b, arrive)
+        if (network.way(a, b).isToldOf) timeline.after(1, () => toCaller(() => broken('connect ENETUNREACH')))
+        else network.send(a, b, arrive)
       })
     }
   }

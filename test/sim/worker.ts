@@ -20,32 +20,46 @@ export interface Question {
 
 export type Answer =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  /** The run itself failed, or never ended. */
   | { readonly kind: 'error'; readonly message: string }
+  /** The fault could not be planted. */
+  | { readonly kind: 'unfit'; readonly message: string }
 
 const { planted } = workerData as WorkerData
 
-/** Gives the patched source of one module instead of its own. @throws {Error} when the fault does not fit the sources any more */
-function plant({ file, find, replace }: Planted): void {
-  const url = new URL(`../../${file}`, import.meta.url).href
-  const source = readFileSync(fileURLToPath(url), 'utf8')
-  const parts = source.split(find)
-  if (parts.length !== 2)
-    throw new Error(`${file} has ${parts.length - 1} places that read ${JSON.stringify(find)} instead of one`)
+/** Gives patched sources instead of those on disk. @throws {Error} when the fault does not fit the sources any more */
+function plant({ edits }: Planted): void {
+  const patched = new Map<string, string>()
+  for (const { file, find, replace } of edits) {
+    const url = new URL(`../../${file}`, import.meta.url).href
+    const parts = (patched.get(url) ?? readFileSync(fileURLToPath(url), 'utf8')).split(find)
+    if (parts.length !== 2)
+      throw new Error(`${file} has ${parts.length - 1} places that read ${JSON.stringify(find)} instead of one`)
+    patched.set(url, parts.join(replace))
+  }
   registerHooks({
-    load: (loaded, context, next) =>
-      loaded === url ? { format: 'module-typescript', source: parts.join(replace), shortCircuit: true } : next(loaded, context),
+    load(url, context, next) {
+      const source = patched.get(url)
+      return source === undefined ? next(url, context) : { format: 'module-typescript', source, shortCircuit: true }
+    },
   })
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+
 async function answer({ seed, isShrunk }: Question): Promise<Answer> {
+  const simulation = await import('./simulate.ts').catch(
+    (error: unknown): Answer => ({ kind: 'unfit', message: messageOf(error) }),
+  )
+  if ('kind' in simulation) return simulation
+  const { simulate } = simulation
   try {
-    const { simulate } = await import('./simulate.ts')
     const outcome = await simulate(seed)
     if (!isShrunk || outcome.violations.length === 0) return { kind: 'outcome', outcome }
     const faults = await shrink(outcome.faults, async part => (await simulate(seed, { faults: part })).violations.length > 0)
     return { kind: 'outcome', outcome: { ...outcome, faults } }
   } catch (error) {
-    return { kind: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    return { kind: 'error', message: messageOf(error) }
   }
 }
 
@@ -53,9 +67,9 @@ let failure: string | null = null
 try {
   if (planted) plant(planted)
 } catch (error) {
-  failure = error instanceof Error ? error.message : String(error)
+  failure = messageOf(error)
 }
 parentPort?.on('message', (question: Question) => {
-  if (failure !== null) parentPort?.postMessage({ kind: 'error', message: failure } satisfies Answer)
+  if (failure !== null) parentPort?.postMessage({ kind: 'unfit', message: failure } satisfies Answer)
   else void answer(question).then(given => parentPort?.postMessage(given))
 })
