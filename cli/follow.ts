@@ -1,14 +1,18 @@
+import type { Client } from '#shared/contract/index.ts'
 import type { EventType, Job, JobEvent, JobId } from '#shared/model/index.ts'
 import type { Connection } from './connect.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { createLogView } from './log-view.ts'
 import { createPrompt } from './permission-prompt.ts'
 import { renderEvent } from './render/event.ts'
-import { renderJob } from './render/job.ts'
+import { renderJob, whyNobody } from './render/job.ts'
+import { sanitizeLine } from './sanitize.ts'
 import { followJob } from './stream.ts'
 import type { World } from './world.ts'
 
 const CANCEL_WINDOW_MS = 3_000
+/** How long a job may look for a node before a person is told why it does not find one. */
+const PATIENCE_MS = 2_000
 /** Events whose text agents also write into the log, which is shown beside them. */
 const SAID_IN_LOG: ReadonlySet<EventType> = new Set(['agent.message', 'agent.tool'])
 
@@ -45,10 +49,16 @@ export async function watch(
   const stop = new AbortController()
   const interruption = onInterrupt({ world, stop, say, id, cancel: () => client.cancelJob({ params: { id } }) })
 
+  const waiting = options.json ? null : tellWhyItWaits({ client, id, say })
+
   const showEvent = async (event: JobEvent) => {
+    if (event.body.type === 'job.state') waiting?.moved(event.body.to)
     if (options.json) return json({ type: 'event', event })
     const text = SAID_IN_LOG.has(event.body.type) ? null : renderEvent(event.body, job.spec.checks, world.err.paint)
     if (text !== null) await say(text)
+    // Who has no keyboard here may have one elsewhere.
+    if (event.body.type === 'permission.requested' && !world.keyboard)
+      await say(world.err.paint('dim', `  to answer: skein answer ${id} ${sanitizeLine(event.body.requestId)} OPTION`))
     prompt.see(event.body)
   }
   try {
@@ -74,11 +84,37 @@ export async function watch(
     await view.end()
     const ended = await client.getJob({ params: { id } })
     if (options.json) await json({ type: 'job', job: ended })
-    else for (const line of renderJob(ended, world.err.paint)) await world.err.line(line)
+    else {
+      const { items } = await client.listPlacements({ params: { id } })
+      for (const line of renderJob(ended, items, world.err.paint)) await world.err.line(line)
+    }
     return exitCodeOf(ended.state)
   } finally {
+    waiting?.close()
     interruption.close()
     prompt.close()
+  }
+}
+
+/** Says once an attempt why nobody takes a job, when that lasts. */
+function tellWhyItWaits({ client, id, say }: { client: Client; id: JobId; say: (text: string) => Promise<void> }) {
+  let timer: NodeJS.Timeout | undefined
+  async function tell(): Promise<void> {
+    const { items } = await client.listPlacements({ params: { id } })
+    const last = items.at(-1)
+    if (last?.awarded === null && timer !== undefined) await say(['  waiting:', ...whyNobody(last)].join('\n  '))
+  }
+  const close = () => {
+    clearTimeout(timer)
+    timer = undefined
+  }
+  return {
+    moved(state: Job['state']) {
+      close()
+      // What cannot be asked now shows itself as a lost connection.
+      if (state === 'queued' || state === 'placing') timer = setTimeout(() => void tell().catch(() => {}), PATIENCE_MS)
+    },
+    close,
   }
 }
 

@@ -88,7 +88,12 @@ export async function showJob(
   const id = await resolveJobId(client, given)
   if (options.why) return showPlacement(world, client, id, options.json === true)
   const job = await client.getJob({ params: { id } })
-  const lines = options.json ? [JSON.stringify(job)] : renderJob(job, world.out.paint)
+  if (options.json) {
+    await world.out.line(JSON.stringify(job))
+    return EXIT.ok
+  }
+  const { items } = await client.listPlacements({ params: { id } })
+  const lines = renderJob(job, items, world.out.paint)
   for (const line of lines) await world.out.line(line)
   return EXIT.ok
 }

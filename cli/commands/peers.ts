@@ -9,6 +9,9 @@ import { sanitizeLine } from '../sanitize.ts'
 import type { World } from '../world.ts'
 import { duration } from './run.ts'
 
+/** Where a node listens that was told nothing else. */
+const USUAL_PORT = 8080
+
 type Options = ConnectionOptions & { readonly json?: boolean }
 
 /** Lists the nodes this one knows, what each offers and what it may; with `watch` as that changes. */
@@ -45,6 +48,16 @@ async function watch(world: World, at: { url: string; token: string | null }, { 
   }
 }
 
+/** What a person calls a node: a URL, or a host with or without its port. */
+export function urlOf(address: string): string {
+  const bare = /^https?:\/\//.test(address) ? null : `http://${address}`
+  const url = URL.parse(bare ?? address)
+  if (url?.pathname !== '/' || url.search !== '' || url.username !== '')
+    throw new CliError(EXIT.usage, `"${address}" is no address of a node; it looks like http://desktop:${USUAL_PORT} or desktop.`)
+  if (bare && url.port === '') url.port = String(USUAL_PORT)
+  return url.origin
+}
+
 /** Pairs with a node, by the code it showed. */
 export async function addPeer(
   world: World,
@@ -53,9 +66,7 @@ export async function addPeer(
   options: Options & { readonly takeJobs?: boolean },
 ): Promise<ExitCode> {
   const { client } = await connect(world, options)
-  if (!/^https?:\/\//.test(address))
-    throw new CliError(EXIT.usage, `The address must begin with http:// or https://, not "${address}".`)
-  const peer = await client.addPeer({ body: { address, code, weRunTheirs: options.takeJobs === true } })
+  const peer = await client.addPeer({ body: { address: urlOf(address), code, weRunTheirs: options.takeJobs === true } })
   await world.out.line(
     options.json ? JSON.stringify(peer) : `${sanitizeLine(peer.name)} (${peer.id}) takes jobs of this node now.`,
   )

@@ -41,6 +41,8 @@ export function renderEvent(body: EventBody, checks: readonly (readonly string[]
       const sandbox = body.isolation === 'none' ? paint('yellow', 'no sandbox') : `${body.executor} sandbox`
       return `  attempt ${body.epoch}: agent ${short(agent + model)}, ${sandbox}`
     }
+    case 'attempt.placed':
+      return `  attempt ${body.epoch} goes to ${short(body.name)}`
     case 'attempt.lost':
       return paint('yellow', `  attempt ${body.epoch} was lost: ${short(body.reason)}`)
     case 'attempt.returned':
@@ -65,7 +67,10 @@ export function renderEvent(body: EventBody, checks: readonly (readonly string[]
     case 'agent.diff':
       return `  ${paint('cyan', '✎')} ${short(body.path)}`
     case 'permission.requested':
-      return paint('yellow', `  the agent asks: ${short(body.title)}`)
+      return paint(
+        'yellow',
+        `  the agent asks: ${short(body.title)} (request ${short(body.requestId)}: ${body.options.map(({ id }) => short(id)).join(', ')})`,
+      )
     case 'permission.answered':
       return paint('dim', `  answered by ${body.by}: ${body.optionId === null ? 'no' : short(body.optionId)}`)
     case 'result.committed':

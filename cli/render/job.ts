@@ -1,5 +1,5 @@
 import { formatDuration } from '#server/lib/units.ts'
-import { type Check, isEnd, type Job, type Result } from '#shared/model/index.ts'
+import { type Check, isEnd, type Job, type PlacementRecord, type Result } from '#shared/model/index.ts'
 import { sanitizeLine } from '../sanitize.ts'
 import type { Paint } from '../terminal.ts'
 import { renderCommand } from './command.ts'
@@ -17,10 +17,11 @@ const VERDICTS: Record<Check['verdict'], string> = {
 /** Label and lines; the label stands before the first. */
 type Section = readonly [label: string, lines: readonly string[]]
 
-/** All there is to say about a job that a person acts on. */
-export function renderJob(job: Job, paint: Paint): string[] {
+/** All there is to say about a job that a person acts on. @param placements how its attempts came to their nodes */
+export function renderJob(job: Job, placements: readonly PlacementRecord[], paint: Paint): string[] {
   const sections: Section[] = [
     ...failure(job),
+    ...where(job, placements),
     ['agent', [agentLine(job)]],
     ...disconnect(job),
     ...winner(job),
@@ -41,6 +42,28 @@ function took({ startedAt, endedAt }: Job): string {
 function failure({ failure: why }: Job): Section[] {
   if (!why) return []
   return [['why', [sanitizeLine(why.detail)]], ...(why.remedy ? [['try', [sanitizeLine(why.remedy)]] as const] : [])]
+}
+
+/** Which node has it, or had the attempt that ended it; why nobody has, while that is so. */
+function where({ epoch, state, result }: Job, placements: readonly PlacementRecord[]): Section[] {
+  const record = placements.findLast(placed => placed.epoch === (result?.epoch ?? epoch))
+  if (!record) return []
+  if (record.awarded === null) return isEnd(state) ? [] : [['waits', whyNobody(record)]]
+  const name = record.asked.find(({ node }) => node === record.awarded)?.name ?? record.awarded
+  return [['node', [sanitizeLine(name)]]]
+}
+
+/** Why nobody took a job when it was announced last, a line a reason. */
+export function whyNobody({ asked, filtered }: PlacementRecord): string[] {
+  const reasons = new Map<string, string[]>()
+  const add = (why: string, name: string) => reasons.set(why, [...(reasons.get(why) ?? []), sanitizeLine(name)])
+  for (const { name, why } of filtered) add(sanitizeLine(why), name)
+  for (const { name, answer } of asked) {
+    if (answer.kind === 'no') add(sanitizeLine(answer.reason), name)
+    if (answer.kind === 'silent') add('It did not answer.', name)
+    if (answer.kind === 'bid') add('It bid, and then could not take it.', name)
+  }
+  return ['no node can take it now', ...[...reasons].map(([why, names]) => `  ${names.join(', ')}: ${why}`)]
 }
 
 function disconnect({ spec }: Job): Section[] {

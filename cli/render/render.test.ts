@@ -60,7 +60,7 @@ const job: Job = {
 
 describe('renderJob', () => {
   test('a job that succeeded: what it did, why to believe it, what to do next', () => {
-    expect(renderJob(job, plain).join('\n')).toMatchInlineSnapshot(`
+    expect(renderJob(job, [], plain).join('\n')).toMatchInlineSnapshot(`
       "✓ succeeded in 12s  aaaaaa11111111  Make the test pass
         agent     opencode 1.18.0, model qwen3
         sandbox   process
@@ -86,7 +86,7 @@ describe('renderJob', () => {
       retryOf: 'bbbbbb22222222',
       failure: { code: 'agent_failed', detail: 'sh exited with code 3', remedy: 'Read its log.' },
     }
-    expect(renderJob(failed, plain).join('\n')).toMatchInlineSnapshot(`
+    expect(renderJob(failed, [], plain).join('\n')).toMatchInlineSnapshot(`
       "✗ failed in 12s  aaaaaa11111111  Make the test pass
         why       sh exited with code 3
         try       Read its log.
@@ -98,7 +98,7 @@ describe('renderJob', () => {
   })
 
   test('a job that runs, and one that changed nothing', () => {
-    expect(renderJob({ ...job, state: 'running', endedAt: null, result: null }, plain).join('\n')).toMatchInlineSnapshot(`
+    expect(renderJob({ ...job, state: 'running', endedAt: null, result: null }, [], plain).join('\n')).toMatchInlineSnapshot(`
       "• running  aaaaaa11111111  Make the test pass
         agent     auto
         watch     skein logs -f aaaaaa11111111"
@@ -111,7 +111,7 @@ describe('renderJob', () => {
       warnings: [],
       diffStat: { files: 0, insertions: 0, deletions: 0, changes: [] },
     }
-    expect(renderJob({ ...job, result: nothing }, plain).join('\n')).toMatchInlineSnapshot(`
+    expect(renderJob({ ...job, result: nothing }, [], plain).join('\n')).toMatchInlineSnapshot(`
       "✓ succeeded in 12s  aaaaaa11111111  Make the test pass
         agent     opencode 1.18.0, model qwen3
         sandbox   process
@@ -180,7 +180,7 @@ test('renderPatch colours lines and makes them safe', () => {
 
 describe('a job whose node may not be heard of', () => {
   const lines = (disconnect: object, more: Partial<Job> = {}) =>
-    renderJob({ ...job, ...more, spec: JobSpec.parse({ task: 'x', disconnect }) }, plain)
+    renderJob({ ...job, ...more, spec: JobSpec.parse({ task: 'x', disconnect }) }, [], plain)
 
   test('says how long it waits, or that it keeps both', () => {
     expect(lines({ kind: 'wait', ms: 7_200_000 }).join()).toContain('waits 2h for its node')

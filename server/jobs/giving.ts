@@ -35,7 +35,9 @@ export const isAnswer = (error: unknown): error is ApiError =>
   error instanceof ApiError && error.code !== 'peer_unreachable' && error.code !== 'internal'
 
 /** Gives the work of an attempt to another node. */
-export function createGiving({ store, logs, clock, settings, workspace, directories, files }: JobDeps, homeModels: HomeModels) {
+export function createGiving(deps: JobDeps, homeModels: HomeModels) {
+  const { store, logs, clock, settings, workspace, directories, files, fleet } = deps
+
   async function ship(job: JobRow, haves: readonly string[], link: () => PeerLink | null, signal: AbortSignal): Promise<void> {
     const { id: jobId, epoch, snapshot } = job
     if (!snapshot) return
@@ -87,7 +89,8 @@ export function createGiving({ store, logs, clock, settings, workspace, director
       const logOffset = await logs.size(jobId)
       // Written first: from here on the attempt may run there, whatever happens here.
       const away: AwayRow = { jobId, epoch, worker: winner.node, seen: 0, logOffset }
-      await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [], at: clock.now(), away })
+      const placed = { type: 'attempt.placed', epoch, node: winner.node, name: fleet.who(winner.node).name } as const
+      await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [placed], at: clock.now(), away })
       const award = await awardOf(job, winner.bidId, logOffset)
       const over = clock.monotonic() + (winner.ttlMs + award.leaseMs) * MARGIN
       for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {

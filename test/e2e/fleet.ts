@@ -12,8 +12,12 @@ function freePort(): Promise<number> {
 }
 
 /** A node with a name, at an address that it keeps over restarts. */
-export async function fleetNode(name: string, flags: Readonly<Record<string, unknown>> = {}): Promise<TestNode> {
-  return startNode({ 'node.name': name, 'api.port': await freePort(), ...flags })
+export async function fleetNode(
+  name: string,
+  flags: Readonly<Record<string, unknown>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestNode> {
+  return startNode({ 'node.name': name, 'api.port': await freePort(), ...flags }, env)
 }
 
 /** Lets one node give its jobs to another. @param address where the other is asked, when that is not where it listens */
