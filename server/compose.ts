@@ -30,6 +30,7 @@ import {
   openKnownPeers,
   type PeerDirectory,
   type Peers,
+  readNodeId,
   sha256,
 } from '#server/peers/index.ts'
 import { staticList } from '#server/peers/static-list/index.ts'
@@ -126,7 +127,9 @@ export async function inspectPeers(config: Config, mesh: PeerDirectory | null): 
       return []
     },
   )
-  const checkup = await checkPeers({ mesh, peers, now: systemClock.now })
+  const self = await readNodeId(join(config.dataDir, 'node.key'))
+  const listed = config.fleet.peers.filter(({ id }) => id !== self)
+  const checkup = await checkPeers({ mesh, peers, listed, now: systemClock.now })
   const problems = damage.map(what => ({ what, fix: 'A server does not start with it as it is.' }))
   return { ...checkup, problems: [...problems, ...checkup.problems] }
 }
@@ -176,6 +179,7 @@ export async function compose(input: {
       ...(mesh ? [{ directory: mesh, rules: config.fleet, port: config.tailscale.port }] : []),
       { directory: staticList({ peers: config.fleet.peers, self: identity.nodeId }), rules: config.fleet },
     ],
+    roles: config.api.roles,
     warn: what => log.warn(what),
   })
   const concurrency = config.node.concurrency ?? availableParallelism()
@@ -225,6 +229,7 @@ export async function compose(input: {
     token,
     authenticatePeer: ({ authorization, body, ...request }) =>
       peers.verifier.verify(authorization, { ...request, bodySha256: async () => sha256(await body()) }),
+    roleOf: peers.roleOf,
     config: config.api,
     version: VERSION,
     clock,

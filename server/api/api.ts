@@ -3,8 +3,8 @@ import { Hono } from 'hono'
 import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Log } from '#server/telemetry/index.ts'
-import { ApiError, type Operation, operations } from '#shared/contract/index.ts'
-import type { Config, NodeId } from '#shared/model/index.ts'
+import { ApiError, type Operation, operations, roleFor } from '#shared/contract/index.ts'
+import { type Config, includes, type NodeId, type Role } from '#shared/model/index.ts'
 import { type AnswerDeps, answer } from './answer.ts'
 import { parseJson, readBody, requireType } from './body.ts'
 import { asApiError, type Environment, type Exchange, problem, reply } from './exchange.ts'
@@ -36,6 +36,8 @@ export interface ApiDeps {
   readonly token: { matches(candidate: string): boolean }
   /** Who another node is, by what its request shows. @throws {ApiError} `unauthorized` */
   readonly authenticatePeer: (request: PeerRequest) => Promise<{ readonly node: NodeId; readonly protocol: number }>
+  /** What whoever sends from there may do without a token; null: nothing. */
+  readonly roleOf: (remote: PeerRequest['remote']) => Promise<Role | null>
   readonly config: Config['api']
   readonly version: string
   readonly clock: Clock
@@ -96,15 +98,21 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
   app.use(async (c, next) => {
     c.set('extra', {})
     requireOurHost(c, rules)
-    requireNode(c)
+    c.set('role', null)
+    if (c.env.isForNodes && !isForNodes(c)) {
+      charge(ofAddress(c))
+      c.set('role', await deps.roleOf(remoteOf(c)))
+      requireRole(c)
+    }
     c.set('extra', cors(c, rules))
     if (stopping.aborted) {
       c.set('extra', { ...c.get('extra'), connection: 'close' })
       throw new ApiError('not_ready', 'This node is stopping.', { remedy: 'Try again once it has started anew.' })
     }
     const token = bearer(c)
-    c.set('known', token !== null && deps.token.matches(token))
-    if (!isSigned(c)) charge(ofAddress(c))
+    // The token is for this machine: where only a mesh is let in, what the mesh says counts.
+    c.set('known', !c.env.isForNodes && token !== null && deps.token.matches(token))
+    if (!isSigned(c) && c.get('role') === null) charge(ofAddress(c))
     await next()
   })
 
@@ -120,9 +128,10 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
       }
       const peer = operation.access === 'peer' ? await authenticated(c, () => deps.authenticatePeer(requestOf(c, body))) : null
       const bytes = await body()
-      const { remoteAddress, remotePort } = c.env.incoming.socket
+      const { address: remoteAddress, port: remotePort } = remoteOf(c)
+      const role = c.get('role')
       const caller = peer && { peer: peer.node, peerProtocol: peer.protocol }
-      const call = { signal: c.req.raw.signal, remoteAddress, remotePort, ...caller }
+      const call = { signal: c.req.raw.signal, remoteAddress, remotePort, ...(role && { role }), ...caller }
       return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps, peer?.protocol)
     })
   }
@@ -147,7 +156,7 @@ function fail(c: Exchange, error: ApiError, log: Log, tellRefusal: (refusal: Ref
 
 function requireOurHost(c: Exchange, rules: OriginRules): void {
   const host = c.req.header('host')
-  if (rules.host(host) || isForNodes(c)) return
+  if (rules.host(host) || isForNodes(c) || (c.env.isForNodes && isOwnAddress(c))) return
   throw new ApiError('forbidden', `This node does not answer to the name "${(host ?? '').slice(0, 100)}".`, {
     remedy: 'Use its address, or list the name in api.allowedHosts.',
   })
@@ -161,12 +170,26 @@ function isForNodes(c: Exchange): boolean {
   return c.req.path.startsWith('/v1/peer/') && c.req.header('origin') === undefined
 }
 
-/** @throws {ApiError} `forbidden` for what is not between nodes, where the connection came in for those only */
-function requireNode(c: Exchange): void {
-  if (!c.env.isForNodes || isForNodes(c)) return
+/** Whether a request names the very address it came in by: a page that goes by a name of its own (DNS rebinding) does not. */
+function isOwnAddress(c: Exchange): boolean {
+  const { localAddress = '' } = c.env.incoming.socket
+  const plain = localAddress.replace(/^::ffff:/, '')
+  return c.req.header('host')?.replace(/:\d*$/, '') === (plain.includes(':') ? `[${plain}]` : plain)
+}
+
+/** @throws {ApiError} `forbidden` for what is not between nodes, where the connection came in for those and for whom a mesh lets */
+function requireRole(c: Exchange): void {
+  // A page would use the role of whoever looks at it.
+  if (c.get('role') !== null && isOwnAddress(c) && c.req.header('origin') === undefined) return
   throw new ApiError('forbidden', 'At this address the node answers other nodes only.', {
-    remedy: 'Ask it on its own machine, or let it listen for everybody there (api.host).',
+    remedy:
+      'Ask it on its own machine; or grant skein.dev/cap/api in the policy of the tailnet, or list the user in api.roles; or let it listen for everybody there (api.host).',
   })
+}
+
+function remoteOf(c: Exchange): PeerRequest['remote'] {
+  const { remoteAddress: address, remotePort: port } = c.env.incoming.socket
+  return { address, port }
 }
 
 /** @returns the CORS headers of every answer to this request. @throws {ApiError} `forbidden` for pages of unknown origin. */
@@ -185,6 +208,13 @@ const bearer = (c: Exchange): string | null => /^bearer +([^\s]+) *$/i.exec(c.re
 /** Tokens of running jobs do not count here: a job reaches the node through its own gateway only. */
 function requireToken(c: Exchange, operation: Operation): void {
   if (operation.access === 'open' || operation.access === 'peer' || c.get('known')) return
+  const [role, needed] = [c.get('role'), roleFor(operation)]
+  if (role !== null) {
+    if (includes(role, needed)) return
+    throw new ApiError('forbidden', `Your role at this node is ${role}, and this takes ${needed}.`, {
+      remedy: 'Ask who keeps the policy of the tailnet (skein.dev/cap/api) or the settings of the node (api.roles).',
+    })
+  }
   throw new ApiError('unauthorized', bearer(c) === null ? 'No token was shown.' : 'This token is not known here.', {
     remedy: 'Send "Authorization: Bearer <token>"; the token is in the file "token" of the data directory.',
   })
@@ -207,9 +237,8 @@ function inputOf(c: Exchange, operation: Operation, bytes: Uint8Array): unknown 
 /** What an assertion of another node is held against. */
 function requestOf(c: Exchange, body: PeerRequest['body']): PeerRequest {
   const { pathname, search } = new URL(c.req.url)
-  const { remoteAddress: address, remotePort: port } = c.env.incoming.socket
   const authorization = c.req.header('authorization') ?? ''
-  return { authorization, method: c.req.method, path: pathname + search, remote: { address, port }, body }
+  return { authorization, method: c.req.method, path: pathname + search, remote: remoteOf(c), body }
 }
 
 function queryOf(url: string): URLSearchParams {

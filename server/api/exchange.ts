@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { ApiError } from '#shared/contract/index.ts'
+import type { Role } from '#shared/model/index.ts'
 
 /** What the pipeline knows about one request; see api.ts for the order of the steps that fill it in. */
 export interface Environment {
@@ -11,6 +12,8 @@ export interface Environment {
   Variables: {
     /** Headers every answer to this request carries besides the general ones. */
     extra: Readonly<Record<string, string>>
+    /** What a mesh lets the caller do, who came in where other nodes are answered. */
+    role: Role | null
     /** Whether the caller showed the node's own token. */
     known: boolean
   }

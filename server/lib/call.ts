@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import type { Input, Operation, Operations } from '#shared/contract/index.ts'
-import type { JobEvent, NodeId } from '#shared/model/index.ts'
+import type { JobEvent, NodeId, Role } from '#shared/model/index.ts'
 
 /** What every handler is told besides its input. */
 export interface Call {
@@ -10,6 +10,8 @@ export interface Call {
   readonly peer?: NodeId
   /** The protocol it speaks. */
   readonly peerProtocol?: number
+  /** What a caller is allowed that showed no token and is known by a mesh; the owner has none. */
+  readonly role?: Role
   /** Address the request came from. */
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined

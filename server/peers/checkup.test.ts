@@ -20,9 +20,11 @@ const desk: KnownPeer = {
   addedAt: new Date(NOW).toISOString(),
   members: [member],
 }
+const LISTED = { id: desk.id, address: 'http://box:8080' }
 const mesh = () =>
   Object.assign(fakeMesh(), { members: [machine('m1', '100.64.0.2'), machine('m2', '100.64.0.3', { isOnline: false })] })
-const answering = (time: number) => async () => new Response('', { headers: { date: new Date(time).toUTCString() } })
+const answering = (time: number) => async () =>
+  Response.json({ node: desk.id }, { headers: { date: new Date(time).toUTCString() } })
 const failing = (cause: unknown) => async () => Promise.reject(new TypeError('fetch failed', { cause }))
 const check = (deps: Partial<CheckupDeps> = {}) =>
   checkPeers({ mesh: mesh(), peers: [desk], now: () => NOW, fetch: answering(NOW), ...deps })
@@ -33,6 +35,12 @@ test('finds nothing where all is well, and says what is there', async () => {
     problems: [],
   })
   expect(await check({ mesh: null, peers: [] })).toMatchObject({ mesh: { state: 'off' }, problems: [] })
+})
+
+test('a listed node that is known already, or is where the list says, is no problem', async () => {
+  const { id, address } = desk
+  expect(await check({ listed: [{ id, address: 'http://elsewhere:1' }] })).toMatchObject({ problems: [] })
+  expect(await check({ peers: [], listed: [{ id, address }] })).toMatchObject({ problems: [] })
 })
 
 test('a mesh that is out is a problem with its own remedy; one that is not installed is none', async () => {
@@ -50,6 +58,14 @@ describe('each problem comes with what to do', () => {
     ['no interface', { mesh: Object.assign(mesh(), { hasInterface: false }) }, /without a network interface/, /HTTP_PROXY/],
     ['a clock ahead', { fetch: answering(NOW + 90_000) }, /desk is 90 s ahead of/, /NTP/],
     ['a clock behind', { fetch: answering(NOW - 90_000) }, /90 s behind/, /NTP/],
+    ['another node', { fetch: async () => Response.json({ node: 'b'.repeat(26) }) }, /there is node bbb/, /skein peers self/],
+    ['no node at all', { fetch: async () => new Response('<html>') }, /is no node/, /skein serve/],
+    [
+      'a listed node away',
+      { peers: [], listed: [LISTED], fetch: failing(new Error('no route')) },
+      /box:8080 cannot be reached/,
+      /firewall/,
+    ],
     ['no node there', { fetch: failing(Object.assign(new Error('x'), { code: 'ECONNREFUSED' })) }, /refuses/, /skein serve/],
     ['the policy', { fetch: failing(new DOMException('x', 'TimeoutError')) }, /online but cannot be reached/, /tcp:8080/],
     ['a paired node away', { peers: [paired], fetch: failing(new Error('no route')) }, /no route/, /firewall/],

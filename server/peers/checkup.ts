@@ -1,3 +1,5 @@
+import * as z from 'zod'
+import { NodeId } from '#shared/model/index.ts'
 import { hasAny, type KnownPeer, membershipIn, rightsNow } from './known-peers.ts'
 import type { MeshMember, MeshView, PeerDirectory } from './peer-directory.ts'
 import { PEER_CAPABILITY } from './rights.ts'
@@ -22,6 +24,8 @@ export interface CheckupDeps {
   /** null when it is turned off. */
   readonly mesh: PeerDirectory | null
   readonly peers: readonly KnownPeer[]
+  /** Nodes that the settings name, this one left out. */
+  readonly listed?: readonly { readonly id: NodeId; readonly address: string }[]
   readonly now: () => number
   readonly fetch?: typeof globalThis.fetch
 }
@@ -31,7 +35,14 @@ export async function checkPeers(deps: CheckupDeps): Promise<Checkup> {
   const { mesh, peers } = deps
   const view = mesh && (await mesh.view(AbortSignal.timeout(MESH_MS)))
   const members = view?.state === 'running' ? view.members : []
-  const reached = await Promise.all(peers.map(peer => checkPeer(peer, memberOf(peer, mesh?.kind ?? '', members), deps)))
+  // One that is known was found already; of the others it is told why they are not.
+  const missing = (deps.listed ?? [])
+    .filter(({ id }) => !peers.some(peer => peer.id === id))
+    .map(({ id, address }) => ({ id, name: new URL(address).host, address: new URL(address).origin }))
+  const reached = await Promise.all([
+    ...peers.map(peer => checkPeer(peer, memberOf(peer, mesh?.kind ?? '', members), deps)),
+    ...missing.map(peer => checkPeer(peer, undefined, deps)),
+  ])
   const found = { problems: [...reached.flat(), ...trustProblems(peers, mesh?.kind ?? null)] }
   if (!view) return { mesh: { state: 'off', detail: 'turned off by tailscale.socket' }, ...found }
   if (view.state === 'running')
@@ -60,14 +71,17 @@ function viewProblems({ hasInterface }: MeshView): Finding[] {
   ]
 }
 
-async function checkPeer(peer: KnownPeer, member: MeshMember | undefined, deps: CheckupDeps): Promise<Finding[]> {
+type Checked = Pick<KnownPeer, 'id' | 'name' | 'address'>
+
+async function checkPeer(peer: Checked, member: MeshMember | undefined, deps: CheckupDeps): Promise<Finding[]> {
   const { fetch = globalThis.fetch, now } = deps
   // That it is off is no fault, and nothing can be done about it from here.
   if (member && !member.isOnline) return []
   const { name, address } = peer
   try {
     const answer = await fetch(`${address}/v1/peer/node`, { redirect: 'error', signal: AbortSignal.timeout(PEER_MS) })
-    await answer.body?.cancel()
+    const who = Who.safeParse(await answer.json().catch(() => null)).data?.node
+    if (who !== peer.id) return [another(peer, who)]
     const theirs = Date.parse(answer.headers.get('date') ?? '')
     const skew = theirs - now()
     if (Number.isNaN(theirs) || Math.abs(skew) <= SKEW_MS) return []
@@ -83,7 +97,18 @@ async function checkPeer(peer: KnownPeer, member: MeshMember | undefined, deps: 
   }
 }
 
-function unreachable({ name, address }: KnownPeer, member: MeshMember | undefined, error: unknown): Finding {
+const Who = z.object({ node: NodeId })
+
+function another({ id, name, address }: Checked, who: NodeId | undefined): Finding {
+  if (who === undefined)
+    return { what: `What answers at ${address} is no node.`, fix: `Start \`skein serve\` there, or mend the address of ${name}.` }
+  return {
+    what: `At ${address} there is node ${who}, and not ${id} (${name}).`,
+    fix: `Mend the address or the id (fleet.peers; \`skein peers self\` there tells it), or pair the two anew: \`skein pair\`.`,
+  }
+}
+
+function unreachable({ name, address }: Checked, member: MeshMember | undefined, error: unknown): Finding {
   const { host, port } = new URL(address)
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if ((cause as NodeJS.ErrnoException).code === 'ECONNREFUSED')

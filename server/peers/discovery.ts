@@ -50,6 +50,8 @@ export interface Discovery {
   whyNot(address: string): string | null
   /** A caller that may be a node which is not known yet. */
   knock(remote: Remote): void
+  /** Who sends from there, where the mesh vouches for addresses; null when it is nobody of it. */
+  callerAt(remote: Remote): Promise<MeshCaller | null>
   /** The key of a node that the mesh vouches for. */
   vouch(node: NodeId, shown: string | null, remote: Remote | undefined): Promise<TrustedKey | null>
   /** Looks at once. */
@@ -161,6 +163,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         if (caller && !probing.soon(caller.id)) looking.now()
       })
     },
+    // Where keys are vouched for, an address proves nothing.
+    callerAt: async remote => (mesh.holds ? null : callerAt(remote)),
     async vouch(node, shown, remote) {
       const caller = mesh.holds ? mesh.holds(node) : remote && (await callerAt(remote))
       if (!caller) return null

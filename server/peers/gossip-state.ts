@@ -60,6 +60,8 @@ interface Member {
   wasAsked: boolean
   /** A card of it came since it did not answer: it may be back. */
   isHeardOf: boolean
+  /** It answers, and tells this node nothing: then what others have of it is of no use here. */
+  isMute: boolean
   isBusy: boolean
   dueAt: number
   /** Messages it may still send, and since when that counts. */
@@ -98,6 +100,8 @@ export interface GossipState {
   isNews(node: NodeId, seq: number): boolean
   /** Takes a card that is newer than the one there is. @returns whether it did */
   learn(open: OpenCard, now: number): boolean
+  /** Whether a node that answered told something, or only that it is there. */
+  heed(id: NodeId, told: boolean): void
   /** Our own card, for the others. */
   own: { readonly seq: number; readonly jws: SignedCard } | null
   /** The number our next card must pass: others have one of us from before. */
@@ -217,12 +221,10 @@ export function createGossipState({ self, random }: { self: NodeId; random: () =
     },
     message() {
       const known = [...members.values()].filter(({ isTrusted }) => isTrusted)
+      const byNews = known.toSorted((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0))
       // Half of them what changed last, which spreads news fast; the rest at random, so that nothing is forgotten for ever.
-      const newest = known.toSorted((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0)).slice(0, GOSSIP_DIGEST / 2 - 1)
-      const rest = shuffled(
-        known.filter(one => !newest.includes(one)),
-        random,
-      ).slice(0, GOSSIP_DIGEST / 2)
+      const newest = byNews.splice(0, GOSSIP_DIGEST / 2 - 1)
+      const rest = shuffled(byNews, random).slice(0, GOSSIP_DIGEST / 2)
       const ids = [self, ...newest.map(({ id }) => id), ...rest.map(({ id }) => id)]
       return { digest: ids.map(node => ({ node, seq: seqOf(node) })), cards: fitting([jwsOf(self)]) }
     },
@@ -252,7 +254,7 @@ export function createGossipState({ self, random }: { self: NodeId; random: () =
       return 0
     },
     wanted: wants => ({ digest: [], cards: fitting(wants.map(jwsOf)) }),
-    isNews: (node, seq) => (node === self ? seq > seqOf(self) : trusted(node) !== null && seq > seqOf(node)),
+    isNews: (node, seq) => (node === self ? seq > seqOf(self) : trusted(node)?.isMute === false && seq > seqOf(node)),
     learn({ card, jws, goodForMs }, now) {
       const { node, seq } = card
       if (node === self) {
@@ -260,12 +262,16 @@ export function createGossipState({ self, random }: { self: NodeId; random: () =
         return false
       }
       const member = trusted(node)
-      if (!member || seq <= seqOf(node)) return false
+      if (!member || member.isMute || seq <= seqOf(node)) return false
       member.held = { card, jws, goodForMs }
       member.expiresAt = now + goodForMs
       member.heardAt = now
       member.isHeardOf = true
       return true
+    },
+    heed(id, told) {
+      const member = members.get(id)
+      if (member) Object.assign(member, { isMute: !told, held: told ? member.held : null })
     },
     get own() {
       return own
@@ -292,6 +298,7 @@ const newMember = (id: NodeId, isTrusted: boolean, now: number): Member => ({
   failures: 0,
   wasAsked: false,
   isHeardOf: false,
+  isMute: false,
   isBusy: false,
   dueAt: now,
   allowance: BURST,

@@ -113,6 +113,7 @@ export function createGossip(deps: GossipDeps): Gossip {
   async function ask(id: NodeId): Promise<void> {
     await refreshOwn()
     const seen = await exchange(id, state.message())
+    state.heed(id, seen.kind !== 'there')
     switch (seen.kind) {
       case 'there':
         return
@@ -184,6 +185,7 @@ export function createGossip(deps: GossipDeps): Gossip {
         throw new ApiError('too_many_requests', 'This node sends more gossip than is of use.', { retryAfterMs: waitMs })
       if (message.cards.reduce((sum, { length }) => sum + length, 0) > GOSSIP_CHARS)
         throw new ApiError('body_too_large', `More than ${GOSSIP_CHARS} characters of cards.`)
+      state.heed(from, true)
       await Promise.all([take(message.cards, from), refreshOwn()])
       const answer = state.answer(from, message, clock.monotonic())
       turn()

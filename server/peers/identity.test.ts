@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { NodeId } from '#shared/model/index.ts'
-import { loadIdentity, nodeIdOf } from './identity.ts'
+import { loadIdentity, nodeIdOf, readNodeId } from './identity.ts'
 
 let directory: string
 let file: string
@@ -76,6 +76,7 @@ describe('a change of the key', () => {
     expect(again.rotations).toHaveLength(2)
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(readdirSync(directory)).toEqual(['node.key', 'node.key.rotations'])
+    expect(await readNodeId(file)).toBe(nodeId)
   })
 
   test('asked for twice at once is two changes, one after the other', async () => {

@@ -100,6 +100,16 @@ export async function loadIdentity(file: string): Promise<OwnIdentity> {
   }
 }
 
+/** The id of the node that has its key there, without touching anything; null when there is none. */
+export async function readNodeId(file: string): Promise<NodeId | null> {
+  try {
+    const [{ publicKey }, rotations] = [await readKey(file), await readRotations(`${file}.rotations`)]
+    return nodeIdOf(lastKey(rotations.slice(0, 1))?.from ?? publicKey)
+  } catch {
+    return null
+  }
+}
+
 type Key = Pick<Identity, 'publicKey' | 'privateKey'>
 
 async function readOrMakeKey(file: string): Promise<Key> {

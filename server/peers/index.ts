@@ -1,7 +1,7 @@
 /** Other nodes: identity, trust, presence, and the links jobs go over. */
 export { sha256 } from './assertion.ts'
 export { type Checkup, checkPeers } from './checkup.ts'
-export { loadIdentity } from './identity.ts'
+export { loadIdentity, readNodeId } from './identity.ts'
 export { openKnownPeers } from './known-peers.ts'
 export { httpLink } from './link.ts'
 export type { PeerDirectory } from './peer-directory.ts'

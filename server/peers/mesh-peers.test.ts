@@ -7,14 +7,14 @@ import { PROTOCOL } from '#shared/model/index.ts'
 import { makeCard } from '#test/fakes/card.ts'
 import { type VirtualClock, virtualClock } from '#test/fakes/clock.ts'
 import { makeIdentity } from '#test/fakes/identity.ts'
-import { down, type FakeMesh, fakeMesh, machine } from '#test/fakes/mesh.ts'
+import { down, type FakeMesh, fakeMesh, machine, NO_ROLES } from '#test/fakes/mesh.ts'
 import { assertionFor, sha256 } from './assertion.ts'
 import { createCardSeal } from './card-seal.ts'
 import type { Identity, OwnIdentity } from './identity.ts'
 import { openKnownPeers } from './known-peers.ts'
 import { checkNodeProof, proveNode } from './node-proof.ts'
 import { createPeers } from './peers.ts'
-import { PEER_CAPABILITY } from './rights.ts'
+import { API_CAPABILITY, PEER_CAPABILITY } from './rights.ts'
 
 const ADDRESS = '100.64.0.2'
 const both = { runsOurs: true, weRunTheirs: true }
@@ -61,6 +61,7 @@ async function peersOf(
     port: () => 8080,
     transport: { fetch: answers, listen: async () => {} },
     meshes: [{ directory: mesh, rules: { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } } }],
+    roles: NO_ROLES,
     warn: () => {},
   })
 }
@@ -201,10 +202,28 @@ test('without the mesh, what it once said counts for nothing', async () => {
     port: () => 8080,
     transport: { fetch, listen: async () => {} },
     meshes: [],
+    roles: NO_ROLES,
     warn: () => {},
   })
   expect(without.fleet.accepts(other.nodeId)).toBe(false)
   expect(without.fleet.link(other.nodeId)).toBeNull()
   await without.handlers.removePeer({ params: { id: other.nodeId } }, call)
   expect((await openKnownPeers(file)).list()).toEqual([])
+})
+
+describe('who asks for the API', () => {
+  test('has the role that the mesh grants the machine it sends from, as long as the mesh is there', async () => {
+    const { peers, mesh, clock } = await found()
+    const from = (address: string) => peers.roleOf({ address, port: 4711 })
+    expect(await from(ADDRESS)).toBeNull()
+    mesh.grants.set('m1', { [API_CAPABILITY]: [{ role: 'runner' }] })
+    expect(await from(ADDRESS)).toBe('runner')
+    for (const address of ['100.64.0.9', '192.0.2.1', '127.0.0.1']) expect(await from(address)).toBeNull()
+    mesh.outage = down
+    mesh.change()
+    clock.advance(1_000)
+    await settled()
+    expect(await from(ADDRESS)).toBeNull()
+    peers.stop()
+  })
 })

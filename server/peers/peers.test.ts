@@ -7,6 +7,7 @@ import { PROTOCOL } from '#shared/model/index.ts'
 import { makeCard } from '#test/fakes/card.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { makeIdentity } from '#test/fakes/identity.ts'
+import { NO_ROLES } from '#test/fakes/mesh.ts'
 import { nodeIdOf } from './identity.ts'
 import { openKnownPeers } from './known-peers.ts'
 import { proofOf } from './pairing.ts'
@@ -27,7 +28,7 @@ async function world() {
   const peers = createPeers({
     ...{ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 },
     ...{ card: async () => makeCard(identity.nodeId), random: Math.random },
-    ...{ transport: { fetch, listen: async () => {} }, meshes: [], warn: () => {} },
+    ...{ transport: { fetch, listen: async () => {} }, meshes: [], roles: NO_ROLES, warn: () => {} },
   })
   const { body: self } = await peers.handlers.nodeInfo({ query: {} }, call('127.0.0.1'))
   const { body: made } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))

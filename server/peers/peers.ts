@@ -2,7 +2,7 @@ import type { Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { within } from '#server/lib/within.ts'
 import { ApiError, type NodeInfo } from '#shared/contract/index.ts'
-import { type Card, type GossipMessage, type NodeId, PROTOCOL } from '#shared/model/index.ts'
+import { type Card, type Config, type GossipMessage, highest, type NodeId, PROTOCOL, type Role } from '#shared/model/index.ts'
 import { createVerifier, type Remote, type TrustedKey, type Verifier } from './assertion.ts'
 import { createCardSeal } from './card-seal.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
@@ -20,7 +20,7 @@ import type { PeerTransport } from './peer-transport.ts'
 import type { Fleet } from './port.ts'
 import { present } from './present.ts'
 import { createProtocols } from './protocols.ts'
-import type { MeshRules, Rights } from './rights.ts'
+import { type MeshRules, type Rights, roleOf } from './rights.ts'
 import { createTrustHandlers } from './trust-handlers.ts'
 import { createWhereabouts, machineAddresses } from './whereabouts.ts'
 import { ASK_MS, infoOf, keysOf, whoIs, whoIsAt } from './who-is.ts'
@@ -43,6 +43,8 @@ export interface PeersDeps {
   readonly transport: PeerTransport
   /** What knows other nodes by itself. */
   readonly meshes: readonly MeshDeps[]
+  /** Who may use the API from a mesh, besides whom its policy lets. */
+  readonly roles: Config['api']['roles']
   readonly warn: (what: string) => void
 }
 
@@ -75,6 +77,8 @@ export interface Peers {
     | 'pair'
     | 'tellAddress'
   >
+  /** What whoever sends from there may do by the API, as meshes and settings say; null: nothing. */
+  roleOf(remote: Remote): Promise<Role | null>
   /** The same nodes as they change. */
   readonly feed: PeersFeed
   start(): void
@@ -82,7 +86,7 @@ export interface Peers {
 }
 
 export function createPeers(given: PeersDeps): Peers {
-  const { identity, name, version, directory, card, clock, random, port, transport, meshes, warn } = given
+  const { identity, name, version, directory, card, clock, random, port, transport, meshes, roles, warn } = given
   const { nodeId } = identity
   const self = (): NodeInfo => ({ node: nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL })
   const fetch = onlyWhileUp(transport.fetch, host => discoveries.map(({ whyNot }) => whyNot(host)).find(why => why !== null))
@@ -251,6 +255,10 @@ export function createPeers(given: PeersDeps): Peers {
       async listPeers() {
         return { status: 200, body: { items: list() } }
       },
+    },
+    async roleOf(remote) {
+      const callers = await Promise.all(discoveries.map(({ callerAt }) => callerAt(remote)))
+      return highest(callers.flatMap(caller => (caller && roleOf(caller, roles)) ?? []))
     },
     feed: createPeersFeed({ list, onChange: gossip.onChange, clock }),
     start() {

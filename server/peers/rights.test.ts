@@ -1,7 +1,9 @@
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { Role } from '#shared/model/index.ts'
+import { NO_ROLES } from '#test/fakes/mesh.ts'
 import type { MeshCaller } from './peer-directory.ts'
-import { type MeshRules, NO_RIGHTS, PEER_CAPABILITY, rightsOf } from './rights.ts'
+import { API_CAPABILITY, type MeshRules, NO_RIGHTS, PEER_CAPABILITY, rightsOf, roleOf } from './rights.ts'
 
 const nobody: MeshRules = { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } }
 const caller = (more: Partial<MeshCaller> = {}): MeshCaller => ({
@@ -59,4 +61,28 @@ test('settings name users and tags, each for one direction', () => {
   expect(rightsOf(caller({ user: null, tags: ['tag:x', 'tag:farm'] }), bob, rules).weRunTheirs).toBe(true)
   expect(rightsOf(caller({ user: null, tags: ['tag:x'] }), bob, rules)).toEqual(NO_RIGHTS)
   expect(rightsOf(caller(), bob, { ...nobody, offer: accept })).toEqual({ runsOurs: true, weRunTheirs: false })
+})
+
+describe('the role of a caller', () => {
+  const granting = (...values: unknown[]) => caller({ grants: { [API_CAPABILITY]: values } })
+  const alices = { users: ['alice@example.com'], tags: [] }
+
+  test('is none until somebody says so, also on machines of one person', () => {
+    expect(roleOf(caller(), NO_ROLES)).toBeNull()
+  })
+
+  test.each<[string, MeshCaller, typeof NO_ROLES, Role]>([
+    ['the policy', granting({ role: 'viewer' }), NO_ROLES, 'viewer'],
+    ['the settings', caller(), { ...NO_ROLES, runner: alices }, 'runner'],
+    ['a tag', caller({ user: null, tags: ['tag:ci'] }), { ...NO_ROLES, runner: { users: [], tags: ['tag:ci'] } }, 'runner'],
+    ['the highest of all', granting({ role: 'viewer' }, { role: 'admin' }), { ...NO_ROLES, runner: alices }, 'admin'],
+    ['what can be read of a policy', granting('admin', { role: 'root' }, null, { role: 'runner', more: 1 }), NO_ROLES, 'runner'],
+  ])('comes from %s', (_, who, rules, role) => {
+    expect(roleOf(who, rules)).toBe(role)
+  })
+
+  test('is none of the rights of nodes, nor are those a role', () => {
+    expect(roleOf(caller({ grants: { [PEER_CAPABILITY]: [{ ...both, role: 'admin' }] } }), NO_ROLES)).toBeNull()
+    expect(rightsOf(granting({ role: 'admin', ...both }), bob, nobody)).toEqual(NO_RIGHTS)
+  })
 })

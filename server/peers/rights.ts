@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Config } from '#shared/model/index.ts'
+import { type Config, highest, ROLES, Role } from '#shared/model/index.ts'
 import type { MeshCaller, MeshMember } from './peer-directory.ts'
 
 /** What two nodes do for each other, as one of them sees it. */
@@ -33,6 +33,18 @@ export function rightsOf(caller: MeshCaller, self: Pick<MeshMember, 'user'>, rul
     runsOurs: isOurs || isListed(caller, rules.offer) || grants.some(({ runsOurs }) => runsOurs),
     weRunTheirs: isListed(caller, rules.accept) || grants.some(({ weRunTheirs }) => weRunTheirs),
   }
+}
+
+/** Capability by which the policy of a mesh says what a person or a machine may do by the API of this node. */
+export const API_CAPABILITY = 'skein.dev/cap/api'
+
+const ApiGrant = z.object({ role: Role })
+
+/** What a member of the mesh may do by the API, by the mesh's policy and by this node's settings; null: nothing. */
+export function roleOf(caller: MeshCaller, rules: Config['api']['roles']): Role | null {
+  const granted = (caller.grants[API_CAPABILITY] ?? []).flatMap(value => ApiGrant.safeParse(value).data?.role ?? [])
+  const listed = ROLES.filter(role => isListed(caller, rules[role]))
+  return highest([...granted, ...listed])
 }
 
 const isListed = ({ user, tags }: Pick<MeshMember, 'user' | 'tags'>, list: MeshRules['accept']): boolean =>

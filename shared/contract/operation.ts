@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import type { Role } from '../model/index.ts'
 import type { ErrorCode } from './errors.ts'
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -27,6 +28,8 @@ export interface Operation {
   readonly access: 'open' | 'local' | 'job' | 'peer'
   /** The first protocol that has it, of operations between nodes. Default: the first there is. */
   readonly since?: number
+  /** What a caller needs to be who shows no token and is known by a mesh; default: `viewer` to read, `admin` for the rest. */
+  readonly role?: Role
   readonly params?: Strings
   readonly query?: Strings
   readonly headers?: Strings
@@ -38,6 +41,10 @@ export interface Operation {
   readonly status: readonly [number, ...number[]]
   readonly errors: readonly ErrorCode[]
 }
+
+/** The role that an operation needs. */
+export const roleFor = ({ role, method }: Pick<Operation, 'role' | 'method'>): Role =>
+  role ?? (method === 'GET' ? 'viewer' : 'admin')
 
 /** Checks a definition and keeps its exact type. */
 export const operation = <const O extends Operation>(definition: O): O => definition

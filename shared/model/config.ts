@@ -60,6 +60,14 @@ export const Config = z
           .int()
           .min(1024)
           .default(2 * 1000 * 1000),
+        roles: z
+          .strictObject({
+            viewer: Members.prefault({}),
+            runner: Members.prefault({}),
+            admin: Members.prefault({}),
+          })
+          .prefault({})
+          .describe('Who may use the API from a tailnet without a token, besides whom a grant lets.'),
         requestsPerMinute: z.int().min(1).default(60_000).describe('Per caller, before 429.'),
       })
       .prefault({}),

@@ -46,6 +46,7 @@ async function rest({ directory, defer }: SideContext, slowdown = () => {}): Pro
   const api = createApi({
     handlers: handlers as unknown as Handlers,
     token: { matches: candidate => candidate === TOKEN },
+    roleOf: async () => null,
     authenticatePeer: () => Promise.reject(new Error('There are no nodes here')),
     config: { ...Config.parse({ dataDir: directory }).api, port: 0, requestsPerMinute: 1e9 },
     version: '0.0.0',

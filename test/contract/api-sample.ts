@@ -3,7 +3,7 @@ import { createApi } from '#server/api/index.ts'
 import type { Call, Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError, type Client, createClient, type Operation, operations } from '#shared/contract/index.ts'
-import { Config, type JobEvent, PROTOCOL } from '#shared/model/index.ts'
+import { Config, type JobEvent, PROTOCOL, type Role } from '#shared/model/index.ts'
 import { virtualClock } from '../fakes/clock.ts'
 import { sample } from './api-arbitrary.ts'
 
@@ -48,7 +48,7 @@ export interface SampleApi extends AsyncDisposable {
 
 /** The real API on a free port, over handlers that answer samples where a test gives none of its own. */
 export async function startApi(
-  options: { handlers?: SampleHandlers; config?: Partial<Config['api']>; clock?: Clock } = {},
+  options: { handlers?: SampleHandlers; config?: Partial<Config['api']>; clock?: Clock; role?: () => Role | null } = {},
 ): Promise<SampleApi> {
   const entries = Object.entries(operations) as [keyof Handlers, Operation][]
   const handlers = Object.fromEntries(
@@ -60,9 +60,11 @@ export async function startApi(
     handlers,
     token: { matches: candidate => candidate === TOKEN },
     async authenticatePeer({ authorization }) {
-      if (authorization === `Bearer ${TOKEN}`) return { node: 'a'.repeat(26), protocol: PROTOCOL.max }
+      if (authorization === `Bearer ${TOKEN}` || authorization === `Skein ${TOKEN}`)
+        return { node: 'a'.repeat(26), protocol: PROTOCOL.max }
       throw new ApiError('unauthorized', 'No node was named.')
     },
+    roleOf: async () => options.role?.() ?? null,
     config,
     version: '0.0.0',
     clock: options.clock ?? virtualClock(),

@@ -12,6 +12,10 @@ export interface FakeMesh extends PeerDirectory {
   change(): void
 }
 
+const nobody: { users: string[]; tags: string[] } = { users: [], tags: [] }
+/** Settings that let nobody use the API. */
+export const NO_ROLES = { viewer: nobody, runner: nobody, admin: nobody }
+
 export const machine = (id: string, address: string, more: Partial<MeshMember> = {}): MeshMember => ({
   id,
   name: id,
