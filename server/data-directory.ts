@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, lstat, mkdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Directories } from '#server/jobs/index.ts'
 
 /** The directories of a node, made and private to this user. */
@@ -18,7 +18,7 @@ export function nodeMarker(path: string): string {
  * @throws {Error} when one of them cannot be made, or belongs to somebody else.
  */
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeWithParents(resolve(path))
   const data = await realpath(path)
   const runtime = join(tmpdir(), `skein-${process.getuid?.() ?? 0}-${nodeMarker(data)}`)
   const directory = {
@@ -32,6 +32,35 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   for (const made of [directory.attempts, directory.artifacts, directory.hosted])
     await mkdir(made, { recursive: true, mode: 0o700 })
   return directory
+}
+
+/** Node's own `recursive` never returns below a directory that lets nobody make one and says so by ENOENT, as /proc does. */
+async function makeWithParents(path: string): Promise<void> {
+  const failure = await make(path)
+  if (failure?.code !== 'ENOENT') return refuse(path, failure)
+  const parent = dirname(path)
+  if (await lstat(parent).catch(() => null)) return refuse(path, failure)
+  await makeWithParents(parent)
+  return refuse(path, await make(path))
+}
+
+/** @returns why there is no directory then; null when there is one */
+async function make(path: string): Promise<NodeJS.ErrnoException | null> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+    return null
+  } catch (error) {
+    const failure = error as NodeJS.ErrnoException
+    const isThere = failure.code === 'EEXIST' && (await realpath(path).then(lstat)).isDirectory()
+    return isThere ? null : failure
+  }
+}
+
+function refuse(path: string, cause: NodeJS.ErrnoException | null): void {
+  if (!cause) return
+  throw Object.assign(new Error(`The data directory ${path} cannot be made: ${cause.message}`, { cause }), {
+    remedy: 'Name another one by --data-dir or SKEIN_DATA_DIR, or see to the rights of its parent.',
+  })
 }
 
 /** Empties the runtime directory. Only for the owner of the data directory's lock. */
