@@ -82,7 +82,9 @@ export interface Sandbox {
   stats(): Promise<SandboxStats>
   /** Signals everything inside. */
   signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
-  /** Ends everything inside and removes what `prepare` made, but not the work tree. May be called again. */
+  /** Ends everything inside; when it fulfils no program runs any more, and none can be started. May be called again. */
+  end(): Promise<void>
+  /** The same, and removes what `prepare` made, but not the work tree. May be called again. */
   cleanup(): Promise<void>
 }
 

@@ -31,7 +31,8 @@ export interface Ending {
   seal(id: JobId): Promise<void>
 }
 
-export function createEnding(deps: JobDeps, asideLogs: AsideLogs): Ending {
+/** @param isBusy whether other attempts run, whose writes what can wait may join */
+export function createEnding(deps: JobDeps, asideLogs: AsideLogs, isBusy: () => boolean): Ending {
   const { store, logs, workspace, clock, secrets, log } = deps
 
   async function deliver(job: JobRow): Promise<void> {
@@ -77,7 +78,8 @@ export function createEnding(deps: JobDeps, asideLogs: AsideLogs): Ending {
     const keepsBoth = job?.spec.disconnect?.kind === 'keep-both'
     if (keepsBoth) await asideLogs.join(job)
     const { bytes, sha256 } = await logs.seal(id)
-    await store.sealLog({ jobId: id, bytes, sha256, sealedAt: clock.now() }, { type: 'log.sealed', bytes, sha256 })
+    const row = { jobId: id, bytes, sha256, sealedAt: clock.now() }
+    await store.sealLog(row, { type: 'log.sealed', bytes, sha256 }, { durable: !isBusy() })
     if (keepsBoth) for (let epoch = 1; epoch <= job.epoch; epoch++) await asideLogs.forget({ jobId: id, epoch })
   }
 

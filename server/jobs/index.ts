@@ -54,12 +54,12 @@ export function createJobs(deps: JobDeps): Jobs {
   const admission = createAdmission(deps, space)
   const permissions = createPermissions(deps)
   const asideLogs = createAsideLogs({ logs: deps.logs, apart: deps.hostedLogs })
-  const ending = createEnding(deps, asideLogs)
   const retention = createRetention(deps, space)
   const { fleet } = deps
   const reservations = createReservations({ slots: deps.settings.concurrency, waitingPlaces: deps.settings.waiting, clock })
   const experience = createExperience(deps)
   const bidding = createBidding(deps, { reservations, experience })
+  const ending = createEnding(deps, asideLogs, () => reservations.busy() > 0)
   const drain = createDrain({ file: deps.drainFile, clock, log, handBack: () => hosting.handBack() })
   const drainStatus = () => presentDrain(deps, drain.state())
   const ownCard = createOwnCard(deps, { reservations, isDraining: drain.isDraining, self: fleet.self })

@@ -57,9 +57,12 @@ export function createPlaces(input: {
       sandbox,
       directory,
       async close() {
-        await sandbox.cleanup()
+        await sandbox.end()
         // What cannot be removed is tried again, and told of, with the whole directory of the attempt.
-        const removed = files.remove(base).catch(() => {})
+        const removed = sandbox
+          .cleanup()
+          .then(() => files.remove(base))
+          .catch(() => {})
         leftovers.defer(() => removed)
       },
     }

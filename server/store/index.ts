@@ -137,7 +137,7 @@ export interface Store {
   change(change: Change, options?: WriteOptions): Promise<boolean>
   /** Appends events that change no state. */
   append(id: JobId, events: readonly EventBody[], at: number, options?: WriteOptions): Promise<void>
-  sealLog(row: LogRow, event: EventBody): Promise<void>
+  sealLog(row: LogRow, event: EventBody, options?: WriteOptions): Promise<void>
   remove(ids: readonly JobId[]): Promise<void>
   forgetIdempotency(before: number): Promise<number>
 

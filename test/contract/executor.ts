@@ -157,7 +157,7 @@ export function executorContract(title: string, given: { isolation: SandboxSpec[
     test('signal reaches everything inside', async () => {
       const sandbox = await prepare()
       const program = await sandbox.start({
-        argv: shell(`sh -c 'trap "echo child; exit" TERM; echo ready; ${FOREVER}' & trap 'wait; exit 0' TERM; wait; wait`),
+        argv: shell(`trap 'wait; exit 0' TERM; sh -c 'trap "echo child; exit" TERM; echo ready; ${FOREVER}' & wait; wait`),
         stdin: 'none',
         network: false,
       })

@@ -81,6 +81,7 @@ export function bubblewrapEnclosure(deps: {
       return {
         argv: [deps.bubblewrap, '--args', '3', ...filtered, '--', ...deps.limits, ...relay, ...argv],
         env: { [NODE_MARK]: deps.nodeId, [SANDBOX_MARK]: spec.id, [PROCESS_MARK]: mark },
+        before: [],
         inputs: filter ? [options, filter] : [options],
       }
     },

@@ -4,6 +4,8 @@ import type { StartOptions } from '../index.ts'
 /** How to start one program in an enclosure. */
 export interface Command {
   readonly argv: readonly string[]
+  /** What a shell does first, line by line, before it becomes the command. */
+  readonly before: readonly string[]
   /** The whole environment of the process we start; what the program sees may differ. */
   readonly env: Readonly<Record<string, string>>
   /** What the process reads from file descriptor 3 on: a file, or bytes. */

@@ -12,6 +12,7 @@ import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
 import { createSandbox } from './sandbox.ts'
 import { makeScratch, removeScratch } from './scratch.ts'
 import { makeSharedParts, type SharedParts } from './shared-parts.ts'
+import { createStarters } from './starters.ts'
 import { lookAtSystem } from './system.ts'
 
 /** What of a logger is used here. */
@@ -45,6 +46,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const tools = findTools()
   const groups = deps.groups === undefined ? findControlGroups() : deps.groups
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
+  const starters = createStarters({ [NODE_MARK]: nodeId })
   let found: Promise<ExecutorProbe> | null = null
   let shared: Promise<SharedParts> | null = null
   let swept: Promise<void> | null = null
@@ -95,7 +97,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
         await sweepOnce()
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())
-        return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, graceMs, clock })
+        return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, starters, graceMs, clock })
       } catch (cause) {
         for (const step of undo) await step()
         if (cause instanceof SandboxError) throw cause
@@ -110,6 +112,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       return killed + marked
     },
     async close() {
+      starters.close()
       // A run that made no sandbox has not swept yet.
       await sweepOnce()
       await groups?.close()

@@ -2,11 +2,14 @@ import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import type { Enclosure } from './enclosure.ts'
 import { run } from './running.ts'
+import { createStarters } from './starters.ts'
+
+const enclosure = { sweep: () => {} } as unknown as Enclosure
 
 it('keeps the output of a program that is over before anybody reads', async () => {
   const program = await run(
-    { argv: ['/bin/sh', '-c', 'echo out; echo err >&2'], env: {}, inputs: [] },
-    { mark: 'm', cwd: '/', stdin: 'none', enclosure: { sweep: () => {} } as unknown as Enclosure, verdict: exit => exit },
+    { argv: ['/bin/sh', '-c', 'echo out; echo err >&2'], env: {}, before: [], inputs: [] },
+    { mark: 'm', cwd: '/', stdin: 'none', enclosure, starters: createStarters({}), verdict: exit => exit },
   )
   await program.ended
   // Node drops unread output some ticks after the exit.

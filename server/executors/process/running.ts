@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
 import { identify } from '#server/lib/process-identity.ts'
 import { type Exit, type ProcessIdentity, SandboxError, type SandboxProcess } from '../index.ts'
 import type { Command, Enclosure } from './enclosure.ts'
 import { exitOf } from './exit.ts'
+import type { Started, Starters } from './starters.ts'
 
 /** One program that was started in a sandbox. */
 export interface Running extends SandboxProcess {
@@ -20,10 +21,17 @@ export interface Running extends SandboxProcess {
  */
 export async function run(
   command: Command,
-  options: { mark: string; cwd: string; stdin: 'none' | 'pipe'; enclosure: Enclosure; verdict: (exit: Exit) => Exit },
+  options: {
+    mark: string
+    cwd: string
+    stdin: 'none' | 'pipe'
+    enclosure: Enclosure
+    starters: Starters
+    verdict: (exit: Exit) => Exit
+  },
 ): Promise<Running> {
-  const { mark, enclosure } = options
-  const child = await spawned(command, options)
+  const { mark, enclosure, starters } = options
+  const { child, stdin } = starters.start(command, options) ?? (await spawned(command, options))
   const pid = child.pid ?? 0
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const over = new Promise<Exit>(resolve => {
@@ -33,7 +41,7 @@ export async function run(
   return {
     mark,
     identity: identityOf(pid),
-    stdin: child.stdin,
+    stdin,
     stdout: kept(child.stdout),
     stderr: kept(child.stderr),
     ended,
@@ -71,8 +79,8 @@ export function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: 'none' | 'pipe' }): Promise<ChildProcess> {
-  const [file = '', ...argv] = command.argv
+async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: 'none' | 'pipe' }): Promise<Started> {
+  const [file = '', ...argv] = whole(command)
   const open = command.inputs.map(input => (typeof input === 'string' ? openSync(input, 'r') : null))
   try {
     const child = spawn(file, argv, {
@@ -89,7 +97,7 @@ async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: '
     // The program may go away without having read; that is its exit to report, not an error of ours.
     child.stdin?.on('error', () => {})
     for (const [index, input] of command.inputs.entries()) if (typeof input !== 'string') feed(child.stdio[3 + index], input)
-    return child
+    return { child, stdin: child.stdin }
   } catch (cause) {
     throw new SandboxError('failed', `Failed to start ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
@@ -98,6 +106,10 @@ async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: '
     for (const fd of open) if (fd !== null) closeSync(fd)
   }
 }
+
+/** The command with what a shell has to do first. */
+const whole = ({ argv, before }: Command): readonly string[] =>
+  before.length === 0 ? argv : ['/bin/sh', '-c', [...before, 'exec "$@"'].join(' && '), 'sh', ...argv]
 
 function feed(pipe: Readable | Writable | null | undefined, bytes: Buffer): void {
   if (!(pipe instanceof Duplex)) return

@@ -9,6 +9,7 @@ import { diskUsage, watchDisk } from './limits/disk.ts'
 import { shellLimits } from './limits/rlimits.ts'
 import { type Running, run, send } from './running.ts'
 import { removeScratch } from './scratch.ts'
+import { quote, type Starters } from './starters.ts'
 
 /** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture we run on. */
 const MS_PER_TICK = 10
@@ -19,16 +20,18 @@ export function createSandbox(deps: {
   spec: SandboxSpec
   enclosure: Enclosure
   group: ControlGroup | null
+  starters: Starters
   graceMs: number
   clock: Clock
 }): Sandbox {
-  const { spec, enclosure, group, clock } = deps
+  const { spec, enclosure, group, starters, clock } = deps
   const running = new Set<Running>()
   const directories = [spec.workTree, join(spec.scratch, 'tmp'), join(spec.scratch, 'home')]
   let starts = 0
   let diskFull = false
   let stopWatching: (() => void) | null = null
   let closed = false
+  let ending: Promise<void> | null = null
   let cleaning: Promise<void> | null = null
 
   const endAll = () => {
@@ -62,7 +65,7 @@ export function createSandbox(deps: {
     for (const { identity, mark } of running) for (const pid of enclosure.members(identity.pid, mark)) send(pid, signal)
   }
 
-  const end = async () => {
+  const endPrograms = async () => {
     const ended = () => Promise.all([...running].map(program => program.ended))
     if (running.size > 0) {
       await signalAll('SIGTERM')
@@ -72,6 +75,20 @@ export function createSandbox(deps: {
     }
     stopWatching?.()
     await enclosure.close()
+  }
+
+  /** A failure is for this caller; the next one tries again. */
+  const end = () => {
+    closed = true
+    ending ??= endPrograms().catch(cause => {
+      ending = null
+      throw cause
+    })
+    return ending
+  }
+
+  const clean = async () => {
+    await end()
     await group?.remove()
     await removeScratch(spec.scratch)
   }
@@ -91,6 +108,7 @@ export function createSandbox(deps: {
         cwd: spec.workTree,
         stdin: options.stdin,
         enclosure,
+        starters,
         verdict: exit => verdict(exit, killsBefore),
       })
       running.add(program)
@@ -108,10 +126,9 @@ export function createSandbox(deps: {
       }
     },
     signal: signalAll,
+    end,
     cleanup() {
-      closed = true
-      // A failure is for this caller; the next one tries again.
-      cleaning ??= end().catch(cause => {
+      cleaning ??= clean().catch(cause => {
         cleaning = null
         throw cause
       })
@@ -122,9 +139,8 @@ export function createSandbox(deps: {
 
 /** Lets the process enter the control group by itself, first thing: a shell that writes, sets the limits, and becomes the command. */
 function entering(command: Command, group: ControlGroup, limits: Limits): Command {
-  const join = group.joinFiles.map((_, index) => `echo 0 >"$${index + 1}"`)
-  const script = [...join, `shift ${group.joinFiles.length}`, shellLimits(limits), 'exec "$@"'].join(' && ')
-  return { ...command, argv: ['/bin/sh', '-c', script, 'sh', ...group.joinFiles, ...command.argv] }
+  const join = group.joinFiles.map(file => `echo 0 >${quote(file)}`)
+  return { ...command, before: [...command.before, ...join, shellLimits(limits)] }
 }
 
 function usageOf(pids: readonly number[]): Omit<SandboxStats, 'diskBytes'> {

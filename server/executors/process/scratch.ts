@@ -1,5 +1,5 @@
-import { mkdirSync, rmdirSync } from 'node:fs'
-import { lstat, mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
+import { lstat, mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeTree } from '#server/lib/remove-tree.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
@@ -25,14 +25,14 @@ export async function makeScratch(spec: SandboxSpec): Promise<void> {
 
 /** Removes it all, whatever a program left in it. */
 export async function removeScratch(directory: string): Promise<void> {
-  if (!removeEmpty(directory)) await removeTree(directory)
+  if (!(await removeEmpty(directory))) await removeTree(directory)
 }
 
-/** Most programs leave nothing in their home and tmp: then four calls are enough. */
-function removeEmpty(directory: string): boolean {
+/** Most programs leave nothing in their home and tmp: then three calls are enough. Not synchronous: a busy disk would hold up everybody. */
+async function removeEmpty(directory: string): Promise<boolean> {
   try {
-    for (const name of DIRECTORIES) rmdirSync(join(directory, name))
-    rmdirSync(directory)
+    for (const name of DIRECTORIES) await rmdir(join(directory, name))
+    await rmdir(directory)
     return true
   } catch {
     return false

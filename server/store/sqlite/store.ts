@@ -84,7 +84,7 @@ export async function sqliteStore({ file, clock, log }: { file: string; clock: C
         statements.run('DELETE FROM dismissal WHERE worker = ? AND job = ? AND epoch = ?', worker, jobId, epoch),
       )
     },
-    sealLog: (row, event) => writes.write(batch => sealLog(statements, batch, row, event)),
+    sealLog: (row, event, options) => enqueue(options)(batch => sealLog(statements, batch, row, event)),
     async remove(ids) {
       await writes.write(batch => remove(statements, batch, ids))
       // Gives the freed pages back to the file system: moved to the end, cut off, and the log that says so emptied.
