@@ -72,6 +72,7 @@ export default defineBench(
     b: { what: 'raw node:sqlite inserts of the same rows, one job a transaction', run: context => raw(context, SERIAL_JOBS, 1) },
     planted,
     bar: { atLeast: 20 },
+    ceiling: { what: 'raw inserts of the same rows, 100 jobs a transaction', run: context => raw(context, JOBS, 100) },
     note: 'The ratio is what an fsync costs against the rest: large on a disk whose fsync takes milliseconds, small on a fast one.',
   },
 )

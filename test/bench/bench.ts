@@ -19,6 +19,8 @@ export interface Bench {
   readonly b: { readonly what: string; readonly run: Side }
   /** Side `a` with a slowdown put round the product from outside. The harness must see the ratio move, or it measures nothing. */
   readonly planted: { readonly what: string; readonly run: Side }
+  /** What side `a` could reach at most on this machine: the same without the product. For a bar that may be out of reach. */
+  readonly ceiling?: { readonly what: string; readonly run: Side }
   /** Makes, once a bench and before the first pair, what its sides only read: into the directory `fixture`. */
   readonly prepare?: (fixture: string) => Promise<void>
   readonly unit: string

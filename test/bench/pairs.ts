@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-export type SideName = 'a' | 'b' | 'planted'
+export type SideName = 'a' | 'b' | 'planted' | 'ceiling'
 
 const program = fileURLToPath(new URL('side.ts', import.meta.url))
 

@@ -24,6 +24,8 @@ export interface BenchResult {
     readonly ratio: Estimate
     readonly noticed: boolean
   } | null
+  /** What the ratio would be of something that does nothing but what cannot be left out. */
+  readonly ceiling?: { readonly what: string; readonly ratio: Estimate } | null
   readonly machine: string
   readonly at: string
 }
@@ -92,9 +94,9 @@ function read(): BenchResult[] {
   }
 }
 
-/** Puts results in the place of earlier ones of the same name, and writes the page anew. */
-export function record(results: readonly BenchResult[]): void {
-  const kept = new Map(read().map(result => [result.name, result]))
+/** Puts results in the place of earlier ones of the same name, and writes the page anew. @param known names of the benches there are; of others nothing is kept */
+export function record(results: readonly BenchResult[], known: readonly string[]): void {
+  const kept = new Map(read().flatMap(result => (known.includes(result.name) ? [[result.name, result]] : [])))
   for (const result of results)
     kept.set(result.name, { ...result, planted: result.planted ?? kept.get(result.name)?.planted ?? null })
   const all = [...kept.values()].sort((x, y) => x.name.localeCompare(y.name))
@@ -121,6 +123,9 @@ function page(results: readonly BenchResult[]): string {
         ]
       : [],
   )
+  const ceilings = results.flatMap(({ name, ceiling, ratio }) =>
+    ceiling ? [`| ${name} | ${interval(ratio)} | ${ceiling.what} | ${interval(ceiling.ratio)} |`] : [],
+  )
   const notes = results.flatMap(({ name, note }) => (note ? [`- **${name}**: ${note}`] : []))
   const tables = TABLES.flatMap(section)
     .map(text => `\n${text}`)
@@ -144,6 +149,13 @@ Side A again with a slowdown planted round the product; the ratio must leave the
 | bench | planted | without | with | |
 |---|---|---|---|---|
 ${planted.join('\n')}
+
+## How far a ratio could go here
+Where a bar may be out of reach: the same ratio for something that does only what cannot be left out.
+
+| bench | ratio | instead of A | ratio |
+|---|---|---|---|
+${ceilings.join('\n')}
 
 ## Notes
 ${notes.join('\n')}

@@ -50,7 +50,7 @@ async function estimate(
 }
 
 async function measure(one: { file: string; bench: Bench }, fixture: string): Promise<BenchResult> {
-  const { name, a, b, unit, bar, note, planted, compare = 'ratio' } = one.bench
+  const { name, a, b, unit, bar, note, planted, ceiling, compare = 'ratio' } = one.bench
   say(`${name}: ${a.what} / ${b.what}\n`)
   await one.bench.prepare?.(fixture)
   say(`  ${compare}s`)
@@ -61,6 +61,11 @@ async function measure(one: { file: string; bench: Bench }, fixture: string): Pr
     const slowed = await estimate(one, 'planted', fixture)
     noticed = { what: planted.what, without: ratio, ratio: slowed.ratio, noticed: isNoticed(bar, ratio, slowed.ratio) }
     say(`  planted slowdown ${noticed.noticed ? 'noticed' : 'NOT noticed'}: ${slowed.ratio.median.toPrecision(3)}\n`)
+  }
+  let most: BenchResult['ceiling'] = null
+  if (ceiling) {
+    say(`  ${ceiling.what}:`)
+    most = { what: ceiling.what, ratio: (await estimate(one, 'ceiling', fixture)).ratio }
   }
   const result = {
     name,
@@ -73,6 +78,7 @@ async function measure(one: { file: string; bench: Bench }, fixture: string): Pr
     ratio,
     figures,
     planted: noticed,
+    ceiling: most,
     machine: describeMachine(),
     at: new Date().toISOString(),
   }
@@ -94,7 +100,11 @@ for (const one of known) {
   try {
     const result = await measure(one, fixture)
     // After each, so that an interrupted run keeps what it has.
-    if (pairs >= ENOUGH_PAIRS) record([result])
+    if (pairs >= ENOUGH_PAIRS)
+      record(
+        [result],
+        known.map(({ bench }) => bench.name),
+      )
   } finally {
     rmSync(fixture, { recursive: true, force: true })
   }

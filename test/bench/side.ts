@@ -16,7 +16,9 @@ const life = new Lifetime()
 const directory = await mkdtemp(join(process.env.BENCH_DIR ?? tmpdir(), 'skein-bench-'))
 life.defer(() => rm(directory, { recursive: true, force: true }))
 try {
-  const value = await bench[side as SideName].run({ directory, fixture, defer: undo => life.defer(undo) })
+  const chosen = bench[side as SideName]
+  if (!chosen) throw new Error(`Bench ${name} has no side ${side}`)
+  const value = await chosen.run({ directory, fixture, defer: undo => life.defer(undo) })
   process.send?.(value)
 } finally {
   await life[Symbol.asyncDispose]()
