@@ -10,7 +10,8 @@ export async function reportFailure({ err, env }: Pick<World, 'err' | 'env'>, er
   const [message, remedy, code] = explain(error)
   if (code === EXIT.pipeClosed) return code
   await err.line(`${err.paint('red', 'skein:')} ${message}`)
-  if (remedy) await err.line(`  ${sanitizeLine(remedy)}`)
+  // Some errors say it in their message already.
+  if (remedy && !message.includes(remedy)) await err.line(`  ${sanitizeLine(remedy)}`)
   if (env.SKEIN_DEBUG) await err.line(sanitizeTerminal(error instanceof Error ? (error.stack ?? '') : ''))
   return code
 }
