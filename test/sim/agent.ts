@@ -55,9 +55,10 @@ export function simulatedExecutor(parts: MachineParts): Executor {
         },
         stats: async () => ({ cpuMs: 0, memoryBytes: 0, processes: 0, diskBytes: 0 }),
         async signal() {},
-        async cleanup() {
+        async end() {
           for (const program of programsIn(id)) end(program)
         },
+        cleanup: () => sandbox.end(),
       }
       return sandbox
     },
