@@ -105,6 +105,20 @@ test('a node of the mesh is listed with what it offers, and is given jobs', asyn
   peers.stop()
 })
 
+test.each([
+  ['granted', null, 'bob@example.com'],
+  ['granted', 'alice@example.com', 'bob@example.com'],
+  ['own', 'alice@example.com', 'alice@example.com'],
+] as const)('a node is trusted as %s by a node of %s when it is of %s', async (trust, ours, theirs) => {
+  const all = await world()
+  all.mesh.self = { ...all.mesh.self, user: ours }
+  all.mesh.members = [machine('m1', ADDRESS, { user: theirs })]
+  all.peers.start()
+  await settled()
+  expect(all.peers.fleet.trust(all.other.nodeId)).toBe(trust)
+  all.peers.stop()
+})
+
 test('who is asked proves its key and where it is', async () => {
   const { peers, self } = await found()
   const { body } = await peers.handlers.nodeInfo({ query: { nonce: 'n'.repeat(16) } }, call)

@@ -64,8 +64,11 @@ function least<T>(list: readonly T[], cost: (item: T) => number, random: () => n
   return found
 }
 
-/** Machines of a fleet, and a rule that sends each job to one of them. */
-function sending({ timeline, fleet, random }: World, messages: (able: number) => number) {
+/**
+ * Machines of a fleet, and a rule that sends each job to one of them.
+ * @param isAtOnce whoever looks next sees what was sent before
+ */
+function sending({ timeline, fleet, random }: World, messages: (able: number) => number, isAtOnce = false) {
   const machines = fleet.nodes.map(node => createMachine(timeline, node))
   const labelled = machines.filter(({ node }) => Object.keys(node.labels).length > 0)
   const able = (job: SimJob) => (Object.keys(job.labels).length > 0 ? labelled : machines)
@@ -76,7 +79,7 @@ function sending({ timeline, fleet, random }: World, messages: (able: number) =>
       const chosen = choose(job, choices)
       const sent = chosen.node === job.home ? 0 : messages(choices.length)
       const cost = { messages: sent, mostMessages: sent, rounds: 1 }
-      if (sent === 0) chosen.enqueue(job, () => started(cost, chosen.node))
+      if (sent === 0 || isAtOnce) chosen.enqueue(job, () => started(cost, chosen.node))
       else timeline.after(delay(random), () => chosen.enqueue(job, () => started(cost, chosen.node)))
     },
   })
@@ -118,11 +121,11 @@ const earliest = (isOmniscient: boolean, draw: () => number) => (_: SimJob, able
 export const broadcast: MakeRule = world => {
   const draw = world.random.fork('broadcast')
   // All others are asked, one gets the work, the rest are released.
-  return sending(world, able => 2 * (able - 1)).rule(earliest(false, draw.next))
+  return sending(world, able => 2 * (able - 1), true).rule(earliest(false, draw.next))
 }
 
 /** Knows when every job will end, everywhere, and asks nobody. */
 export const omniscient: MakeRule = world => {
   const draw = world.random.fork('omniscient')
-  return sending(world, () => 1).rule(earliest(true, draw.next))
+  return sending(world, () => 1, true).rule(earliest(true, draw.next))
 }
