@@ -20,7 +20,8 @@ export interface AgentSession {
   /** The OpenAI endpoint as the inside sees it, with the job's own token; null when the node has no model. */
   readonly endpoint: { readonly baseUrl: string; readonly token: string; readonly model: string } | null
   readonly policy: PermissionPolicy
-  report(event: AgentReport): void
+  /** Tells of something at once; resolves when more may be told. */
+  report(event: AgentReport): Promise<void>
   /** Text or raw bytes for the job's log; resolves when more may be given. */
   log(bytes: Uint8Array | string): Promise<void>
   /** Asks whoever answers (policy or person). @returns the id of the chosen option, or null when the request was cancelled. */

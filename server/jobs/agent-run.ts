@@ -106,7 +106,10 @@ function session(
     endpoint: access === null ? null : { baseUrl: `${sandbox.relayUrl ?? 'http://gateway'}/v1`, ...access },
     policy,
     signal,
-    report: event => record.emit({ ...event, epoch: record.epoch }),
+    report(event) {
+      record.emit({ ...event, epoch: record.epoch })
+      return record.room()
+    },
     log: bytes => record.log(bytes),
     started: progress.started,
     async permission(request) {

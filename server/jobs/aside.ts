@@ -2,7 +2,7 @@ import { within } from '#server/lib/within.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { type AttemptReport, isEnd, LONGEST_AWAY_MS, overlay } from '#shared/model/index.ts'
 import type { AsideLogs } from './aside-log.ts'
-import type { BringingHome, Source } from './bringing-home.ts'
+import { type BringingHome, logSafe, type Source } from './bringing-home.ts'
 import type { Ended } from './conclude.ts'
 import { isAnswer } from './giving.ts'
 import type { HomeModels } from './home-models.ts'
@@ -114,10 +114,18 @@ export function createAside(deps: JobDeps, { bringHome, homeModels, asideLogs, w
       const asked = clock.monotonic()
       const source: Source = { link, name, writer, logOffset: asideLogs.beginOf(job.epoch) }
       try {
-        const renewal = { leaseMs: LONGEST_AWAY_MS, mark, after: row.seen, waitMs: WAIT_MS, cancel: false }
+        const renewal = {
+          leaseMs: LONGEST_AWAY_MS,
+          mark,
+          after: row.seen,
+          logSafe: logSafe(source),
+          waitMs: WAIT_MS,
+          cancel: false,
+        }
         const report: AttemptReport = await within(clock, ANSWER_MS, signal, until => link.renew(name, renewal, until))
         heardAt = clock.monotonic()
         mark = report.mark
+        await stream.owes(source.logOffset + report.logBytes - writer.offset, writer.offset)
         ms = FIRST_PAUSE_MS
         if (report.events.length > 0) {
           row = { ...row, seen: report.events.at(-1)?.n ?? row.seen }

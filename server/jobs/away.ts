@@ -3,7 +3,7 @@ import type { Fleet, PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { type AttemptReport, type NodeId, overlay } from '#shared/model/index.ts'
-import { type BringingHome, lost, refused } from './bringing-home.ts'
+import { type BringingHome, logSafe, lost, refused } from './bringing-home.ts'
 import type { Ended } from './conclude.ts'
 import { createGiving, type Given, isAnswer, type Winner } from './giving.ts'
 import type { HomeModels } from './home-models.ts'
@@ -115,7 +115,8 @@ export function createAway(
         try {
           const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
           const waitMs = Math.floor(Math.min(stop === null ? WAIT_MS : CANCEL_WAIT_MS, answerMs / 2))
-          const renewal = { leaseMs: terms.leaseMs, mark, after: away.seen, waitMs, cancel: stop === 'cancel' }
+          const safe = logSafe({ writer, logOffset: from.logOffset })
+          const renewal = { leaseMs: terms.leaseMs, mark, after: away.seen, logSafe: safe, waitMs, cancel: stop === 'cancel' }
           const until = AbortSignal.any([...(signal.aborted ? [] : [signal]), trust.signal, shipping.failed])
           const report = await within(clock, answerMs, until, end => link.renew(name, renewal, end))
           refuseOther(report, name, link)
@@ -123,6 +124,7 @@ export function createAway(
           pauseMs = FIRST_PAUSE_MS
           mark = report.mark
           if (!isShort(report)) return finish(refused(`${nameOf(worker)} tells more than ${MOST_TOLD} characters of it.`))
+          await stream.owes(from.logOffset + report.logBytes - writer.offset, writer.offset)
           if (report.events.length > 0) {
             const taken = await take(job, away, report)
             if (!taken) return finish(lost('The job moved on without it.'))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { pieces } from '#server/lib/files.ts'
+import { unlessSilent } from '#server/lib/silence.ts'
 import type { LogWriter } from '#server/logs/index.ts'
 import type { AttemptName, PeerLink } from '#server/peers/index.ts'
 import type { JobRow } from '#server/store/index.ts'
@@ -12,6 +13,11 @@ import type { HomeModels } from './home-models.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
 import type { JobDeps } from './ports.ts'
 import { contradiction } from './reports.ts'
+
+/** A log that says nothing may have nothing to say, or its connection is gone: after so long it is asked for anew, ms. */
+const LOG_SILENCE_MS = 60_000
+/** A result is all there when it is asked for. */
+const RESULT_SILENCE_MS = 30_000
 
 /** An attempt on another node, and what its home needs to get what it leaves. */
 export interface Source {
@@ -28,6 +34,10 @@ export const refused = (detail: string): AttemptEnd => ({
   failure: { code: 'result_refused', detail, remedy: 'Retry the job, on another node (--not-on).' },
 })
 
+/** Bytes of an attempt's log that are in the file here; of one that is cut at its limit, all there will ever be. */
+export const logSafe = ({ writer, logOffset }: Pick<Source, 'writer' | 'logOffset'>): number =>
+  writer.dropped > 0 ? Number.MAX_SAFE_INTEGER : Math.max(0, writer.written - logOffset)
+
 /** Brings home what an attempt on another node leaves: its log as it grows, and its result once it has ended. */
 export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
   const { clock, settings, workspace, directories, secrets, files, freeBytes } = deps
@@ -36,7 +46,8 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
   async function log({ link, name, writer, logOffset }: Source, signal: AbortSignal): Promise<void> {
     for (let ms = FIRST_PAUSE_MS; !signal.aborted; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
       try {
-        for await (const piece of link.log(name, writer.offset - logOffset, signal)) {
+        const offset = writer.offset - logOffset
+        for await (const piece of unlessSilent(clock, LOG_SILENCE_MS, until => link.log(name, offset, until), signal)) {
           await writer.write(piece)
           ms = FIRST_PAUSE_MS
           if (writer.dropped > 0) return
@@ -85,8 +96,9 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
     try {
       let bytes = await file.size()
       for await (const piece of pieces(file, 0, bytes)) hash.update(piece)
+      const from = bytes
       if (total === null || bytes < total)
-        for await (const piece of link.result(name, bytes, signal)) {
+        for await (const piece of unlessSilent(clock, RESULT_SILENCE_MS, until => link.result(name, from, until), signal)) {
           refuseMore(bytes + piece.byteLength, most)
           await file.write(piece, bytes)
           hash.update(piece)

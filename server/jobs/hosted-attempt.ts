@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Logs, LogWriter } from '#server/logs/index.ts'
 import type { Change, HostedKey, HostedStore, JobRow } from '#server/store/index.ts'
-import type { Award, JobSpec, Limits, NodeId } from '#shared/model/index.ts'
+import type { Award, EventBody, JobSpec, Limits, NodeId } from '#shared/model/index.ts'
+import type { HomeOutflow } from './outflow.ts'
 
 /** Name of an attempt among the files of a worker. Only one home has jobs of that id here. */
 export const fileNameOf = ({ home, jobId, epoch }: HostedKey): string => `${jobId}.${epoch}.${home.slice(0, 8)}`
@@ -41,39 +42,52 @@ function atMost(wanted: JobSpec['limits'], limits: Limits): Limits {
 }
 
 /** What an attempt writes to: the outbox of a hosted attempt in the shape of the store of a job. */
-export function outbox(key: HostedKey, hosted: HostedStore) {
+export function outbox(key: HostedKey, hosted: HostedStore, outflow: HomeOutflow) {
+  const count = (events: readonly EventBody[]) => {
+    if (events.length > 0) outflow.told(events.length, JSON.stringify(events).length)
+  }
   return {
-    change: ({ patch, events, at }: Change, options?: { durable?: boolean }) =>
-      hosted.append(key, events, at, { ...options, ...(patch.state === undefined ? {} : { state: patch.state }) }),
+    change({ patch, events, at }: Change, options?: { durable?: boolean }) {
+      count(events)
+      return hosted.append(key, events, at, { ...options, ...(patch.state === undefined ? {} : { state: patch.state }) })
+    },
     async append(
       _: string,
       events: Parameters<HostedStore['append']>[1],
       at: number,
       options?: { durable?: boolean },
     ): Promise<void> {
+      count(events)
       await hosted.append(key, events, at, options)
     },
   }
 }
 
 /** Logs of hosted attempts, whose offsets count in the log of the whole job at home. */
-export function attemptLogs(logs: Logs, key: HostedKey, logOffset: number): Pick<Logs, 'writer'> {
+export function attemptLogs(logs: Logs, key: HostedKey, logOffset: number, outflow: HomeOutflow): Pick<Logs, 'writer'> {
   return {
     async writer(_, options) {
-      return shifted(await logs.writer(fileNameOf(key), options), logOffset)
+      return shifted(await logs.writer(fileNameOf(key), options), logOffset, outflow)
     },
   }
 }
 
-function shifted(writer: LogWriter, by: number): LogWriter {
+function shifted(writer: LogWriter, by: number, outflow: HomeOutflow): LogWriter {
+  const accepted = () => writer.offset
   return {
     get offset() {
       return writer.offset + by
     },
+    get written() {
+      return writer.written + by
+    },
     get dropped() {
       return writer.dropped
     },
-    write: bytes => writer.write(bytes),
+    write(bytes) {
+      outflow.logged(bytes.byteLength, accepted)
+      return writer.write(bytes)
+    },
     flush: async () => (await writer.flush()) + by,
     hash: (from, to) => writer.hash(from - by, to - by),
     close: () => writer.close(),

@@ -1,6 +1,7 @@
 import { type AnswerPiece, type CallQueue, createCallQueue, type KnownCalls, preferModels } from '#server/gateway/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Logs } from '#server/logs/index.ts'
+import type { Renewal } from '#server/peers/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { HostedKey, HostedRow, Lesson } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
@@ -19,6 +20,7 @@ import { classOf, type Experience, isTelling } from './experience.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
 import { createHostedEvents } from './hosted-events.ts'
 import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
+import { createOutflow, type HomeOutflow } from './outflow.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
 import { createProgress } from './progress.ts'
@@ -34,11 +36,7 @@ export interface Hosting {
   /** Whether a job of that id is here which is not that node's: all who were asked for a bid know the id of a job. */
   isAnothers(home: NodeId, jobId: JobId): Promise<boolean>
   receiveSnapshot(key: HostedKey, piece: Piece): Promise<number>
-  renew(
-    key: HostedKey,
-    renewal: { leaseMs: number; mark: number | null; after: number; waitMs: number; cancel: boolean },
-    signal: AbortSignal,
-  ): Promise<AttemptReport>
+  renew(key: HostedKey, renewal: Renewal, signal: AbortSignal): Promise<AttemptReport>
   log(key: HostedKey, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   result(key: HostedKey, offset: number): Promise<{ body: AsyncIterable<Uint8Array>; bytes: number }>
   modelCalls(key: HostedKey, known: KnownCalls, signal: AbortSignal): Promise<ModelCallNews>
@@ -69,15 +67,20 @@ export interface Awarded {
   readonly mark: number
 }
 
-interface Running {
+/** The ways between an attempt and its home. */
+interface Ways {
+  /** Model calls for the home to answer. */
+  readonly calls: CallQueue
+  readonly outflow: HomeOutflow
+}
+
+interface Running extends Ways {
   readonly key: HostedKey
   needsSnapshot: boolean
   readonly controller: AbortController
   readonly done: Promise<void>
   /** Told of the bundle with the snapshot. */
   readonly arrived: (bundle: string) => void
-  /** Model calls for the home to answer. */
-  readonly calls: CallQueue
   leaseEnd: number
   cancelLease: () => void
   isHandedBack: boolean
@@ -152,8 +155,10 @@ export function createHosting(
     const noBundle = () => arrival.resolve('')
     controller.signal.addEventListener('abort', noBundle, { once: true })
     if (!award.snapshot) noBundle()
-    const calls = createCallQueue({ clock })
-    const done = run(key, award, calls, arrival.promise, controller.signal)
+    const ways: Ways = { calls: createCallQueue({ clock }), outflow: createOutflow(settings.unackedBytes) }
+    // What is told of an end waits for nobody.
+    controller.signal.addEventListener('abort', () => ways.outflow.open(), { once: true })
+    const done = run(key, award, ways, arrival.promise, controller.signal)
       .catch(error => log.error({ err: error, ...key }, 'An attempt of another node could not be ended'))
       .finally(() => {
         running.get(fileNameOf(key))?.cancelLease()
@@ -169,7 +174,7 @@ export function createHosting(
         attempt.needsSnapshot = false
         arrival.resolve(bundle)
       },
-      calls,
+      ...ways,
       leaseEnd: 0,
       cancelLease: () => {},
       isHandedBack: false,
@@ -189,16 +194,10 @@ export function createHosting(
     attempt.cancelLease = clock.after(left - Math.min(settings.graceMs, left / 2), stop)
   }
 
-  async function run(
-    key: HostedKey,
-    award: Award,
-    calls: CallQueue,
-    arrived: Promise<string>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function run(key: HostedKey, award: Award, ways: Ways, arrived: Promise<string>, signal: AbortSignal): Promise<void> {
     await using leftovers = new Lifetime()
-    leftovers.use(calls)
-    const { end, lesson } = await attempt(key, award, calls, arrived, signal, leftovers)
+    leftovers.use(ways.calls)
+    const { end, lesson } = await attempt(key, award, ways, arrived, signal, leftovers)
     if (await isToBeTakenUp(key, end)) return
     const isBack = end.kind === 'stopped' && end.stop === 'shutdown' && running.get(fileNameOf(key))?.isHandedBack
     // Before its home hears of the end, and may send the next.
@@ -227,7 +226,7 @@ export function createHosting(
   async function attempt(
     key: HostedKey,
     award: Award,
-    calls: CallQueue,
+    { calls, outflow }: Ways,
     arrived: Promise<string>,
     signal: AbortSignal,
     leftovers: Lifetime,
@@ -242,8 +241,8 @@ export function createHosting(
       if (never) return { end: never }
       const begun = clock.monotonic()
       const models = preferModels({ ...award.models, worker: deps.sharedModels, home: calls.home })
-      const logs = attemptLogs(hostedLogs, key, award.logOffset)
-      const own = { ...deps, models, store: outbox(key, hosted), logs, isGuest: true }
+      const logs = attemptLogs(hostedLogs, key, award.logOffset, outflow)
+      const own = { ...deps, models, store: outbox(key, hosted, outflow), logs, outflow, isGuest: true }
       const progress = createProgress({ job, store: own.store, clock })
       const end = await runAttempt(progress, own, permissions, signal, leftovers)
       progress.flush()
@@ -327,12 +326,16 @@ export function createHosting(
       return bytes
     },
 
-    async renew(key, { leaseMs, mark, after, waitMs, cancel }, signal) {
+    async renew(key, { leaseMs, mark, after, logSafe, waitMs, cancel }, signal) {
       await find(key)
+      const outflow = running.get(fileNameOf(key))?.outflow
+      // What is safe at home need not be kept here, and makes room for more.
+      outflow?.acknowledge({ log: logSafe ?? null, n: after })
+      await hosted.forgetEvents(key, after)
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
       if (mark !== null && mark <= markNow()) lease(key, mark - origin + Math.min(leaseMs, LONGEST_AWAY_MS))
       if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
-      const told = await events.after(key, after, waitMs, signal)
+      const told = await events.after(key, after, { waitMs, outflow, signal })
       const { state, end, lastN } = await find(key)
       const isAll = (told.at(-1)?.n ?? after) >= lastN
       return {

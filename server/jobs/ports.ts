@@ -22,6 +22,7 @@ import type {
   Timeouts,
 } from '#shared/model/index.ts'
 import type { DrainFile } from './drain.ts'
+import type { Outflow } from './outflow.ts'
 
 /** What the node allows and assumes where a job says nothing. */
 export interface JobSettings {
@@ -38,6 +39,8 @@ export interface JobSettings {
   readonly networkAllow: readonly string[]
   /** How long an attempt on another node goes on without hearing from this one, ms. */
   readonly leaseMs: number
+  /** What of an attempt of another node's job may be kept here that is not safe there, before its output waits. */
+  readonly unackedBytes: number
   /** How long a bid reserves room, ms. */
   readonly bidMs: number
   /** Largest bundles that nodes send each other: with work for this one, and with a result of work elsewhere. */
@@ -110,4 +113,6 @@ export type AttemptDeps = Omit<JobDeps, 'store' | 'logs'> & {
   readonly logs: Pick<Logs, 'writer'>
   /** The job is of another node. */
   readonly isGuest?: boolean
+  /** What makes the output wait for the node it is for. */
+  readonly outflow?: Outflow
 }

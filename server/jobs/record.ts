@@ -4,6 +4,7 @@ import type { LogWriter } from '#server/logs/index.ts'
 import type { Store } from '#server/store/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import type { EventBody, JobId } from '#shared/model/index.ts'
+import type { Outflow } from './outflow.ts'
 import type { Progress } from './progress.ts'
 
 /** Longest text an event carries, characters; agents have no bound of their own. */
@@ -27,6 +28,8 @@ export interface Record_ {
   warn(code: string, detail: string): void
   readonly warnings: readonly { code: string; detail: string }[]
   log(bytes: Uint8Array | string): Promise<void>
+  /** Fulfils when more may be said. */
+  room(): Promise<void>
   /** A line of ours in the job's log. */
   note(line: string): Promise<void>
   /** The attempt has nothing more to say: tells of what had to be dropped. */
@@ -52,8 +55,10 @@ export function createRecord(input: {
   log: Log
   /** What must be written of the job before the events that follow. */
   progress: Pick<Progress, 'flush'>
+  /** Of an attempt for another node. */
+  outflow?: Outflow | undefined
 }): Record_ {
-  const { jobId, epoch, writer, store, secrets, clock, log, progress } = input
+  const { jobId, epoch, writer, store, secrets, clock, log, progress, outflow } = input
   const warnings: { code: string; detail: string }[] = []
   const encoder = new TextEncoder()
   let heard = clock.monotonic()
@@ -75,7 +80,8 @@ export function createRecord(input: {
     epoch,
     writer,
     warnings,
-    heard: () => heard,
+    // One that is made to wait is not silent.
+    heard: () => (outflow?.isFull() ? clock.monotonic() : heard),
     touch() {
       heard = clock.monotonic()
     },
@@ -106,6 +112,12 @@ export function createRecord(input: {
     async log(bytes) {
       record.touch()
       await writer.write(typeof bytes === 'string' ? encoder.encode(bytes) : bytes)
+      await record.room()
+    },
+    async room() {
+      if (!outflow) return
+      await outflow.room()
+      record.touch()
     },
     async note(line) {
       await record.log(`── ${line}\n`)

@@ -4,6 +4,8 @@ import type { JobId } from '#shared/model/index.ts'
 export interface LogWriter {
   /** Offset of the next byte, counting what is accepted but not written yet. */
   readonly offset: number
+  /** Bytes that are in the file. */
+  readonly written: number
   /** Bytes dropped because the log reached its limit. */
   readonly dropped: number
   /** Accepts bytes; resolves when more may be given (bounded memory). Secrets are struck out on the way. */

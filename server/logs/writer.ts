@@ -96,6 +96,9 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
       takeGathered()
       return accepted
     },
+    get written() {
+      return written
+    },
     get dropped() {
       takeGathered()
       return dropped

@@ -6,6 +6,19 @@ export interface AttemptName {
   readonly epoch: number
 }
 
+/** What a home says with a renewal. */
+export interface Renewal {
+  readonly leaseMs: number
+  /** The mark of the last report. */
+  readonly mark: number | null
+  /** Number of the last event that is safe at home. */
+  readonly after: number
+  /** Bytes of the attempt's log that are; a home of an older version does not say. */
+  readonly logSafe?: number | undefined
+  readonly waitMs: number
+  readonly cancel: boolean
+}
+
 /** A piece of a file on its way to another node. */
 export interface Shipment {
   readonly file: string
@@ -23,11 +36,7 @@ export interface PeerLink {
   award(award: Award, signal: AbortSignal): Promise<{ needsSnapshot: boolean; mark: number }>
   /** Sends what the other node does not have yet. */
   shipSnapshot(attempt: AttemptName, shipment: Shipment, signal: AbortSignal): Promise<void>
-  renew(
-    attempt: AttemptName,
-    renewal: { leaseMs: number; mark: number | null; after: number; waitMs: number; cancel: boolean },
-    signal: AbortSignal,
-  ): Promise<AttemptReport>
+  renew(attempt: AttemptName, renewal: Renewal, signal: AbortSignal): Promise<AttemptReport>
   /** Bytes of an attempt's log from an offset, until it ends. */
   log(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
   /** The bundle with the result commit. */

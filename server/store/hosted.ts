@@ -44,6 +44,8 @@ export interface HostedStore {
   get(key: HostedKey): Promise<HostedRow | null>
   all(): Promise<HostedRow[]>
   events(key: HostedKey, after: number, limit: number): Promise<HostedEvent[]>
+  /** Events up to a number are safe at home: they are kept no longer. */
+  forgetEvents(key: HostedKey, upTo: number): Promise<void>
   remove(key: HostedKey): Promise<void>
   /** Called after each durable write that added events or ended an attempt. */
   onChange(listener: (key: HostedKey) => void): () => void

@@ -124,6 +124,11 @@ export const Config = z
           .min(5_000)
           .default(90_000)
           .describe('How long an attempt on another node goes on without hearing from this one.'),
+        unackedBytes: z
+          .int()
+          .min(64 * 1024)
+          .default(16 * MiB)
+          .describe('Log and events of an attempt that are kept for a home that has not taken them, before its output waits.'),
         bidMs: z.int().min(100).default(3_000).describe('How long a bid reserves room.'),
         snapshotBytes: z
           .int()

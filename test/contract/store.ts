@@ -228,6 +228,21 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(bodies).not.toContain('too late')
       })
 
+      test('keep events of a hosted attempt until they are safe at its home, and number on from there', async () => {
+        const store = await open()
+        const key = { home: 'h', jobId: newJob('a').job.id, epoch: 1 }
+        await store.hosted.accept(key, {} as never, AT)
+        await store.hosted.append(key, [note('1'), note('2'), note('3')], AT)
+        await store.hosted.forgetEvents(key, 2)
+        const numbers = async () => (await store.hosted.events(key, 0, 10)).map(({ n }) => n)
+        expect(await numbers()).toEqual([3])
+        await store.hosted.forgetEvents(key, 1)
+        await store.hosted.forgetEvents({ ...key, epoch: 2 }, 9)
+        await store.hosted.append(key, [note('4')], AT)
+        expect(await numbers()).toEqual([3, 4])
+        expect(await store.hosted.get(key)).toMatchObject({ lastN: 4 })
+      })
+
       test('give up an attempt that is set aside once, and say so once', async () => {
         const store = await open()
         const job = await claimed(store, 'a')

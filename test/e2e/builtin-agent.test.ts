@@ -91,7 +91,7 @@ async function play(
       sandbox,
       endpoint: { baseUrl: `${sandbox.relayUrl}/v1`, token: options.token ?? TOKEN, model: 'scripted' },
       policy: 'allow',
-      report: report => reports.push(report),
+      report: async report => void reports.push(report),
       log: async bytes => {
         log += typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString()
       },

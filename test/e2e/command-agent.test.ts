@@ -38,7 +38,7 @@ async function run(
     sandbox,
     endpoint: null,
     policy: 'deny',
-    report: () => {},
+    report: async () => {},
     async log(bytes) {
       log += Buffer.from(bytes).toString()
       options.said?.(log)

@@ -80,6 +80,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
       bidMs: 3_000,
       snapshotBytes: 2 ** 30,
       resultBytes: 2 ** 30,
+      unackedBytes: 2 ** 24,
       models: 'prefer-worker',
       placement: PlacementWeights.parse({}),
       accept: AcceptPolicy.parse({}),

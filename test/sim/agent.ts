@@ -144,7 +144,7 @@ export function countingAgent(parts: MachineParts): Agent {
           await sleep(work.stepMs * random.between(0.5, 1.5), session.signal)
           if (session.signal.aborted) break
           await session.log(`@${name} ${count(ledger.lines, name)}.\n`)
-          if (step % 2 === 0) session.report({ type: 'agent.message', text: `${count(ledger.reports, name)}` })
+          if (step % 2 === 0) await session.report({ type: 'agent.message', text: `${count(ledger.reports, name)}` })
         }
         if (!session.signal.aborted) return { ok: true, exitCode: 0, stopReason: 'done' }
         // It was asked to end and takes its time, at most what it is given.

@@ -261,6 +261,7 @@ export function createNode(spec: MachineSpec, around: Surroundings, peers: () =>
         graceMs: GRACE_MS,
         networkAllow: [],
         leaseMs: around.leaseMs,
+        unackedBytes: 2 ** 24,
         bidMs: BID_MS,
         placement: PlacementWeights.parse({}),
         accept: AcceptPolicy.parse({}),

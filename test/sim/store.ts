@@ -358,6 +358,14 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
       get: async key => tables.hosted.get(nameOf(key))?.row ?? null,
       all: async () => [...tables.hosted.values()].map(({ row }) => row),
       events: async (key, after, limit) => page(tables.hosted.get(nameOf(key))?.events ?? [], ({ n }) => n > after, limit),
+      forgetEvents: (key, upTo) =>
+        write(
+          () => {
+            const stored = tables.hosted.get(nameOf(key))
+            stored?.events.splice(0, stored.events.filter(({ n }) => n <= upTo).length)
+          },
+          { durable: false },
+        ),
       remove: key => write(() => void tables.hosted.delete(nameOf(key))),
       onChange: listener => subscribe(hostedListeners, listener),
     },

@@ -35,7 +35,10 @@ export async function converse(
   // The log is written in order, and the agent is read no faster than the log takes it.
   let logged: Promise<void> = Promise.resolve()
   const updates = createUpdates({
-    report: event => session.report(event),
+    report(event) {
+      const room = session.report(event)
+      logged = logged.then(() => room)
+    },
     log: text => {
       logged = logged.then(() => session.log(text))
     },

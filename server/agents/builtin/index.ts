@@ -75,16 +75,21 @@ async function relay(line: string, session: AgentSession): Promise<Report | null
       return null
     case 'message':
     case 'thought':
-      session.report({ type: `agent.${report.type}`, text: report.text })
+      await session.report({ type: `agent.${report.type}`, text: report.text })
       return null
     case 'tool': {
       const { id, path, type: _, ...call } = report
-      session.report({ type: 'agent.tool', toolCallId: id, ...call, locations: path === null ? [] : [{ path, line: null }] })
+      await session.report({
+        type: 'agent.tool',
+        toolCallId: id,
+        ...call,
+        locations: path === null ? [] : [{ path, line: null }],
+      })
       return null
     }
     case 'diff': {
       const { id, type: _, ...change } = report
-      session.report({ type: 'agent.diff', toolCallId: id, ...change })
+      await session.report({ type: 'agent.diff', toolCallId: id, ...change })
       return null
     }
     case 'done':

@@ -103,6 +103,14 @@ export function createHosted(statements: Statements, writes: Pick<GroupCommit<un
         )
         .map(({ n, at, body }) => ({ n, at: new Date(at).toISOString(), body: JSON.parse(body) as EventBody }))
     },
+    async forgetEvents(key, upTo) {
+      const found = find(key)
+      const first =
+        found && statements.get<{ n: number | null }>('SELECT min(n) AS n FROM hosted_event WHERE hosted = ?', found.seq)
+      // A renewal without news writes nothing.
+      if (!found || first?.n == null || first.n > upTo) return
+      await writes.writeSoon(() => statements.run('DELETE FROM hosted_event WHERE hosted = ? AND n <= ?', found.seq, upTo))
+    },
     async remove(key) {
       await writes.write(() => {
         const found = find(key)
