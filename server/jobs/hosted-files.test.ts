@@ -10,10 +10,10 @@ import { createHostedFiles, followLog } from './hosted-files.ts'
 /** A log in memory, of which a test decides what happens between two questions. */
 function memoryLog() {
   let bytes = new Uint8Array()
-  const listeners = new Set<() => void>()
+  const listeners = new Set<(size: number) => void>()
   const logs = {
     size: async () => bytes.byteLength,
-    follow: (_: string, listener: () => void) => {
+    follow: (_: string, listener: (size: number) => void) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
@@ -21,7 +21,7 @@ function memoryLog() {
   } as unknown as Logs
   const add = (text: string) => {
     bytes = new Uint8Array([...bytes, ...Buffer.from(text)])
-    for (const listener of listeners) listener()
+    for (const listener of listeners) listener(bytes.byteLength)
   }
   return { logs, add, followers: () => listeners.size }
 }

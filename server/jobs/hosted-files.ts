@@ -6,6 +6,7 @@ import type { HostedKey } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { fileNameOf } from './hosted-attempt.ts'
 
+/** Most bytes of a log read at once. */
 const LOG_PIECE_BYTES = 256 * 1024
 
 const SNAPSHOT = 'snapshot.'
@@ -135,28 +136,48 @@ export async function* followLog(
 ): AsyncGenerator<Uint8Array> {
   const reader = logs.reader(name)
   let wake = () => {}
-  const woken = () => wake()
-  const unsubscribe = [logs.follow(name, woken), attempt.onNews(woken)]
-  signal.addEventListener('abort', woken)
+  let end = 0
+  let isOver = false
+  /** Whether something happened since it was asked after; most news of an attempt that prints are its bytes. */
+  let isChanged = true
+  const unsubscribe = [
+    logs.follow(name, size => {
+      end = Math.max(end, size)
+      wake()
+    }),
+    attempt.onNews(() => {
+      isChanged = true
+      wake()
+    }),
+  ]
+  const stop = () => wake()
+  signal.addEventListener('abort', stop)
   try {
     for (let offset = from; !signal.aborted; ) {
+      // The size is told with each write: what is known to be there is read without asking for more.
+      if (offset < end) {
+        const piece = await reader.read(offset, Math.min(LOG_PIECE_BYTES, end - offset))
+        offset += piece.byteLength
+        yield piece
+        continue
+      }
       // Before anything is asked, so that what happens meanwhile is not missed.
       const news = new Promise<void>(resolve => {
         wake = resolve
       })
-      // Asked before the size: what was written before the end is then read.
-      const isOver = await attempt.isOver()
-      const size = await logs.size(name)
-      if (offset < size) {
-        const piece = await reader.read(offset, Math.min(LOG_PIECE_BYTES, size - offset))
-        offset += piece.byteLength
-        yield piece
-      } else if (isOver) return
-      else await news
+      if (isChanged) {
+        isChanged = false
+        // Asked before the size: what was written before the end is then read.
+        isOver = await attempt.isOver()
+        end = Math.max(end, await logs.size(name))
+        if (offset < end) continue
+      }
+      if (isOver) return
+      await news
     }
   } finally {
     for (const off of unsubscribe) off()
-    signal.removeEventListener('abort', woken)
+    signal.removeEventListener('abort', stop)
     await reader.close()
   }
 }
