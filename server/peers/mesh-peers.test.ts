@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Call } from '#server/lib/call.ts'
 import { PROTOCOL } from '#shared/model/index.ts'
 import { makeCard } from '#test/fakes/card.ts'
@@ -22,6 +22,11 @@ const settled = async () => {
   for (let turn = 0; turn < 30; turn++) await new Promise(resolve => setTimeout(resolve, 0))
 }
 const call: Call = { signal: new AbortController().signal }
+
+// Loaded with the first signature otherwise, which takes more turns than are waited for where the machine is busy.
+beforeAll(async () => {
+  await import('jose')
+})
 
 let root: string
 beforeEach(() => {
