@@ -24,9 +24,9 @@ export async function serve({ config, env }: { config: Config; env: Environment 
   const life = new Lifetime()
   try {
     const log = createLog(config.log.level)
-    const directory = await openDataDirectory(config.dataDir)
-    const lock = await lockDataDirectory(directory.data)
+    const lock = await lockDataDirectory(config.dataDir)
     life.defer(() => lock.release())
+    const directory = await openDataDirectory(config.dataDir)
     await clearRuntimeDirectory(directory)
     life.defer(() => rm(directory.runtime, { recursive: true, force: true }))
     const { api, stream, jobs, peers } = await compose({ config, env, directory, log, life })

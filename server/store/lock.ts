@@ -1,6 +1,7 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeDirectory } from '#server/lib/make-directory.ts'
 import { StoreError } from './error.ts'
 
 /** The right to be the only server of a data directory. */
@@ -37,7 +38,7 @@ export async function lockDataDirectory(directory: string): Promise<DataDirector
 async function acquire(directory: string, owner: string): Promise<DatabaseSync> {
   let lock: DatabaseSync | undefined
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeDirectory(directory)
     await chmod(directory, 0o700)
     lock = new DatabaseSync(join(directory, 'lock.db'))
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')

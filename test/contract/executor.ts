@@ -138,7 +138,8 @@ export function executorContract(title: string, given: { isolation: SandboxSpec[
       const sandbox = await workshop.sandbox(spec)
       const stubborn = `trap '' TERM; echo ready; ${FOREVER}`
       const program = await sandbox.start({
-        argv: shell(`touch kept; (setsid sh -c "${stubborn}" &); ${stubborn}`),
+        // Whichever is ready first, both ignore it by then.
+        argv: shell(`trap '' TERM; touch kept; (setsid sh -c "${stubborn}" &); ${stubborn}`),
         stdin: 'none',
         network: false,
       })
