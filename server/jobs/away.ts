@@ -113,7 +113,7 @@ export function createAway(
         if (asked - begunAt > longest + terms.waitMs)
           return finish(lost(`${nameOf(worker)} did not end it in the time that its limits allow.`))
         try {
-          const answerMs = Math.min(ANSWER_MS, settings.leaseMs / TRIES_A_LEASE)
+          const answerMs = Math.min(ANSWER_MS, Math.floor(settings.leaseMs / TRIES_A_LEASE))
           const waitMs = Math.floor(Math.min(stop === null ? WAIT_MS : CANCEL_WAIT_MS, answerMs / 2))
           const safe = logSafe({ writer, logOffset: from.logOffset })
           const renewal = { leaseMs: terms.leaseMs, mark, after: away.seen, logSafe: safe, waitMs, cancel: stop === 'cancel' }
