@@ -306,12 +306,10 @@ export const peerOperations = {
         .nullable()
         .describe('The mark of the last report: the lease is counted from there, on the clock of the worker.'),
       after: z.int().min(0).describe('Number of the last event that is safe at home.'),
-      logSafe: z
-        .int()
-        .min(0)
-        .max(Number.MAX_SAFE_INTEGER)
-        .optional()
-        .describe("Bytes of the attempt's log that are safe at home."),
+      logSafe: since(
+        2,
+        z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe("Bytes of the attempt's log that are safe at home."),
+      ),
       waitMs: z.int().min(0).max(30_000).describe('How long to wait for news.'),
       cancel: z.boolean(),
     }),

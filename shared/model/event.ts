@@ -67,9 +67,12 @@ export const EventBody = z
       model: text.nullable(),
       why: text,
     }),
-    z
-      .strictObject({ type: z.literal('attempt.placed'), epoch, node: text, name: text })
-      .describe('Another node got the attempt; said by the home alone.'),
+    since(
+      2,
+      z
+        .strictObject({ type: z.literal('attempt.placed'), epoch, node: text, name: text })
+        .describe('Another node got the attempt; said by the home alone.'),
+    ),
     z.strictObject({ type: z.literal('attempt.lost'), epoch, reason: text }),
     since(
       2,
