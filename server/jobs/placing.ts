@@ -2,6 +2,7 @@ import type { Fleet } from '#server/peers/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { JobSpec, NodeId, PlacementOutcome, PlacementRecord } from '#shared/model/index.ts'
+import { createBrokenBids } from './broken-bids.ts'
 import { classOf } from './experience.ts'
 import { WorkFailure } from './failures.ts'
 import type { Negotiation } from './negotiation.ts'
@@ -36,6 +37,8 @@ export interface Placing {
   place(job: JobRow, signal: AbortSignal): Promise<Placed>
   /** Keeps how an attempt came to its node, or why it waits, for whoever asks. */
   remember(job: JobRow, record: PlacementRecord): Promise<void>
+  /** An attempt has ended that another node had: what it means for whom the job is offered to next. */
+  learn(jobId: JobRow['id'], node: NodeId, isBack: boolean): void
 }
 
 export function createPlacing(
@@ -56,6 +59,8 @@ export function createPlacing(
     isDraining,
   }: { fleet: Fleet; reservations: Reservations; negotiation: Negotiation; isDraining(): boolean },
 ): Placing {
+  const brokenBids = createBrokenBids(clock)
+
   /** With nobody else to ask there is nothing to negotiate, and what has to wait does so where priorities count. */
   function placeAlone({ spec, snapshot }: JobRow): Placed | null {
     if (fleet.cards().length > 0 || isPicky(spec) || isDraining()) return null
@@ -97,10 +102,16 @@ export function createPlacing(
 
   return {
     remember,
+    learn(jobId, node, isBack) {
+      if (isBack) brokenBids.add(jobId, node)
+      else brokenBids.forget(jobId)
+    },
     async place(job, signal) {
       const refusals = new Map<NodeId, { reason: string; at: number }>()
       const refused = (node: NodeId): string | null => {
         const found = refusals.get(node)
+        const broken = brokenBids.why(job.id, node)
+        if (broken !== null) return broken
         return found && clock.monotonic() - found.at < REFUSED_MS ? `It said no for good: ${found.reason}` : null
       }
       for (let rounds = 0; ; rounds++) {

@@ -133,7 +133,10 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
         .remember(job, placed.bargain.record)
         .catch(error => log.warn({ err: error, jobId: job.id }, 'Failed to keep how a job was placed'))
     if (placed.kind === 'there') await settleAway(await away.run(job, placed, signal), placed)
-    else await runHere(job, placed, signal)
+    else {
+      placing.learn(job.id, fleet.self.id, false)
+      await runHere(job, placed, signal)
+    }
   }
 
   /** @returns null when the job ended while it looked for a node */
@@ -142,6 +145,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     try {
       return await placing.place(await awayFromAside(job), signal)
     } catch (error) {
+      placing.learn(job.id, fleet.self.id, false)
       await settle(job, endOf(error, signal))
       return null
     } finally {
@@ -183,6 +187,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
 
   async function settleAway({ job, end, times }: AwayEnd, placed?: Placed & { kind: 'there' }): Promise<void> {
     if (end === 'detached') return
+    if (placed) placing.learn(job.id, placed.node, end.kind === 'returned')
     await settle(job, end, undefined, placed && times ? learn(job, end, { ...placed, times }) : undefined)
     if (end.kind === 'aside') parts.setAside()
     dismissals.wake()

@@ -29,6 +29,9 @@ export function playFaults(deps: {
     timeline.after(ms, () => node.start())
   }
 
+  const pairs = () =>
+    nodes.flatMap(({ name: from }) => nodes.flatMap(({ name: to }) => (from === to ? [] : [[from, to] as const])))
+
   function isolate(name: string, isCut: boolean, isToldOf: boolean): void {
     for (const other of nodes) {
       if (other.name === name) continue
@@ -60,10 +63,13 @@ export function playFaults(deps: {
         return
       case 'weather': {
         const { loss, duplication, delayMs } = fault
-        const way = network.way(fault.from, fault.to)
-        const before = { ...way }
-        Object.assign(way, { loss, duplication, delayMs })
-        timeline.after(fault.ms, () => Object.assign(way, { ...before, cut: way.cut }))
+        const ways = fault.isEverywhere ? pairs() : [[fault.from, fault.to] as const]
+        for (const [from, to] of ways) {
+          const way = network.way(from, to)
+          const before = { ...way }
+          Object.assign(way, { loss, duplication, delayMs })
+          timeline.after(fault.ms, () => Object.assign(way, { ...before, cut: way.cut, isToldOf: way.isToldOf }))
+        }
         return
       }
       case 'crash':

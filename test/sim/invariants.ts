@@ -11,6 +11,9 @@ export interface Invariants {
   end(): string[]
 }
 
+/** Attempts after which a job counts as going round. */
+const MOST_ATTEMPTS = 60
+
 /** Why a job may have failed without anybody being to blame. */
 const FATE: readonly string[] = ['attempts_exhausted']
 
@@ -57,6 +60,7 @@ export function createInvariants(nodes: readonly SimulatedNode[], ledger: Ledger
   }
 
   function judgeEvent(accepted: Set<string>, { jobId, body }: JobEvent): string | null {
+    if (body.type === 'job.state' && body.epoch > MOST_ATTEMPTS) return `job ${jobId} goes round: attempt ${body.epoch} begins`
     if (body.type !== 'result.accepted') return null
     if (accepted.has(jobId)) return `job ${jobId} had a second result accepted, of attempt ${body.result.epoch}`
     accepted.add(jobId)
@@ -110,7 +114,8 @@ export function createInvariants(nodes: readonly SimulatedNode[], ledger: Ledger
     if (!stored || !result) return [`job ${jobId} succeeded without a result`]
     const problems: string[] = []
     const name = attemptName(jobId, result.epoch)
-    if (result.epoch !== epoch) problems.push(`job ${jobId} has the result of attempt ${result.epoch} under epoch ${epoch}`)
+    if (result.epoch !== epoch && !ledger.accepted.get(jobId)?.keepsBoth)
+      problems.push(`job ${jobId} has the result of attempt ${result.epoch} under epoch ${epoch}`)
     if (result.commit !== null && home.repositories.delivered.get(jobId) !== result.commit)
       problems.push(`job ${jobId} delivered ${home.repositories.delivered.get(jobId)} instead of ${result.commit}`)
     const inLog = logs.get(jobId)?.lines(result.epoch) ?? 0
@@ -197,10 +202,11 @@ function createLogCheck(jobId: string, ledger: Ledger): LogCheck {
     if (!match) return null
     const [job, attempt, number] = [match[1], Number(match[2]), Number(match[3])]
     if (job !== jobId) return `the log of job ${jobId} has a line of job ${job}`
-    // What was set aside and finished first is put behind what the job had logged meanwhile.
-    const isInOrder = attempt >= epoch || ledger.accepted.get(jobId)?.keepsBoth
-    if (!isInOrder) return `the log of job ${jobId} has a line of attempt ${attempt} after those of ${epoch}`
-    epoch = attempt
+    // What was set aside and finished first is put, whole, behind what the job had logged meanwhile.
+    const isWinner = attempt < epoch && ledger.accepted.get(jobId)?.keepsBoth === true
+    if (attempt < epoch && !isWinner) return `the log of job ${jobId} has a line of attempt ${attempt} after those of ${epoch}`
+    if (isWinner && number === 0) lines.delete(attempt)
+    epoch = Math.max(epoch, attempt)
     const next = lines.get(attempt) ?? 0
     if (number !== next) return `the log of attempt ${jobId} ${attempt} has line ${number} where ${next} should be`
     if (number >= (ledger.lines.get(attemptName(jobId, attempt)) ?? 0))

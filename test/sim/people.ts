@@ -18,10 +18,11 @@ export interface Wish {
 const DISCONNECT: readonly Disconnect[] = [{ kind: 'keep-both' }, { kind: 'keep-both' }, { kind: 'wait', ms: 240_000 }]
 
 export function createWishes(random: Random, nodes: readonly string[], ms: number): Wish[] {
-  const count = 2 + random.int(7)
+  const count = 4 + random.int(6)
   return Array.from({ length: count }, (_, index): Wish => {
-    const work = { steps: 2 + random.int(12), stepMs: Math.floor(random.between(200, 20_000)) }
+    const work = { steps: 2 + random.int(12), stepMs: Math.floor(random.between(200, 12_000)) }
     const hasRepository = random.chance(0.7)
+    const home = random.pick(nodes)
     const request: JobRequest = {
       agent: 'counting',
       task: JSON.stringify(work),
@@ -29,11 +30,11 @@ export function createWishes(random: Random, nodes: readonly string[], ms: numbe
       ...(hasRepository ? { repository: { path: `/home/repo-${random.int(3)}` } } : {}),
       ...(hasRepository && random.chance(0.4) ? { checks: [['true']] } : {}),
       ...(random.chance(0.2) ? { disconnect: random.pick(DISCONNECT) } : {}),
-      where: random.chance(0.1) ? { local: true } : { notOn: random.chance(0.1) ? [random.pick(nodes)] : [] },
+      where: random.chance(0.1) ? { local: true } : { notOn: random.chance(0.6) ? [home] : [] },
     }
     return {
       at: Math.floor(random.between(0, ms)),
-      home: random.pick(nodes),
+      home,
       key: `wish ${index}`,
       spec: JobSpec.parse(request),
       cancelAfterMs: random.chance(0.15) ? Math.floor(random.between(0, 120_000)) : null,

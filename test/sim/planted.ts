@@ -37,7 +37,7 @@ const STORE = 'test/sim/store.ts'
 export const PLANTED: readonly Planted[] = [
   // Leases.
   fault('the worker goes on when its lease has ended', HOSTING, "() => attempt.controller.abort(new Stop('lease'))", '() => {}'),
-  fault('a renewal counts from now, not from the mark', HOSTING, 'Math.min(mark, clock.monotonic())', 'clock.monotonic()'),
+  fault('a renewal counts from now, not from the mark', HOSTING, 'lease(key, mark - origin +', 'lease(key, clock.monotonic() +'),
   fault('a renewal gives twice the lease', HOSTING, 'Math.min(leaseMs, LONGEST_AWAY_MS)', '2 * leaseMs'),
   fault('a lease is never extended', HOSTING, 'until <= attempt.leaseEnd', 'attempt.leaseEnd > 0'),
   fault('the home sends no mark', AWAY, 'leaseMs: terms.leaseMs, mark,', 'leaseMs: terms.leaseMs, mark: null,'),
@@ -49,20 +49,25 @@ export const PLANTED: readonly Planted[] = [
   fault(
     'nothing is written before the award',
     GIVING,
-    'patch: {}, events: [], at: clock.now(), away }',
-    'patch: {}, events: [], at: clock.now() }',
+    'events: [placed], at: clock.now(), away }',
+    'events: [placed], at: clock.now() }',
   ),
   fault('an award without an answer counts as refused', GIVING, '|| clock.monotonic() > over', '|| true'),
   fault('a lost award is not waited for as long as its lease', GIVING, '(winner.ttlMs + award.leaseMs) * MARGIN', 'winner.ttlMs'),
   fault('an award that is asked again is refused', PEERS, 'if (before) return { status: 200, body: before }', ''),
-  fault('the winner is released with the losers', NEGOTIATION, 'bids.filter(one => one !== won)', 'bids'),
+  fault('the winner is released with the losers', NEGOTIATION, 'asked.filter(one => one !== won)', 'asked'),
   fault(
     'a snapshot is not sent after a restart',
     GIVING,
     'return given(job, [], await',
     'return given({ ...job, snapshot: null }, [], await',
   ),
-  fault('the attempt begins before its snapshot is there', HOSTING, '      await arrived\n', ''),
+  fault(
+    'the attempt begins before its snapshot is there',
+    HOSTING,
+    'await arrived\n',
+    "await Promise.race([arrived, Promise.resolve('/none')])\n",
+  ),
   fault(
     'the work is given under the next epoch',
     GIVING,
@@ -148,7 +153,12 @@ export const PLANTED: readonly Planted[] = [
   // Ends.
   fault('a log is never sealed', ENDING, 'await seal(job.id)\n', ''),
   fault('a result is not delivered', ENDING, 'if (job?.undelivered) await deliver(job)', ''),
-  fault('the commit is not fetched', HOME, '!(await fetchBundle(source, file, Math.min(maxBytes, room), signal))', 'false'),
+  fault(
+    'the commit is not fetched',
+    HOME,
+    'await fetchBundle(source, file, told, mostOf(maxBytes, await freeRoom()), signal)',
+    'false',
+  ),
   fault('the result is not kept for the home', HOSTING, 'await workspace.bundle(', 'void (async (..._: unknown[]) => {})('),
   fault('an ended job remembers its processes', CONCLUDE, 'forgetProcesses: true,', 'forgetProcesses: false,'),
   fault('nodes are not told that an attempt is over', DISMISSALS, 'if (await tell(dismissal))', 'if (dismissal)'),
@@ -175,12 +185,19 @@ export const PLANTED: readonly Planted[] = [
   fault('attempts elsewhere are not followed after a restart', SCHEDULER, 'of followed) begin', 'of followed.slice(0, 0)) begin'),
   fault('programs of an earlier server live on', RECOVERY, 'await executor.reap(recorded)', '0'),
   fault('directories of an earlier server stay', RECOVERY, 'of leftovers)\n', 'of leftovers.slice(0, 0))\n'),
-  fault('a restarted worker does not say what it lost', HOSTING, 'if (row.end === null)\n', 'if (row.end === undefined)\n'),
+  fault(
+    'a restarted worker does not say what it lost',
+    HOSTING,
+    'if (row.end === null && !(await takeUp(row)))',
+    'if (row.end === undefined && !(await takeUp(row)))',
+  ),
 
   // Gossip.
-  fault('cards are not taken', GOSSIP, 'return opened !== null && state.learn', 'return opened === undefined && state.learn'),
+  fault('cards are not taken', GOSSIP, 'if (opened && state.learn', 'if (opened === undefined && state.learn'),
   fault('gossip stops after a look', GOSSIP, '      tell()\n      turn()\n    })\n', '      tell()\n    })\n'),
   fault('a node whose clock was set back is not believed again', GOSSIP, 'Math.max(card.seq, state.ownFloor + 1)', 'card.seq'),
+
+  fault('a node that gave a job back is asked again at once', 'server/jobs/placing.ts', 'if (broken !== null) return broken', ''),
 
   // The store, which here is a port of the simulation.
   fault('an epoch is given twice', STORE, 'const epoch = job.row.epoch + 1', 'const epoch = Math.max(1, job.row.epoch)'),

@@ -3,7 +3,7 @@ import type { Planted } from './planted.ts'
 import type { Answer, Question, WorkerData } from './worker.ts'
 
 /** A run that takes longer than this never ends, ms: its program goes in circles without time passing. */
-const HANGS_MS = 60_000
+const HANGS_MS = 120_000
 
 /** One thread that runs simulations, one at a time. */
 export interface SimulationThread {

@@ -20,6 +20,8 @@ export type Fault =
       readonly loss: number
       readonly duplication: number
       readonly delayMs: number
+      /** Whether all ways have it, not only this one. */
+      readonly isEverywhere: boolean
       readonly ms: number
     }
   | {
@@ -66,7 +68,7 @@ const KINDS: readonly Kind[] = [
 export function createSchedule(random: Random, nodes: readonly string[], span: { ms: number; leaseMs: number }): Fault[] {
   if (random.chance(1 / 8)) return []
   const kinds = KINDS.filter(() => random.chance(0.4))
-  const count = kinds.length === 0 ? 0 : 1 + random.int(10)
+  const count = kinds.length === 0 ? 0 : 3 + random.int(10)
   const faults = Array.from({ length: count }, () => createFault(random, random.pick(kinds), nodes, span))
   return faults.toSorted((a, b) => a.at - b.at)
 }
@@ -78,7 +80,7 @@ function createFault(random: Random, kind: Kind, nodes: readonly string[], span:
   const to = random.pick(nodes.filter(other => other !== from))
   // As long as a blink, as a lease, or as several.
   const ms = Math.floor(
-    random.pick([random.between(50, 5_000), random.between(0.5, 1.5) * span.leaseMs, random.between(1, 4) * span.leaseMs]),
+    random.pick([random.between(50, 5_000), random.between(0.5, 1.5) * span.leaseMs, random.between(1.2, 4) * span.leaseMs]),
   )
   const how = random.chance(0.3) ? ('power' as const) : ('kill' as const)
   const orphans = random.chance(0.3)
@@ -98,6 +100,7 @@ function createFault(random: Random, kind: Kind, nodes: readonly string[], span:
         loss: random.chance(0.5) ? random.between(0, 0.5) : 0,
         duplication: random.chance(0.5) ? random.between(0, 1) : 0,
         delayMs: random.chance(0.5) ? random.between(10, 5_000) : 5,
+        isEverywhere: random.chance(0.5),
         ms: 4 * ms,
       }
     case 'crash':

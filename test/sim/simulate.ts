@@ -34,7 +34,7 @@ export interface Options {
 }
 
 /** How long people ask and things go wrong, ms. */
-const SPAN_MS = 8 * 60_000
+const SPAN_MS = 4 * 60_000
 /** How long everything may then take to come to an end, ms. */
 const RECOVERY_MS = 60 * 60_000
 
@@ -45,7 +45,7 @@ export async function simulate(seed: number, options: Options = {}): Promise<Out
   const timeline = createTimeline()
   const tell = (line: string) => trace.add(timeline.now(), line)
   const names = ['a', 'b', 'c', 'd'].slice(0, 2 + random.int(3))
-  const leaseMs = random.pick([20_000, 30_000, 90_000])
+  const leaseMs = random.pick([20_000, 20_000, 30_000, 60_000])
   const specs = createMachines(names)
   const faults = options.faults ?? createSchedule(random.fork('faults'), names, { ms: SPAN_MS, leaseMs })
   const network = createNetwork(timeline, random.fork('network'))
