@@ -331,7 +331,9 @@ export function createHosting(
       const outflow = running.get(fileNameOf(key))?.outflow
       // What is safe at home need not be kept here, and makes room for more.
       outflow?.acknowledge({ log: logSafe ?? null, n: after })
-      await hosted.forgetEvents(key, after)
+      void hosted
+        .forgetEvents(key, after)
+        .catch(error => log.error({ err: error, ...key }, 'Events that are safe at home stay here'))
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
       if (mark !== null && mark <= markNow()) lease(key, mark - origin + Math.min(leaseMs, LONGEST_AWAY_MS))
       if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))

@@ -44,7 +44,7 @@ export interface HostedStore {
   get(key: HostedKey): Promise<HostedRow | null>
   all(): Promise<HostedRow[]>
   events(key: HostedKey, after: number, limit: number): Promise<HostedEvent[]>
-  /** Events up to a number are safe at home: they are kept no longer. */
+  /** Events up to a number are safe at home: they are forgotten with the next write, soon. */
   forgetEvents(key: HostedKey, upTo: number): Promise<void>
   remove(key: HostedKey): Promise<void>
   /** Called after each durable write that added events or ended an attempt. */

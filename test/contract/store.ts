@@ -232,15 +232,20 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         const store = await open()
         const key = { home: 'h', jobId: newJob('a').job.id, epoch: 1 }
         await store.hosted.accept(key, {} as never, AT)
-        await store.hosted.append(key, [note('1'), note('2'), note('3')], AT)
-        await store.hosted.forgetEvents(key, 2)
         const numbers = async () => (await store.hosted.events(key, 0, 10)).map(({ n }) => n)
-        expect(await numbers()).toEqual([3])
-        await store.hosted.forgetEvents(key, 1)
-        await store.hosted.forgetEvents({ ...key, epoch: 2 }, 9)
-        await store.hosted.append(key, [note('4')], AT)
+        /** Forgets without hurry: with the write that follows. */
+        const tell = async (detail: string, upTo: number, of = key) => {
+          const forgotten = store.hosted.forgetEvents(of, upTo)
+          await store.hosted.append(key, [note(detail)], AT)
+          await forgotten
+        }
+        for (const detail of ['1', '2', '3']) await store.hosted.append(key, [note(detail)], AT)
+        await tell('4', 2)
         expect(await numbers()).toEqual([3, 4])
-        expect(await store.hosted.get(key)).toMatchObject({ lastN: 4 })
+        await tell('5', 1)
+        await tell('6', 9, { ...key, epoch: 2 })
+        expect(await numbers()).toEqual([3, 4, 5, 6])
+        expect(await store.hosted.get(key)).toMatchObject({ lastN: 6 })
       })
 
       test('give up an attempt that is set aside once, and say so once', async () => {
