@@ -68,7 +68,12 @@ export async function startTailnet(kind: 'tun' | 'userspace', policy: Policy): P
   const run = (...argv: string[]) => execFileSync(script, argv, { env, stdio: 'ignore' })
   writeFileSync(file, JSON.stringify(policy))
   run('down')
-  run('up', ...(kind === 'tun' ? ['--tun'] : []))
+  try {
+    run('up', ...(kind === 'tun' ? ['--tun'] : []))
+  } catch (error) {
+    run('down')
+    throw error
+  }
   return {
     policy(next) {
       writeFileSync(file, JSON.stringify(next))

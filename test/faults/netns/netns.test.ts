@@ -34,6 +34,12 @@ async function pair(home: Machine, worker: Machine): Promise<void> {
   await home.client.addPeer({ body: { address: `http://${worker.plug.address}:${PORT}`, code } })
 }
 
+/** One of them runs, or has ended meanwhile. */
+async function isRunning({ client }: Machine, ids: readonly string[]): Promise<boolean> {
+  const jobs = await Promise.all(ids.map(id => client.getJob({ params: { id } })))
+  return jobs.some(({ state, endedAt }) => state === 'running' || endedAt !== null)
+}
+
 /** The home finds every worker where that is now. */
 async function findsAll({ client }: Machine, workers: readonly Machine[]): Promise<boolean> {
   const { items } = await client.listPeers().catch(() => ({ items: [] }))
@@ -66,6 +72,7 @@ describe.skipIf(reason !== null)('three machines with a network between them', (
       const begin = Date.now()
       const deadline = begin + RUN_MS
       const since = () => `${((Date.now() - begin) / 1000).toFixed(1)} s`
+      const about = `run ${run} (seed ${first + run}): ${name}`
       const jobs = new Map<string, string>()
       for (const mark of [`run ${run} one`, `run ${run} two`]) {
         const body: JobRequest = {
@@ -79,9 +86,15 @@ describe.skipIf(reason !== null)('three machines with a network between them', (
         jobs.set((await home.client.createJob({ body })).jobId, mark)
       }
       const stage: Stage = { home, workers, network, relay, random }
+      // Half of the faults come while the agent runs, however long it took to get there.
+      if (random() < 0.5)
+        await until(
+          deadline,
+          () => [about, 'no job runs'],
+          () => isRunning(home, [...jobs.keys()]),
+        )
       await pause(random() * LATEST_MS)
       await fault(stage)
-      const about = `run ${run} (seed ${first + run}): ${name}`
       const stuck = async () => (await home.client.listJobs({ query: { limit: 2 } })).items
       for (const [id, mark] of jobs) {
         const job = await Promise.race([ended(home, id), pause(deadline - Date.now()).then(() => null)])
