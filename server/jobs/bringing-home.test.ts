@@ -3,7 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { systemClock } from '#server/lib/clock.ts'
 import { nodeFiles } from '#server/lib/files.ts'
+import { ApiError } from '#shared/contract/index.ts'
 import type { AttemptEnd, AttemptReport } from '#shared/model/index.ts'
 import { NO_USAGE } from '#shared/model/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
@@ -122,5 +124,45 @@ describe('a result that comes from another node', () => {
     expect(untold.received).toEqual([])
     const older = home(offset => upTo(BUNDLE.byteLength, offset))
     expect(await older.bring(null)).toMatchObject({ kind: 'result' })
+  })
+})
+
+describe('the log of an attempt that has ended', () => {
+  const settings = { limits: { diskBytes: 1 }, resultBytes: 1, storage: { reserveBytes: 0 } }
+  const bringHome = createBringingHome({ clock: systemClock, settings } as never, { usage: async () => NO_USAGE } as never)
+
+  /** A worker that sends as much of the log as it is told to before each time it breaks off. */
+  function worker(parts: number[]) {
+    const over = new AbortController()
+    const asked: number[] = []
+    const writer = {
+      ...{ offset: 0, dropped: 0, flush: async () => writer.offset },
+      async write(bytes: Uint8Array) {
+        writer.offset += bytes.byteLength
+      },
+    }
+    const link = {
+      async *log(_: unknown, offset: number) {
+        // Who goes on asking a node that is gone is stopped here, so that the test ends.
+        if (asked.push(offset) > parts.length + 2) over.abort()
+        yield new Uint8Array(parts[asked.length - 1] ?? 0)
+        if (writer.offset < 100) throw new ApiError('peer_unreachable', 'it is gone')
+      },
+    }
+    const report = { end: { kind: 'stopped', stop: 'run_timeout' }, logBytes: 100, bundle: null }
+    const source = { link, name: { jobId: job.id, epoch: job.epoch }, writer, logOffset: 0 }
+    return { asked, end: () => bringHome.end(job as never, report as never, source as never, over.signal) }
+  }
+
+  it('is fetched from where it broke off as long as more of it comes', async () => {
+    const { asked, end } = worker([30, 30, 40])
+    expect(await end()).toMatchObject({ kind: 'stopped' })
+    expect(asked).toEqual([0, 30, 60])
+  })
+
+  it('is not waited for while its node is gone: whoever follows the attempt has to hear of that', async () => {
+    const { asked, end } = worker([30])
+    await expect(end()).rejects.toThrow('it is gone')
+    expect(asked).toEqual([0, 30])
   })
 })

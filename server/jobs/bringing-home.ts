@@ -42,18 +42,23 @@ export const logSafe = ({ writer, logOffset }: Pick<Source, 'writer' | 'logOffse
 export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
   const { clock, settings, workspace, directories, secrets, files, freeBytes } = deps
 
-  /** Log bytes as they come, from where the file ends, until the attempt's log does. */
-  async function log({ link, name, writer, logOffset }: Source, signal: AbortSignal): Promise<void> {
+  /** The log from where the file ends, until the attempt's log does. @throws {ApiError} when it breaks off */
+  async function logOnce({ link, name, writer, logOffset }: Source, signal: AbortSignal): Promise<void> {
+    const offset = writer.offset - logOffset
+    for await (const piece of unlessSilent(clock, LOG_SILENCE_MS, until => link.log(name, offset, until), signal)) {
+      await writer.write(piece)
+      if (writer.dropped > 0) return
+    }
+  }
+
+  /** The same, again and again while it breaks off. */
+  async function log(source: Source, signal: AbortSignal): Promise<void> {
     for (let ms = FIRST_PAUSE_MS; !signal.aborted; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
+      const before = source.writer.offset
       try {
-        const offset = writer.offset - logOffset
-        for await (const piece of unlessSilent(clock, LOG_SILENCE_MS, until => link.log(name, offset, until), signal)) {
-          await writer.write(piece)
-          ms = FIRST_PAUSE_MS
-          if (writer.dropped > 0) return
-        }
-        return
+        return await logOnce(source, signal)
       } catch (error) {
+        if (source.writer.offset > before) ms = FIRST_PAUSE_MS
         if (signal.aborted || (error instanceof ApiError && error.code === 'not_yours')) return
         await pause(clock, ms, signal)
       }
@@ -159,8 +164,13 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
   ): Promise<Ended> {
     const { writer, logOffset } = source
     const { end, logBytes, bundle } = report
-    // The stream may have ended before the attempt did.
-    if (writer.offset < logOffset + logBytes) await log(source, signal)
+    // The stream may have ended before the attempt did. Who follows it knows how long to wait for a node that is not there.
+    for (let before = -1; writer.offset < logOffset + logBytes && writer.dropped === 0 && writer.offset > before; ) {
+      before = writer.offset
+      await logOnce(source, signal).catch(error => {
+        if (writer.offset === before) throw error
+      })
+    }
     await writer.flush()
     if (writer.dropped === 0 && writer.offset < logOffset + logBytes)
       throw new Error(`Its log has ${logBytes} bytes, of which ${writer.offset - logOffset} came`)

@@ -18,8 +18,9 @@ import {
 import { runAttempt } from './attempt.ts'
 import { classOf, type Experience, isTelling } from './experience.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
-import { createHostedEvents } from './hosted-events.ts'
-import { createHostedFiles, followLog, type Piece } from './hosted-files.ts'
+import { createHostedFiles, type Piece } from './hosted-files.ts'
+import { createHostedStreams } from './hosted-streams.ts'
+import { createLease, type Lease } from './lease.ts'
 import { createOutflow, type HomeOutflow } from './outflow.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
@@ -81,8 +82,7 @@ interface Running extends Ways {
   readonly done: Promise<void>
   /** Told of the bundle with the snapshot. */
   readonly arrived: (bundle: string) => void
-  leaseEnd: number
-  cancelLease: () => void
+  readonly lease: Lease
   isHandedBack: boolean
 }
 
@@ -93,7 +93,7 @@ export function createHosting(
   const { store, clock, settings, workspace, hostedLogs, fleet, log } = deps
   const travel = createHostedFiles({ root: deps.directories.hosted, files: deps.files })
   const { hosted } = store
-  const events = createHostedEvents({ hosted, clock })
+  const streams = createHostedStreams({ hosted, logs: hostedLogs, clock })
   const { reservations, permissions, experience } = parts
   const running = new Map<string, Running>()
   /** Marks count from here: one that an earlier server of this node gave is told from ours, and counts for nothing. */
@@ -101,9 +101,12 @@ export function createHosting(
   const markNow = () => origin + clock.monotonic()
   /** Awards that are being written down. */
   const taking = new Map<string, Promise<void>>()
+  /** Homes may ask before it is known what an earlier server left: an attempt that goes on must not be told to be over. */
+  const recovered = Promise.withResolvers<void>()
   let unwatch = () => {}
 
   async function find(key: HostedKey): Promise<HostedRow> {
+    await recovered.promise
     const row = await hosted.get(key)
     if (row) return row
     const here = (await othersOf(key)).map(({ epoch }) => epoch)
@@ -132,6 +135,7 @@ export function createHosting(
   /** Stops an attempt if it runs, and forgets it. */
   async function dismiss(key: HostedKey): Promise<void> {
     const name = fileNameOf(key)
+    await recovered.promise
     await taking.get(name)?.catch(() => {})
     const attempt = running.get(name)
     attempt?.controller.abort(new Stop('cancel'))
@@ -161,7 +165,7 @@ export function createHosting(
     const done = run(key, award, ways, arrival.promise, controller.signal)
       .catch(error => log.error({ err: error, ...key }, 'An attempt of another node could not be ended'))
       .finally(() => {
-        running.get(fileNameOf(key))?.cancelLease()
+        running.get(fileNameOf(key))?.lease.cancel()
         running.delete(fileNameOf(key))
         reservations.release(award.bidId)
       })
@@ -175,23 +179,11 @@ export function createHosting(
         arrival.resolve(bundle)
       },
       ...ways,
-      leaseEnd: 0,
-      cancelLease: () => {},
+      lease: createLease({ clock, graceMs: settings.graceMs }, () => controller.abort(new Stop('lease'))),
       isHandedBack: false,
     }
     running.set(fileNameOf(key), attempt)
-    lease(key, clock.monotonic() + award.leaseMs)
-  }
-
-  /** Nothing of the attempt runs any more when its lease ends, which is before its home takes it for lost: what it runs may need its grace. */
-  function lease(key: HostedKey, until: number): void {
-    const attempt = running.get(fileNameOf(key))
-    if (!attempt || until <= attempt.leaseEnd) return
-    attempt.cancelLease()
-    attempt.leaseEnd = until
-    const stop = () => attempt.controller.abort(new Stop('lease'))
-    const left = Math.max(0, until - clock.monotonic())
-    attempt.cancelLease = clock.after(left - Math.min(settings.graceMs, left / 2), stop)
+    attempt.lease.extend(clock.monotonic() + award.leaseMs)
   }
 
   async function run(key: HostedKey, award: Award, ways: Ways, arrived: Promise<string>, signal: AbortSignal): Promise<void> {
@@ -290,6 +282,7 @@ export function createHosting(
 
   async function awarded(key: HostedKey): Promise<Awarded | null> {
     const name = fileNameOf(key)
+    await recovered.promise
     await taking.get(name)
     // One that has ended too: how it went is still to be fetched.
     return running.has(name) || (await hosted.get(key)) ? answerOf(name) : null
@@ -328,16 +321,16 @@ export function createHosting(
 
     async renew(key, { leaseMs, mark, after, logSafe, waitMs, cancel }, signal) {
       await find(key)
-      const outflow = running.get(fileNameOf(key))?.outflow
+      const attempt = running.get(fileNameOf(key))
       // What is safe at home need not be kept here, and makes room for more.
-      outflow?.acknowledge({ log: logSafe ?? null, n: after })
+      attempt?.outflow.acknowledge({ log: logSafe ?? null, n: after })
       void hosted
         .forgetEvents(key, after)
         .catch(error => log.error({ err: error, ...key }, 'Events that are safe at home stay here'))
       // Counted from when the home last heard of us, which is before it asked: our lease ends before its own count does.
-      if (mark !== null && mark <= markNow()) lease(key, mark - origin + Math.min(leaseMs, LONGEST_AWAY_MS))
-      if (cancel) running.get(fileNameOf(key))?.controller.abort(new Stop('cancel'))
-      const told = await events.after(key, after, { waitMs, outflow, signal })
+      if (mark !== null && mark <= markNow()) attempt?.lease.extend(mark - origin + Math.min(leaseMs, LONGEST_AWAY_MS))
+      if (cancel) attempt?.controller.abort(new Stop('cancel'))
+      const told = await streams.events(key, after, { waitMs, outflow: attempt?.outflow, signal })
       const { state, end, lastN } = await find(key)
       const isAll = (told.at(-1)?.n ?? after) >= lastN
       return {
@@ -353,19 +346,12 @@ export function createHosting(
 
     async log(key, offset, signal) {
       await find(key)
-      const name = fileNameOf(key)
-      if (offset > (await hostedLogs.size(name)))
-        throw new ApiError('offset_out_of_range', `Offset ${offset} is past the end of the attempt's log.`)
-      const isOver = async () => (await hosted.get(key))?.end !== null
-      const onNews = (listener: () => void) => hosted.onChange(changed => fileNameOf(changed) === name && listener())
-      return followLog(hostedLogs, name, offset, { isOver, onNews }, signal)
+      return streams.log(key, offset, signal)
     },
 
     result: (key, offset) => travel.result(key, offset),
 
-    async requireOf(key) {
-      await find(key)
-    },
+    requireOf: async key => void (await find(key)),
 
     async modelCalls(key, known, signal) {
       await find(key)
@@ -379,9 +365,7 @@ export function createHosting(
       return attempt ? attempt.calls.answer(call, piece, signal) : { bytes: 0, isOpen: false }
     },
 
-    async settle(key) {
-      await dismiss(key)
-    },
+    settle: dismiss,
 
     async recover() {
       unwatch = fleet.onChange(dismissUntrusted)
@@ -392,6 +376,7 @@ export function createHosting(
         if (clock.now() - row.acceptedAt > 2 * LONGEST_AWAY_MS) await forget(row)
         else kept.push(row.jobId)
       }
+      recovered.resolve()
       return kept
     },
 
@@ -406,6 +391,7 @@ export function createHosting(
 
     async stop() {
       unwatch()
+      recovered.resolve()
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
       await Promise.all([...running.values()].map(({ done }) => done))
     },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Disconnect } from '#shared/model/index.ts'
-import { leaseTerms } from './lease.ts'
+import { virtualClock } from '#test/fakes/clock.ts'
+import { createLease, leaseTerms } from './lease.ts'
 
 const LEASE = 90_000
 const HOUR = 3_600_000
@@ -43,4 +44,39 @@ describe('the terms of a lease', () => {
         }
     },
   )
+})
+
+describe('a lease at its worker', () => {
+  it('stops the attempt once, its grace before the latest end that it was given', () => {
+    const clock = virtualClock()
+    let stopped = 0
+    const lease = createLease({ clock, graceMs: 10 }, () => {
+      stopped += 1
+    })
+    const start = clock.monotonic()
+    lease.extend(start + 100)
+    lease.extend(start + 50)
+    clock.advance(89)
+    lease.extend(start + 200)
+    clock.advance(100)
+    expect(stopped).toBe(0)
+    clock.advance(1)
+    expect(stopped).toBe(1)
+    lease.extend(start + 300)
+    lease.cancel()
+    clock.advance(1000)
+    expect(stopped).toBe(1)
+  })
+
+  it('that is shorter than its grace runs for half of its time', () => {
+    const clock = virtualClock()
+    let stopped = false
+    createLease({ clock, graceMs: 1_000 }, () => {
+      stopped = true
+    }).extend(clock.monotonic() + 100)
+    clock.advance(49)
+    expect(stopped).toBe(false)
+    clock.advance(1)
+    expect(stopped).toBe(true)
+  })
 })

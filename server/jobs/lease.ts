@@ -1,3 +1,4 @@
+import type { Clock } from '#server/lib/clock.ts'
 import { type Disconnect, LONGEST_AWAY_MS } from '#shared/model/index.ts'
 
 /** How much later than the worker the home ends a lease: clocks differ in rate by much less. */
@@ -35,5 +36,31 @@ export function leaseTerms(
       if (job.hasAside) return until(leaseMs)
       if (job.isLast) return until(LONGEST_AWAY_MS)
       return { leaseMs: LONGEST_AWAY_MS, waitMs: leaseMs * MARGIN, outcome: 'aside' }
+  }
+}
+
+/** The lease of an attempt at its worker: nothing of the attempt runs any more when it ends, before its home takes it for lost. */
+export interface Lease {
+  /** It ends then, on the monotonic clock, ms; an earlier end than there is changes nothing. */
+  extend(until: number): void
+  cancel(): void
+}
+
+/** @param stop stops the attempt, `graceMs` before the end: what it runs may need that long */
+export function createLease(
+  { clock, graceMs }: { clock: Pick<Clock, 'after' | 'monotonic'>; graceMs: number },
+  stop: () => void,
+): Lease {
+  let end = 0
+  let cancel = () => {}
+  return {
+    extend(until) {
+      if (until <= end) return
+      cancel()
+      end = until
+      const left = Math.max(0, until - clock.monotonic())
+      cancel = clock.after(left - Math.min(graceMs, left / 2), stop)
+    },
+    cancel: () => cancel(),
   }
 }

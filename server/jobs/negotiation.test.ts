@@ -7,6 +7,7 @@ import { newJob } from '#test/contract/job.ts'
 import { makeCard } from '#test/fakes/card.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { alone } from '#test/fakes/fleet.ts'
+import { repositoryOf } from './hosted-attempt.ts'
 import { createNegotiation } from './negotiation.ts'
 
 const node = (letter: string) => letter.repeat(26)
@@ -35,11 +36,18 @@ const bid = (id: string, change: Partial<Terms> = {}): Bid => ({ kind: 'bid', bi
 const no = (isTransient: boolean): Bid => ({ kind: 'no', isTransient, reason: 'because', againMs: null })
 
 /** A home whose peers answer as they are told. */
-function home(answers: Readonly<Record<string, Bid | Error>>, own: Bid = no(true)) {
+function home(
+  answers: Readonly<Record<string, Bid | Error>>,
+  own: Bid = no(true),
+  cards: Readonly<Record<string, Partial<Card>>> = {},
+) {
   const asked: string[] = []
   const released: string[] = []
   const able = (id: string): Card =>
-    makeCard(id, { name: id.slice(0, 1), agents: ['command'], executors: [{ kind: 'process', isolation: 'process' }] })
+    makeCard(id, {
+      ...{ name: id.slice(0, 1), agents: ['command'], executors: [{ kind: 'process', isolation: 'process' }] },
+      ...cards[id],
+    })
   const link = (id: string): Pick<PeerLink, 'announce' | 'releaseBid'> => ({
     async announce() {
       asked.push(id)
@@ -97,6 +105,18 @@ describe('a negotiation', () => {
     const kinds = Object.fromEntries(record.asked.map(({ node, answer }) => [node, answer.kind]))
     expect(kinds).toEqual({ [self]: 'bid', [node('b')]: 'bid', [node('c')]: 'bid', [node('d')]: 'no', [node('e')]: 'silent' })
     expect(record.asked.find(({ node: id }) => id === node('e'))).toMatchObject({ answer: { problem: 'it is gone' } })
+  })
+
+  it('asks a node that has the repository because of that, under the name that node has for it', async () => {
+    const repositoryId = 'mine-0123'
+    const repositories = [repositoryOf(alone.self.id, repositoryId)]
+    const { negotiation, job } = home({ [node('b')]: no(true), [node('c')]: no(true) }, no(true), {
+      [node('c')]: { repositories },
+    })
+    const snapshot = { commit: 'a'.repeat(40), base: null, dirty: false, repositoryId, branch: null }
+    const { record } = await negotiation.negotiate({ ...job(), snapshot }, never)
+    const why = Object.fromEntries(record.asked.map(asked => [asked.node, asked.why]))
+    expect([why[node('b')], why[node('c')]]).toEqual(['random', 'warm'])
   })
 
   it('awards nobody where nobody bids', async () => {

@@ -16,6 +16,7 @@ import type {
 } from '#shared/model/index.ts'
 import type { Bidding } from './bidding.ts'
 import type { Experience } from './experience.ts'
+import { repositoryOf } from './hosted-attempt.ts'
 import type { OwnCard } from './own-card.ts'
 import type { JobDeps } from './ports.ts'
 
@@ -122,7 +123,10 @@ export function createNegotiation(
       const here = { policy: 'prefer-home', atHome } as const
       const judge = (card: Card) =>
         earlier.refused(card.node) ?? infeasible({ ...job.spec, models: card === own ? here : elsewhere }, card)
-      const { chosen, filtered } = sample({ own, cards, job, judge, random })
+      const { snapshot } = job
+      // Others call their caches of this node's repositories by names of their own.
+      const cache = snapshot && { repositoryId: repositoryOf(fleet.self.id, snapshot.repositoryId) }
+      const { chosen, filtered } = sample({ own, cards, job: { spec: job.spec, snapshot: cache }, judge, random })
       const announcement = announcementOf(job, elsewhere)
       const bids = await Promise.all(chosen.map(one => ask(one, announcement, signal)))
       const weights = weightsFor(bids)

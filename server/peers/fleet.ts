@@ -19,7 +19,9 @@ export function createFleet(deps: {
 
   function cardNow(peer: KnownPeer, owners: ReadonlyMap<string, NodeId>): Card[] {
     const { card, problem } = gossip.of(peer.id)
-    return card && problem === null ? [{ ...card, name: calledHere(peer, card.name, owners) }] : []
+    if (!card || problem !== null) return []
+    const name = calledHere(peer, card.name, owners)
+    return [name === card.name ? card : { ...card, name }]
   }
 
   return {

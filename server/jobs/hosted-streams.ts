@@ -1,5 +1,9 @@
 import type { Clock } from '#server/lib/clock.ts'
+import type { Logs } from '#server/logs/index.ts'
 import type { HostedEvent, HostedKey, HostedStore } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import { fileNameOf } from './hosted-attempt.ts'
+import { followLog } from './hosted-files.ts'
 import type { HomeOutflow } from './outflow.ts'
 
 /** Events told at once, and characters of them together: one event more may go past that. */
@@ -10,6 +14,9 @@ const READ_EVENTS = 16
 /** Until a home is answered whose attempt waits for it to take more, ms. */
 const FULL_WAIT_MS = 200
 
+const isSame = (one: HostedKey, other: HostedKey): boolean =>
+  one.jobId === other.jobId && one.epoch === other.epoch && one.home === other.home
+
 /** How long a home waits for what is new. */
 interface Waiting {
   readonly waitMs: number
@@ -18,24 +25,19 @@ interface Waiting {
   readonly signal: AbortSignal
 }
 
-/** What an attempt of another node's job tells its home. */
-export function createHostedEvents({ hosted, clock }: { hosted: HostedStore; clock: Clock }) {
+/** What an attempt of another node's job tells its home while it goes on: events, and log. */
+export function createHostedStreams({ hosted, logs, clock }: { hosted: HostedStore; logs: Logs; clock: Clock }) {
   const isOver = async (key: HostedKey) => (await hosted.get(key))?.end !== null
 
   /** Listens for what is new of an attempt from now on; `come` fulfils with it, or when the time is over. */
-  function listen(
-    { home, jobId, epoch }: HostedKey,
-    { waitMs, outflow, signal }: Waiting,
-  ): { come: Promise<void>; stop(): void } {
+  function listen(key: HostedKey, { waitMs, outflow, signal }: Waiting): { come: Promise<void>; stop(): void } {
     let stop = () => {}
     const come = new Promise<void>(resolve => {
       const done = () => resolve()
       // One that is made to wait needs the home's next word soon.
       const cancel = clock.after(outflow?.isFull() ? Math.min(waitMs, FULL_WAIT_MS) : waitMs, done)
       const offFull = outflow?.onFull(done)
-      const unsubscribe = hosted.onChange(changed => {
-        if (changed.jobId === jobId && changed.epoch === epoch && changed.home === home) done()
-      })
+      const unsubscribe = hosted.onChange(changed => isSame(changed, key) && done())
       signal.addEventListener('abort', done, { once: true })
       stop = () => {
         cancel()
@@ -64,7 +66,7 @@ export function createHostedEvents({ hosted, clock }: { hosted: HostedStore; clo
 
   return {
     /** Events after one of them; waits for some while there are none and the attempt is not over. */
-    async after(key: HostedKey, after: number, waiting: Waiting): Promise<HostedEvent[]> {
+    async events(key: HostedKey, after: number, waiting: Waiting): Promise<HostedEvent[]> {
       // Before anything is read, so that what is written meanwhile is not missed.
       const news = listen(key, waiting)
       try {
@@ -75,6 +77,14 @@ export function createHostedEvents({ hosted, clock }: { hosted: HostedStore; clo
       } finally {
         news.stop()
       }
+    },
+    /** Log bytes from an offset until the attempt is over. @throws {ApiError} `offset_out_of_range` */
+    async log(key: HostedKey, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+      const name = fileNameOf(key)
+      if (offset > (await logs.size(name)))
+        throw new ApiError('offset_out_of_range', `Offset ${offset} is past the end of the attempt's log.`)
+      const onNews = (listener: () => void) => hosted.onChange(changed => isSame(changed, key) && listener())
+      return followLog(logs, name, offset, { isOver: () => isOver(key), onNews }, signal)
     },
   }
 }
