@@ -115,7 +115,7 @@ export const PLANTED: readonly Planted[] = [
     'query: { offset } }, { signal })),\n    result',
     'query: {} }, { signal })),\n    result',
   ),
-  fault('the log is read from the offset in the whole log', HOME, 'writer.offset - logOffset, signal', 'writer.offset, signal'),
+  fault('the log is read from the offset in the whole log', HOME, 'const offset = writer.offset - logOffset', 'const offset = writer.offset'),
   fault('every attempt logs from the start', GIVING, 'const logOffset = await logs.size(jobId)', 'const logOffset = 0'),
   {
     name: 'an end is taken before all of the log has come',
@@ -140,8 +140,8 @@ export const PLANTED: readonly Planted[] = [
   fault(
     'offsets of evidence count in the attempt, not in the job',
     'server/jobs/hosted-attempt.ts',
-    'options), logOffset)',
-    'options), 0)',
+    'options), logOffset, outflow)',
+    'options), 0, outflow)',
   ),
   fault('a follower hears events twice', EVENTS, 'if (source.cursor(event) <= cursor) continue', ''),
   fault(
