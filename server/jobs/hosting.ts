@@ -264,10 +264,7 @@ export function createHosting(
     try {
       await fence(key)
       if (!(await hosted.accept(key, award, clock.now())))
-        throw new ApiError(
-          'not_yours',
-          `Attempt ${key.epoch} of job ${key.jobId} was here before, or the job is somebody else's.`,
-        )
+        throw new ApiError('not_yours', `Attempt ${key.epoch} of job ${key.jobId} was here, or the job is somebody else's.`)
     } catch (error) {
       reservations.release(award.bidId)
       throw error

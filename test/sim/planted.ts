@@ -115,7 +115,12 @@ export const PLANTED: readonly Planted[] = [
     'query: { offset } }, { signal })),\n    result',
     'query: {} }, { signal })),\n    result',
   ),
-  fault('the log is read from the offset in the whole log', HOME, 'const offset = writer.offset - logOffset', 'const offset = writer.offset'),
+  fault(
+    'the log is read from the offset in the whole log',
+    HOME,
+    'const offset = writer.offset - logOffset',
+    'const offset = writer.offset',
+  ),
   fault('every attempt logs from the start', GIVING, 'const logOffset = await logs.size(jobId)', 'const logOffset = 0'),
   {
     name: 'an end is taken before all of the log has come',
