@@ -119,6 +119,15 @@ describe('a negotiation', () => {
     expect([why[node('b')], why[node('c')]]).toEqual(['random', 'warm'])
   })
 
+  it('reckons with a bid whose numbers are past all measure', async () => {
+    const endless = { p50: Number.MAX_VALUE, p90: Number.MAX_VALUE }
+    const { negotiation, job } = home({ [node('b')]: bid('b', { startMs: Number.MAX_VALUE, runMs: endless, finishMs: endless }) })
+    const { winner, record } = await negotiation.negotiate(job(), never)
+    expect(winner?.bidId).toBe('b')
+    expect(Object.values(winner?.promised ?? {}).every(Number.isSafeInteger)).toBe(true)
+    expect(JSON.stringify(record.asked)).not.toContain('"score":null')
+  })
+
   it('awards nobody where nobody bids', async () => {
     const { negotiation, job } = home({ [node('b')]: no(false), [node('c')]: new Error('gone') })
     const { winner, record } = await negotiation.negotiate(job(), never)

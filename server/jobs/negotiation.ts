@@ -1,6 +1,6 @@
 import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
-import { best, type Chosen, infeasible, promisedOf, type Reservations, sample, score } from '#server/placement/index.ts'
+import { best, bounded, type Chosen, infeasible, promisedOf, type Reservations, sample, score } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type {
   Announcement,
@@ -77,7 +77,7 @@ export function createNegotiation(
           : link
             ? await within(clock, ASK_MS, signal, until => link.announce(announcement, until))
             : ({ kind: 'no', isTransient: false, reason: 'The trust in it has ended.', againMs: null } as const)
-      return { ...chosen, bid, ms: clock.monotonic() - begun }
+      return { ...chosen, bid: bid.kind === 'bid' ? { ...bid, terms: bounded(bid.terms) } : bid, ms: clock.monotonic() - begun }
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
       return { ...chosen, bid: { kind: 'silent', problem }, ms: clock.monotonic() - begun }

@@ -9,4 +9,4 @@ export { describePolicy, type PolicyFacts, policy, type Verdict } from './policy
 export { createPromises, type Promises } from './promises.ts'
 export { createReservations, type Reservations } from './reservations.ts'
 export { type Chosen, sample } from './sample.ts'
-export { best, promisedOf, score } from './score.ts'
+export { best, bounded, promisedOf, score } from './score.ts'

@@ -64,3 +64,12 @@ export function best(totals: readonly number[], random: () => number): number {
   const equals = totals.flatMap((total, index) => (total === lowest ? [index] : []))
   return equals[Math.floor(random() * equals.length)] ?? -1
 }
+
+/** Past this no promise means anything, ms; numbers beyond what is exact could be neither added up nor stored. */
+const MOST_PROMISED = 1e12
+
+/** Terms whose numbers can be reckoned with, whatever a bidder wrote. */
+export function bounded(terms: Terms): Terms {
+  const most = (_: string, value: unknown) => (typeof value === 'number' ? Math.min(value, MOST_PROMISED) : value)
+  return JSON.parse(JSON.stringify(terms), most) as Terms
+}
