@@ -146,7 +146,9 @@ export function createAway(
           if (isAnswer(error) && error.code === 'not_yours')
             return finish(lost(`${nameOf(worker)} does not run it: ${error.message}`))
           // Only a try that began after the lease had ended tells: a home that slept hears of everything it missed.
-          if (asked - heardAt > terms.waitMs) return finish(unheard(terms.outcome, nameOf(worker)))
+          // What has not begun, as far as is known, waits for a snapshot that nobody would send once it is set aside.
+          const outcome = job.state === 'placing' ? 'lost' : terms.outcome
+          if (asked - heardAt > terms.waitMs) return finish(unheard(outcome, nameOf(worker)))
           if (tries >= MOST_TRIES) return finish(refused(`Its end could not be brought home: ${messageOf(error)}`))
           if (stop === 'cancel' && asked - heardAt > settings.graceMs) return finish({ kind: 'stopped', stop: 'cancel' })
           log.debug({ err: error, ...name }, 'A worker could not be reached; trying again')
