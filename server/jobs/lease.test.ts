@@ -79,4 +79,20 @@ describe('a lease at its worker', () => {
     clock.advance(1)
     expect(stopped).toBe(true)
   })
+
+  it('is noticed within seconds of waking by a machine that slept through it', () => {
+    const clock = virtualClock()
+    let slept = 0
+    let stopped = 0
+    const monotonic = () => clock.monotonic() + slept
+    const lease = createLease({ clock: { ...clock, monotonic }, graceMs: 5_000 }, () => {
+      stopped += 1
+    })
+    lease.extend(monotonic() + LEASE)
+    clock.advance(1_000)
+    slept = HOUR
+    clock.advance(5_000)
+    expect(stopped).toBe(1)
+    expect(clock.waiting()).toBe(0)
+  })
 })

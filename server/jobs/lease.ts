@@ -6,6 +6,9 @@ export const MARGIN = 1.05
 /** The first lease of an attempt, ms at most: it is renewed as soon as the award is answered, and is all that a lost answer costs. */
 export const FIRST_LEASE_MS = 30_000
 
+/** How often a worker looks at a lease, ms: timers stand still while a machine sleeps, and one that wakes has to notice soon. */
+const LOOK_MS = 5_000
+
 /** How long the two nodes of an attempt go on without each other, ms, and what its home does then. */
 export interface LeaseTerms {
   /** How long the worker goes on; it stops first, whatever its home does. */
@@ -52,14 +55,22 @@ export function createLease(
   stop: () => void,
 ): Lease {
   let end = 0
+  let stopAt = 0
   let cancel = () => {}
+
+  function look(): void {
+    const left = stopAt - clock.monotonic()
+    cancel = clock.after(Math.max(0, Math.min(left, LOOK_MS)), () => (clock.monotonic() >= stopAt ? stop() : look()))
+  }
+
   return {
     extend(until) {
       if (until <= end) return
       cancel()
       end = until
       const left = Math.max(0, until - clock.monotonic())
-      cancel = clock.after(left - Math.min(graceMs, left / 2), stop)
+      stopAt = until - Math.min(graceMs, left / 2)
+      look()
     },
     cancel: () => cancel(),
   }
