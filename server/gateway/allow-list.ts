@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isPublicAddress } from './addresses.ts'
 
 /** A place a sandbox wants to reach. */
 export interface Destination {
@@ -54,6 +55,12 @@ export function allows(entries: readonly string[], { host, port }: Destination):
   })
   if (!listed) return null
   return isAddress ? 'address' : 'name'
+}
+
+/** Whether an entry is an address that is not of the public internet. A name is none: it may not lead to one anyway. */
+export function isPrivateEntry(entry: string): boolean {
+  const host = parse(entry)?.host ?? ''
+  return isIP(host) !== 0 && !isPublicAddress(host)
 }
 
 /** A destination as it is written, ports of the web left out: what a person would put on the list. */

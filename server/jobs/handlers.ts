@@ -1,13 +1,14 @@
-import type { Answer, Call, Handlers } from '#server/lib/call.ts'
+import type { Answer, Handlers } from '#server/lib/call.ts'
 import type { JobRow } from '#server/store/index.ts'
 import { ApiError, type Operations } from '#shared/contract/index.ts'
-import { isEnd, type JobId, type JobSpec } from '#shared/model/index.ts'
+import { isEnd, type JobId } from '#shared/model/index.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { type Artifacts, requireResult } from './artifacts.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
 import { presentJob, presentSummary } from './present.ts'
 import type { Retention } from './retention.ts'
+import { requireRoleFor } from './role.ts'
 
 /** Largest piece of a log read at once. */
 const LOG_PIECE = 256 * 1024
@@ -77,13 +78,13 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
     },
     async createJob({ body, headers }, call) {
       requireReady()
-      requireSandbox(body, call)
+      requireRoleFor(body, call)
       return accepted(await admission.create(body, headers['idempotency-key'] ?? null))
     },
     async retryJob({ params, headers }, call) {
       requireReady()
       const job = await find(params.id)
-      requireSandbox(job.spec, call)
+      requireRoleFor(job.spec, call)
       if (!isEnd(job.state))
         throw new ApiError('not_ended', `Job ${job.id} is ${job.state}; only an ended job can be retried.`, {
           remedy: 'Wait for it, or cancel it first.',
@@ -182,12 +183,4 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
       await reader.close()
     }
   }
-}
-
-/** Whoever is let in by a mesh may run jobs, not programs with the rights of this server. @throws {ApiError} `forbidden` */
-function requireSandbox({ sandbox }: Pick<JobSpec, 'sandbox'>, { role }: Call): void {
-  if (sandbox !== 'none' || role === undefined || role === 'admin') return
-  throw new ApiError('forbidden', `A job without a sandbox has the rights of this node, and your role here is ${role}.`, {
-    remedy: 'Leave --no-sandbox out.',
-  })
 }
