@@ -141,7 +141,8 @@ export function createGossip(deps: GossipDeps): Gossip {
 
   async function signOwn(): Promise<void> {
     const card = await ownCard()
-    const seq = Math.max(card.seq, state.ownFloor + 1)
+    // Ours must rise with each card too: after the clock was set back, what the card says itself stays behind for long.
+    const seq = Math.max(card.seq, state.ownFloor + 1, (state.own?.seq ?? 0) + 1)
     const jws = await seal.sign({ ...card, seq })
     state.own = { seq, jws }
     signedAt = clock.monotonic()

@@ -203,9 +203,9 @@ function createLogCheck(jobId: string, ledger: Ledger): LogCheck {
     const [job, attempt, number] = [match[1], Number(match[2]), Number(match[3])]
     if (job !== jobId) return `the log of job ${jobId} has a line of job ${job}`
     // What was set aside and finished first is put, whole, behind what the job had logged meanwhile.
-    const isWinner = attempt < epoch && ledger.accepted.get(jobId)?.keepsBoth === true
-    if (attempt < epoch && !isWinner) return `the log of job ${jobId} has a line of attempt ${attempt} after those of ${epoch}`
-    if (isWinner && number === 0) lines.delete(attempt)
+    const keepsBoth = ledger.accepted.get(jobId)?.keepsBoth === true
+    if (attempt < epoch && !keepsBoth) return `the log of job ${jobId} has a line of attempt ${attempt} after those of ${epoch}`
+    if (keepsBoth && number === 0) lines.delete(attempt)
     epoch = Math.max(epoch, attempt)
     const next = lines.get(attempt) ?? 0
     if (number !== next) return `the log of attempt ${jobId} ${attempt} has line ${number} where ${next} should be`

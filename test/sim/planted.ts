@@ -201,7 +201,12 @@ export const PLANTED: readonly Planted[] = [
   // Gossip.
   fault('cards are not taken', GOSSIP, 'if (opened && state.learn', 'if (opened === undefined && state.learn'),
   fault('gossip stops after a look', GOSSIP, '      tell()\n      turn()\n    })\n', '      tell()\n    })\n'),
-  fault('a node whose clock was set back is not believed again', GOSSIP, 'Math.max(card.seq, state.ownFloor + 1)', 'card.seq'),
+  fault(
+    'a node whose clock was set back is not believed again',
+    GOSSIP,
+    'Math.max(card.seq, state.ownFloor + 1, (state.own?.seq ?? 0) + 1)',
+    'card.seq',
+  ),
 
   fault('a node that gave a job back is asked again at once', 'server/jobs/placing.ts', 'if (broken !== null) return broken', ''),
 

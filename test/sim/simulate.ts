@@ -77,7 +77,10 @@ export async function simulate(seed: number, options: Options = {}): Promise<Out
   const isOver = () =>
     wishes.every(({ key }) => [...ledger.accepted.values()].some(accepted => accepted.key === key)) &&
     nodes.every(
-      node => node.server()?.isReady() && [...node.tables.jobs.values()].every(({ row, log }) => isEnd(row.state) && log),
+      node =>
+        node.server()?.isReady() &&
+        !node.server()?.process.isPaused() &&
+        [...node.tables.jobs.values()].every(({ row, log }) => isEnd(row.state) && log),
     )
 
   for (const node of nodes) node.start()
