@@ -70,13 +70,17 @@ async function bareHttp({ defer }: SideContext): Promise<number> {
       body += chunk
     })
     request.on('end', () => {
-      response.writeHead(202, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ jobId: '00000000000000', status: JSON.parse(body).agent }))
+      const answer = JSON.stringify({ jobId: '00000000000000', status: JSON.parse(body).agent })
+      response.writeHead(202, { 'content-type': 'application/json', 'content-length': answer.length })
+      response.end(answer)
     })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  defer(() => void server.close())
+  defer(() => {
+    server.close()
+    server.closeAllConnections()
+  })
   return load((server.address() as AddressInfo).port)
 }
 
