@@ -15,9 +15,6 @@ const PORT = 8080
 const FULL = { [PEER_CAPABILITY]: [{ runsOurs: true, weRunTheirs: true }] }
 const both = { runsOurs: true, weRunTheirs: true }
 const none = { runsOurs: false, weRunTheirs: false }
-const settled = async () => {
-  for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setTimeout(resolve, 0))
-}
 const infoOf = ({ nodeId, publicKey }: ReturnType<typeof makeIdentity>, name = 'desk'): NodeInfo => ({
   node: nodeId,
   publicKey,
@@ -43,12 +40,26 @@ interface World {
   listening: string[][]
   warnings: string[]
   mayOf(id: string): { runsOurs: boolean; weRunTheirs: boolean }
+  /** Fulfils when what was set off has happened, and is on disk: nothing but the disk is waited for here. */
+  settled(): Promise<void>
+}
+
+/** A directory that says what it is still writing. */
+function watched(directory: KnownPeers): { directory: KnownPeers; writing: Set<Promise<unknown>> } {
+  const writing = new Set<Promise<unknown>>()
+  const watch = <T>(write: Promise<T>): Promise<T> => {
+    writing.add(write)
+    void write.finally(() => writing.delete(write)).catch(() => {})
+    return write
+  }
+  const { put, remove } = directory
+  return { directory: { ...directory, put: peer => watch(put(peer)), remove: id => watch(remove(id)) }, writing }
 }
 
 async function world(): Promise<World> {
   const mesh = fakeMesh()
   const clock = virtualClock()
-  const directory = await openKnownPeers(join(root, 'peers.json'))
+  const { directory, writing } = watched(await openKnownPeers(join(root, 'peers.json')))
   const nodes = new Map<string, NodeInfo>()
   const [asked, listening, warnings]: [string[], string[][], string[]] = [[], [], []]
   const discovery = createDiscovery({
@@ -74,12 +85,20 @@ async function world(): Promise<World> {
     const { runsOurs, weRunTheirs } = peer ? rightsNow(peer, [mesh.kind]) : none
     return { runsOurs, weRunTheirs }
   }
-  return { mesh, directory, discovery, clock, nodes, asked, listening, warnings, mayOf }
+  async function settled(): Promise<void> {
+    for (let written = 1; written > 0; ) {
+      // After this, whatever answers at once has been heard.
+      await new Promise(setImmediate)
+      written = writing.size
+      await Promise.all(writing)
+    }
+  }
+  return { mesh, directory, discovery, clock, nodes, asked, listening, warnings, mayOf, settled }
 }
 
 describe('finding', () => {
   test('asks each machine that is online, at the port of nodes, once it listens itself', async () => {
-    const { mesh, directory, discovery, nodes, asked, listening } = await world()
+    const { mesh, directory, discovery, nodes, asked, listening, settled } = await world()
     const desk = { ...infoOf(makeIdentity()), name: 'a name of another' }
     mesh.members = [machine('m1', '100.64.0.2'), machine('m2', '100.64.0.3', { isOnline: false }), machine('m3', '100.64.0.4')]
     mesh.grants.set('m1', FULL)
@@ -112,7 +131,7 @@ describe('finding', () => {
   })
 
   test('looks as soon as something changes, and once for many changes', async () => {
-    const { mesh, discovery, clock, nodes, directory, asked } = await world()
+    const { mesh, discovery, clock, nodes, directory, asked, settled } = await world()
     discovery.start()
     await settled()
     mesh.members = [machine('m1', '100.64.0.2')]
@@ -130,7 +149,7 @@ describe('finding', () => {
   })
 
   test('finds at once who asks it, though it was no node when it was asked last', async () => {
-    const { mesh, discovery, clock, nodes, directory } = await world()
+    const { mesh, discovery, clock, nodes, directory, settled } = await world()
     mesh.members = [machine('m1', '100.64.0.2')]
     discovery.start()
     await settled()
@@ -148,7 +167,7 @@ describe('finding', () => {
   })
 
   test('a machine that shows the key of a node elsewhere changes nothing for that node', async () => {
-    const { mesh, discovery, nodes, directory, warnings, mayOf } = await world()
+    const { mesh, discovery, nodes, directory, warnings, mayOf, settled } = await world()
     const desk = infoOf(makeIdentity())
     mesh.members = [machine('m1', '100.64.0.2')]
     mesh.grants.set('m1', FULL)
@@ -175,7 +194,7 @@ describe('trust', () => {
     all.mesh.grants.set('m1', FULL)
     all.nodes.set('100.64.0.2', desk)
     await all.discovery.look()
-    await settled()
+    await all.settled()
     return { ...all, desk }
   }
 
@@ -206,7 +225,7 @@ describe('trust', () => {
   })
 
   test('does not pass to another key of the same machine, until the owner says so', async () => {
-    const { mesh, discovery, desk, directory, nodes, clock, mayOf } = await found()
+    const { mesh, discovery, desk, directory, nodes, clock, mayOf, settled } = await found()
     const other = infoOf(makeIdentity())
     nodes.set('100.64.0.2', other)
     discovery.start()
@@ -226,7 +245,7 @@ describe('trust', () => {
   })
 
   test('that the owner ended stays ended, whatever the policy says', async () => {
-    const { discovery, desk, mayOf, clock } = await found()
+    const { discovery, desk, mayOf, clock, settled } = await found()
     await discovery.memberships.bar(desk.node)
     discovery.start()
     await settled()

@@ -236,7 +236,7 @@ export function createGossipState({ self, random }: { self: NodeId; random: () =
         if (sender.failures > 0) Object.assign(sender, { failures: 1, dueAt: now })
       }
       const newer = digest.filter(({ node, seq }) => seqOf(node) > seq).map(({ node }) => jwsOf(node))
-      const older = digest.filter(({ node, seq }) => node !== self && trusted(node) && seqOf(node) < seq)
+      const older = digest.filter(({ node, seq }) => seqOf(node) < seq && node !== self && trusted(node))
       return {
         cards: fitting(shuffled(newer, random)),
         wants: shuffled(older, random)
