@@ -34,7 +34,8 @@ export type Placed =
 
 /** Finds a node for a job, however long it takes. @throws {WorkFailure} `queue_timeout`; the signal's reason when it aborts */
 export interface Placing {
-  place(job: JobRow, signal: AbortSignal): Promise<Placed>
+  /** @param asOfNow the job with what may change meanwhile: where it may not go */
+  place(job: JobRow, signal: AbortSignal, asOfNow?: (job: JobRow) => Promise<JobRow>): Promise<Placed>
   /** Keeps how an attempt came to its node, or why it waits, for whoever asks. */
   remember(job: JobRow, record: PlacementRecord): Promise<void>
   /** An attempt has ended that another node had: what it means for whom the job is offered to next. */
@@ -106,16 +107,18 @@ export function createPlacing(
       if (isBack) brokenBids.add(jobId, node)
       else brokenBids.forget(jobId)
     },
-    async place(job, signal) {
+    async place(claimed, signal, asOfNow = async job => job) {
+      const { id } = claimed
       const refusals = new Map<NodeId, { reason: string; at: number }>()
       const refused = (node: NodeId): string | null => {
         const found = refusals.get(node)
-        const broken = brokenBids.why(job.id, node)
+        const broken = brokenBids.why(id, node)
         if (broken !== null) return broken
         return found && clock.monotonic() - found.at < REFUSED_MS ? `It said no for good: ${found.reason}` : null
       }
       for (let rounds = 0; ; rounds++) {
         signal.throwIfAborted()
+        const job = await asOfNow(claimed)
         const alone = placeAlone(job)
         if (alone) return alone
         const { winner, record } = await negotiation.negotiate(job, signal, { rounds, refused })

@@ -143,7 +143,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   async function find(job: JobRow, signal: AbortSignal): Promise<Placed | null> {
     looking += 1
     try {
-      return await placing.place(await awayFromAside(job), signal)
+      return await placing.place(job, signal, awayFromAside)
     } catch (error) {
       placing.learn(job.id, fleet.self.id, false)
       await settle(job, endOf(error, signal))
