@@ -62,7 +62,7 @@ export async function runAgent(attempt: Attempt): Promise<AgentRun> {
     agent.run(session(attempt, place.sandbox, model === null ? null : { model, token }, signal)),
   )
   // Nothing may write to the tree any more when it is committed.
-  await place.sandbox.cleanup()
+  await place.sandbox.end()
   if (!outcome.ok) throw new WorkFailure(outcome.code, outcome.detail)
   await record.note(`agent ended: ${outcome.stopReason}`)
   return {
