@@ -220,6 +220,44 @@ describe('at rest', () => {
     gossip.stop()
   })
 
+  test.each([3, 1_000])('with %i others it sends three messages a round once it has a card of each', async count => {
+    const ids = Array.from({ length: count }, (_, number) => idOf(number + 1))
+    const known = ids.map(id => ({ id, publicKey: keyOf(id), isTrusted: true }))
+    const { gossip, node, clock, asked, settle } = single(known)
+    // All the others as one that hears of everything at once.
+    const others = createGossipState({ self: idOf(count + 1), random: seeded(2) })
+    others.keep(known, 0)
+    node.answer = async () => ({
+      kind: 'gossip',
+      answer: others.answer(idOf(0), asked.at(-1)?.message ?? others.message(), clock.monotonic()),
+    })
+    const pass = async (rounds: number) => {
+      for (let round = 0; round < rounds; round++) {
+        const seq = clock.now()
+        // Each signs a new one after a minute.
+        if (round % 6 === 0)
+          for (const [index, jws] of (await Promise.all(ids.map((_, number) => cardOf(number + 1, { seq })))).entries())
+            others.learn({ card: makeCard(ids[index] ?? '', { seq }), jws, goodForMs: 600_000 }, clock.monotonic())
+        for (let second = 0; second < ROUND_MS; second += 1_000) {
+          clock.advance(1_000)
+          await settle()
+          // As many ask it as it asks.
+          if (second % 3_000 !== 0 || second === 0) continue
+          const { wants } = await gossip.answer(idOf(1), others.message())
+          await gossip.answer(idOf(1), others.wanted(wants))
+        }
+      }
+    }
+    gossip.start()
+    await pass(12)
+    const before = asked.length
+    await pass(12)
+    expect(asked.length - before).toBe(12 * FANOUT)
+    const away = ids.filter(id => gossip.of(id).problem !== null || gossip.of(id).card === null)
+    expect(away).toEqual([])
+    gossip.stop()
+  })
+
   test('a node that does not answer is asked soon again at first, then ever less often', async () => {
     const { gossip, clock, asked, node, settle } = single([{ id: idOf(1), publicKey: keyOf(idOf(1)), isTrusted: true }])
     node.answer = async () => Promise.reject(new Error('nobody there'))
