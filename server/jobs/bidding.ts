@@ -29,7 +29,11 @@ export interface BiddingDeps {
 
 /** What this node offers for a job: a slot or a waiting place, reserved for seconds, and when and how it would run there. */
 export interface Bidding {
-  /** @param home whose job it is; null for one of its own */
+  /**
+   * One home is promised half of the slots and waiting places at most, and one in any case, until it awards or releases some: whoever
+   * announces again and again keeps no place from others. What it was awarded does not count.
+   * @param home whose job it is; null for one of its own
+   */
   bid(announcement: Announcement, home: NodeId | null): Promise<Bid>
 }
 
@@ -38,6 +42,8 @@ export function createBidding(
   { reservations, experience }: { reservations: Reservations; experience: Experience },
 ): Bidding {
   const { executors, workspace, models, sharedModels, clock, node, settings, newToken, random } = deps
+
+  const mostPromised = Math.max(1, Math.floor((reservations.slots + reservations.waitingPlaces) / 2))
 
   /** When an attempt would start that all who are here now come before. */
   async function look(jobClass: JobClass): Promise<Forecast> {
@@ -85,6 +91,10 @@ export function createBidding(
 
   return {
     async bid(announcement, home) {
+      if (home !== null && reservations.promisedTo(home) >= mostPromised) {
+        const reason = `It has promised your node ${mostPromised} places already, and waits for their awards.`
+        return { kind: 'no', isTransient: true, reason, againMs: settings.bidMs }
+      }
       const { repository } = announcement
       const cache = repository && (home === null ? repository.id : repositoryOf(home, repository.id))
       const jobClass = announcedClass(announcement, cache)
@@ -92,7 +102,7 @@ export function createBidding(
       // Looked at before this bid has its place, and without waiting in between.
       const looked = look(jobClass)
       const load = Math.min(1, reservations.busy() / reservations.slots)
-      const waitsBehind = reservations.reserve(bidId, settings.bidMs, jobClass)
+      const waitsBehind = reservations.reserve(bidId, settings.bidMs, jobClass, { to: home })
       if (waitsBehind === null) {
         const { start } = await looked
         const reason = `All ${reservations.slots} slots are taken, and ${reservations.waiting()} attempts wait already.`

@@ -7,23 +7,24 @@ type Wanted = Readonly<{ executor: string; labels: Readonly<Record<string, strin
 
 /** Where jobs of other nodes are let in or turned away. */
 export interface Door {
-  /** Looks at what takes time to look at: power and sandboxes. */
-  look(): Promise<Pick<PolicyFacts, 'power' | 'executors'>>
+  /** Looks at what takes time to look at: power, sandboxes and the disk. */
+  look(): Promise<Pick<PolicyFacts, 'power' | 'executors' | 'missingBytes'>>
   /** Decides at once, on what was seen and on what is true now, so that two who ask together are not both let into one place. */
   judge(home: NodeId, wanted: Wanted, seen: Awaited<ReturnType<Door['look']>>): Verdict
 }
 
 export function createDoor(
   { clock, executors, fleet, node, settings }: Pick<JobDeps, 'clock' | 'executors' | 'fleet' | 'node' | 'settings'>,
-  parts: { isReady(): boolean; isDraining(): boolean; hosted(): number },
+  parts: { isReady(): boolean; isDraining(): boolean; hosted(): number; missingBytes(): Promise<number> },
 ): Door {
   return {
     async look() {
-      const [power, probes] = await Promise.all([
+      const [power, probes, missingBytes] = await Promise.all([
         node.power(),
         Promise.all(executors.map(async executor => ({ kind: executor.kind, ...(await executor.probe()) }))),
+        parts.missingBytes(),
       ])
-      return { power, executors: probes }
+      return { power, executors: probes, missingBytes }
     },
     judge(home, { executor, labels }, seen) {
       const request = { home: fleet.who(home), isTrusted: fleet.accepts(home), executor, labels }

@@ -1,6 +1,5 @@
 import { type AnswerPiece, type CallQueue, createCallQueue, type KnownCalls, preferModels } from '#server/gateway/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
-import type { Logs } from '#server/logs/index.ts'
 import type { Renewal } from '#server/peers/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { HostedKey, HostedRow, Lesson } from '#server/store/index.ts'
@@ -17,6 +16,7 @@ import {
 } from '#shared/model/index.ts'
 import { runAttempt } from './attempt.ts'
 import { classOf, type Experience, isTelling } from './experience.ts'
+import { createForgetting } from './forgetting.ts'
 import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
 import { createHostedFiles, type Piece } from './hosted-files.ts'
 import { createHostedStreams } from './hosted-streams.ts'
@@ -58,6 +58,8 @@ export interface Hosting {
   handBack(): void
   /** How many attempts of others hold a place. */
   running(): number
+  /** Forgets, now and then, what nobody came back for. */
+  forgetOccasionally(): void
   /** Ends all attempts and waits for them. */
   stop(): Promise<void>
 }
@@ -87,7 +89,7 @@ interface Running extends Ways {
 }
 
 export function createHosting(
-  deps: JobDeps & { hostedLogs: Logs },
+  deps: JobDeps,
   parts: { reservations: Reservations; permissions: Permissions; experience: Experience },
 ): Hosting {
   const { store, clock, settings, workspace, hostedLogs, fleet, log } = deps
@@ -101,6 +103,10 @@ export function createHosting(
   const markNow = () => origin + clock.monotonic()
   /** Awards that are being written down. */
   const taking = new Map<string, Promise<void>>()
+  const forgetting = createForgetting(
+    { clock, hosted, warn: error => log.error({ err: error }, 'Old attempts of other nodes could not be forgotten') },
+    { isRunning: key => running.has(fileNameOf(key)), forget },
+  )
   /** Homes may ask before it is known what an earlier server left: an attempt that goes on must not be told to be over. */
   const recovered = Promise.withResolvers<void>()
   let unwatch = () => {}
@@ -108,7 +114,10 @@ export function createHosting(
   async function find(key: HostedKey): Promise<HostedRow> {
     await recovered.promise
     const row = await hosted.get(key)
-    if (row) return row
+    if (row) {
+      forgetting.heard(key)
+      return row
+    }
     const here = (await othersOf(key)).map(({ epoch }) => epoch)
     if (here.length > 0) log.warn({ ...key, here }, 'A message of an attempt was refused; the job has another one here')
     throw new ApiError('not_yours', `This node has no attempt ${key.epoch} of job ${key.jobId}.`)
@@ -257,6 +266,7 @@ export function createHosting(
     await travel.remove(key)
     if ((await othersOf(key)).length === 0) await workspace.release([key.jobId])
     await hosted.remove(key)
+    forgetting.gone(key)
   }
 
   async function accept(key: HostedKey, award: Award): Promise<void> {
@@ -270,6 +280,7 @@ export function createHosting(
       throw error
     }
     begin(key, award)
+    forgetting.occasionally()
   }
 
   const answerOf = (name: string): Awarded => ({
@@ -370,7 +381,7 @@ export function createHosting(
       for (const row of await hosted.all()) {
         if (row.end === null && !(await takeUp(row)))
           await hosted.append(row, [], clock.now(), { end: { kind: 'lost', reason: 'The node that ran it was restarted.' } })
-        if (clock.now() - row.acceptedAt > 2 * LONGEST_AWAY_MS) await forget(row)
+        if (forgetting.isOld(row)) await forget(row)
         else kept.push(row.jobId)
       }
       recovered.resolve()
@@ -386,11 +397,14 @@ export function createHosting(
 
     running: () => running.size,
 
+    forgetOccasionally: forgetting.occasionally,
+
     async stop() {
       unwatch()
       recovered.resolve()
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
       await Promise.all([...running.values()].map(({ done }) => done))
+      await forgetting.settled()
     },
   }
 }

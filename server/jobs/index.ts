@@ -87,7 +87,10 @@ export function createJobs(deps: JobDeps): Jobs {
     drain,
     experience,
     setAside: aside.wake,
-    ended: retention.occasionally,
+    ended() {
+      retention.occasionally()
+      hosting.forgetOccasionally()
+    },
   })
   let ready = false
   let repairs: Promise<void> = Promise.resolve()
@@ -132,6 +135,7 @@ export function createJobs(deps: JobDeps): Jobs {
         bidding,
         hosting,
         permissions,
+        space,
         isReady: () => ready,
         isDraining: drain.isDraining,
       }),

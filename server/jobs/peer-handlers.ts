@@ -9,6 +9,7 @@ import type { Hosting } from './hosting.ts'
 import type { OwnCard } from './own-card.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
+import type { Space } from './space.ts'
 
 /** What this node answers to others about their jobs. */
 export type PeerHandlers = Pick<
@@ -33,17 +34,23 @@ export interface PeerHandlerParts {
   readonly bidding: Bidding
   readonly hosting: Hosting
   readonly permissions: Permissions
+  readonly space: Pick<Space, 'missing'>
   isReady(): boolean
   isDraining(): boolean
 }
 
 export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): PeerHandlers {
   const { clock, log } = deps
-  const { ownCard, reservations, bidding, hosting, permissions, isReady, isDraining } = parts
+  const { ownCard, reservations, bidding, hosting, permissions, space, isReady, isDraining } = parts
   /** Whose bid is whose: a bid is good for the node that asked for it, and for that attempt, until a time of the monotonic clock. */
   const bids = new Map<string, { home: NodeId; jobId: string; epoch: number; until: number }>()
   const promised = () => [...bids.values()].filter(({ until }) => until > clock.monotonic()).length
-  const door = createDoor(deps, { isReady, isDraining, hosted: () => hosting.running() + promised() })
+  const door = createDoor(deps, {
+    isReady,
+    isDraining,
+    hosted: () => hosting.running() + promised(),
+    missingBytes: space.missing,
+  })
 
   const homeOf = ({ peer }: Call): NodeId => {
     if (peer) return peer

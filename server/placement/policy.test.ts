@@ -11,6 +11,7 @@ const facts: PolicyFacts = {
   power: 'mains',
   load: 0.1,
   hosted: 0,
+  missingBytes: 0,
   executors: [{ kind: 'process', available: true, isolation: 'process' }],
 }
 const judge = (accept: object, more: { request?: Partial<PolicyRequest>; facts?: Partial<PolicyFacts> } = {}) =>
@@ -48,6 +49,7 @@ describe('the policy of a node', () => {
     ['hours', { hours: ['mon-fri 18:00-08:00', 'sat,sun'] }, {}],
     ['its battery', { power: 'mains' }, { power: 'battery' }],
     ['work of its own', { idleBelow: 0.5 }, { load: 0.5 }],
+    ['a full disk', {}, { missingBytes: 1 }],
     ['attempts it has', { attempts: 2 }, { hosted: 2 }],
   ] as const)('says a passing no for %s', (_, accept, more) => {
     expect(judge(accept, { facts: more })).toMatchObject(passing)

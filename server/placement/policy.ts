@@ -36,6 +36,8 @@ export interface PolicyFacts {
   readonly load: number
   /** Attempts of others that run here or were promised a place, this one not counted. */
   readonly hosted: number
+  /** Bytes that must be freed before this node takes more work; 0 for none. */
+  readonly missingBytes: number
   readonly executors: readonly { kind: string; available: boolean; isolation: IsolationLevel }[]
 }
 
@@ -77,6 +79,8 @@ const PASSING: readonly Check[] = [
     idleBelow === undefined || load < idleBelow
       ? null
       : `It is not idle: its load is ${percent(load)} of its cores, and it takes jobs of others below ${percent(idleBelow)} only.`,
+  ({ missingBytes }) =>
+    missingBytes === 0 ? null : `Its disk is full: ${Math.ceil(missingBytes / 2 ** 20)} MiB must be freed before it takes a job.`,
   ({ hosted }, { attempts }) =>
     attempts === undefined || hosted < attempts ? null : `It runs ${attempts} attempts of others at most, and has as many.`,
 ]

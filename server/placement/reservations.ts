@@ -14,9 +14,10 @@ export interface Occupancy {
 export interface Reservations {
   /**
    * Promises a slot or, where none is free and the job may wait, a waiting place.
+   * @param options.to who it is promised to, where that counts
    * @returns how many attempts must end before it starts, 0 for a slot; null when there is no room.
    */
-  reserve(id: string, ttlMs: number, jobClass: JobClass, options?: { mayWait?: boolean }): number | null
+  reserve(id: string, ttlMs: number, jobClass: JobClass, options?: { mayWait?: boolean; to?: string | null }): number | null
   /** Turns a promise into an attempt. @returns false when it has expired, was released, or was taken already. */
   take(id: string): boolean
   /** Fulfils when what was taken has its slot; with false when it was sent back or released before. @throws the signal's reason */
@@ -31,6 +32,8 @@ export interface Reservations {
   free(): number
   /** Waiting places that are taken or promised. */
   waiting(): number
+  /** Places promised to one that it has not taken. */
+  promisedTo(who: string): number
   readonly slots: number
   readonly waitingPlaces: number
   /** Called when there is more room than before. */
@@ -39,6 +42,7 @@ export interface Reservations {
 
 interface Held {
   readonly jobClass: JobClass
+  readonly to: string | null
   isTaken: boolean
   /** Monotonic time it got its slot, ms; null while it waits. */
   since: number | null
@@ -94,13 +98,13 @@ export function createReservations({
   return {
     slots,
     waitingPlaces,
-    reserve(id, ttlMs, jobClass, { mayWait = true } = {}) {
+    reserve(id, ttlMs, jobClass, { mayWait = true, to = null } = {}) {
       if (held.has(id)) return null
       const hasSlot = held.size < slots
       if (!hasSlot && (!mayWait || waiting() >= waitingPlaces)) return null
       const before = Math.max(0, held.size + 1 - slots)
       const cancelExpiry = clock.after(ttlMs, () => release(id))
-      held.set(id, { jobClass, isTaken: false, since: hasSlot ? clock.monotonic() : null, cancelExpiry, settle: () => {} })
+      held.set(id, { jobClass, to, isTaken: false, since: hasSlot ? clock.monotonic() : null, cancelExpiry, settle: () => {} })
       return before
     },
     take(id) {
@@ -145,6 +149,7 @@ export function createReservations({
     busy,
     free: () => Math.max(0, slots - held.size),
     waiting,
+    promisedTo: who => all().filter(({ to, isTaken }) => to === who && !isTaken).length,
     onFree(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -22,6 +22,11 @@ async function placed(home: TestNode, id: string, fits: (record: PlacementRecord
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
+/** Waits until a worker has the attempt of a job. */
+async function heldBy(worker: TestNode, id: string): Promise<void> {
+  while (!(await worker.client.drainStatus()).running.some(({ jobId }) => jobId === id))
+    await new Promise(resolve => setTimeout(resolve, 20))
+}
 const isAwarded = ({ awarded }: PlacementRecord) => awarded !== null
 
 /** A home, a worker with one slot, and a job that holds it until it is cancelled. */
@@ -95,6 +100,8 @@ describe.skipIf(!hasSandbox)('an attempt that waits at its worker', () => {
     const { home, worker, first } = fleet
     const { jobId } = await home.client.createJob({ body: there(['true'], { where: { notOn: ['home'] } }) })
     await placed(home, jobId, isAwarded)
+    // The award is on its way; one that comes later than the drain is turned away.
+    await heldBy(worker, jobId)
     await worker.client.drain({ body: { draining: true } })
     const lost = await home.until(jobId, ({ body }) => body.type === 'attempt.returned')
     expect(lost.body).toMatchObject({ epoch: 1, reason: expect.stringContaining('gave it back') })
