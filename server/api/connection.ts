@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import { giveBack } from '#server/lib/give-back.ts'
 import { MAX_BEHIND_BYTES, type ServerMessage } from '#shared/contract/index.ts'
 
 type Part<M> = M extends ServerMessage ? Omit<M, 'ts'> : never
@@ -8,6 +9,7 @@ export type Outgoing = Part<ServerMessage>
 /** One WebSocket with bounded memory: whoever sends waits for room first, and reads what comes next from disk. */
 export interface Connection {
   send(message: Outgoing): void
+  /** Takes the bytes: their memory is given back once they are on their way. */
   sendBytes(bytes: Uint8Array): void
   /**
    * Runs `work`, which may send one piece, once less than 1 MiB is on its way; one at a time, in the order asked for, so that
@@ -34,7 +36,9 @@ export function createConnection(socket: WebSocket, now: () => number): Connecti
   const push = (data: string | Uint8Array, bytes: number) => {
     if (socket.readyState !== socket.OPEN) return
     onItsWay += bytes
-    socket.send(data, { binary: typeof data !== 'string' }, () => {
+    socket.send(data, { binary: typeof data !== 'string' }, error => {
+      // One that failed may still be in the hands of the system.
+      if (!error && typeof data !== 'string') giveBack(data)
       took ||= isBehind()
       onItsWay -= bytes
       if (!isBehind()) release()

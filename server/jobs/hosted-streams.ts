@@ -36,13 +36,13 @@ export function createHostedStreams({ hosted, logs, clock }: { hosted: HostedSto
       const done = () => resolve()
       // One that is made to wait needs the home's next word soon.
       const cancel = clock.after(outflow?.isFull() ? Math.min(waitMs, FULL_WAIT_MS) : waitMs, done)
-      const offFull = outflow?.onFull(done)
+      const offDue = outflow?.onDue(done)
       const unsubscribe = hosted.onChange(changed => isSame(changed, key) && done())
       signal.addEventListener('abort', done, { once: true })
       stop = () => {
         cancel()
         unsubscribe()
-        offFull?.()
+        offDue?.()
         signal.removeEventListener('abort', done)
       }
     })

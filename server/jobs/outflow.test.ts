@@ -85,15 +85,32 @@ describe('the outflow of an attempt', () => {
     await say(200)
   })
 
-  it('says when it becomes full', async () => {
+  it('asks for the word of its home when it becomes full', async () => {
     const { outflow, say } = setUp()
-    let full = 0
-    const off = outflow.onFull(() => full++)
-    void say(200)
+    let due = 0
+    await say(100)
+    const off = outflow.onDue(() => due++)
+    void say(1)
     await tick()
     off()
     void say(200)
     await tick()
-    expect(full).toBe(1)
+    expect(due).toBe(1)
+  })
+
+  it('asks for it before that, once half of the limit was given since the last one', async () => {
+    const { outflow, say } = setUp()
+    let due = 0
+    outflow.onDue(() => due++)
+    await say(50)
+    expect(due).toBe(0)
+    await say(1)
+    await say(10)
+    expect(due).toBe(1)
+    outflow.acknowledge({ log: 60, n: 0 })
+    await say(50)
+    expect(due).toBe(1)
+    outflow.told(1, 1)
+    expect({ due, isFull: outflow.isFull() }).toEqual({ due: 2, isFull: false })
   })
 })

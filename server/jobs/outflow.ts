@@ -17,8 +17,8 @@ export interface HomeOutflow extends Outflow {
    * @param log null from a home that does not say, and takes what it is sent
    */
   acknowledge(safe: { readonly log: number | null; readonly n: number }): void
-  /** Called when it becomes full. */
-  onFull(listener: () => void): () => void
+  /** Called when the home is to say what it has: half of the limit was given since it last did, or somebody waits. */
+  onDue(listener: () => void): () => void
   /** The attempt is over: nobody waits any more. */
   open(): void
 }
@@ -33,6 +33,8 @@ export function createOutflow(limitBytes: number): HomeOutflow {
   /** Events that are not safe, by number. */
   const events: { n: number; characters: number }[] = []
   let [lastN, characters] = [0, 0]
+  /** Bytes and characters given since the home last said what it has. */
+  let unheard = 0
   let isOpen = false
   let waiting = 0
   let wake: (() => void)[] = []
@@ -46,25 +48,39 @@ export function createOutflow(limitBytes: number): HomeOutflow {
     return logBytes - logSafe + characters > limitBytes
   }
 
+  const due = () => {
+    for (const listener of listeners) listener()
+  }
+
+  /** Before it is full, so that a home that keeps up makes nobody wait. */
+  function give(size: number): void {
+    const before = unheard
+    unheard += size
+    if (before <= limitBytes / 2 && unheard > limitBytes / 2) due()
+  }
+
   return {
     isFull: () => waiting > 0,
     async room() {
       if (isOpen || !excess()) return
       waiting += 1
-      for (const listener of listeners) listener()
+      due()
       while (!isOpen && excess()) await new Promise<void>(resolve => wake.push(resolve))
       waiting -= 1
     },
     logged(bytes, tellAccepted) {
       given += bytes
       accepted = tellAccepted
+      give(bytes)
     },
     told(count, length) {
       lastN += count
       characters += length
       events.push({ n: lastN, characters: length })
+      give(length)
     },
     acknowledge({ log, n }) {
+      unheard = 0
       logSafe = log === null ? Number.POSITIVE_INFINITY : Math.max(logSafe, log)
       for (let first = events[0]; first && first.n <= n; first = events[0]) {
         characters -= first.characters
@@ -74,7 +90,7 @@ export function createOutflow(limitBytes: number): HomeOutflow {
       wake = []
       for (const resolve of woken) resolve()
     },
-    onFull(listener) {
+    onDue(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type OpenFile, pieces } from '#server/lib/files.ts'
 import { ApiError } from '#shared/contract/index.ts'
+import { createBlocks } from './blocks.ts'
 import type { LogWriter } from './port.ts'
 
 /** Bytes that may wait for the disk before `write` makes its caller wait. */
@@ -23,7 +24,7 @@ export interface WriterOptions {
 
 /**
  * Appends to one log. What is given within one turn of the event loop, or while the disk is busy, goes into one write, so that
- * many small lines cost few system calls.
+ * many small lines cost few system calls. All is copied when it is given: streams use their buffers again.
  */
 export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }: WriterOptions): LogWriter {
   const limit = Math.max(maxBytes, size)
@@ -33,7 +34,7 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
   let full = false
   const gathered = Buffer.allocUnsafeSlow(GATHER_BYTES)
   let gatheredBytes = 0
-  let queue: Uint8Array[] = []
+  const blocks = createBlocks()
   let writing: Promise<void> | null = null
   let failure: unknown = null
 
@@ -50,16 +51,13 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
   }
 
   function push(bytes: Uint8Array): void {
-    queue.push(bytes)
+    blocks.push(bytes)
     accepted += bytes.byteLength
     writing ??= drain()
   }
 
-  /** Strikes out secrets and takes what is left. Copies: streams use their buffers again, and a redactor may hand back what it got. */
-  function take(bytes: Uint8Array): void {
-    const clean = redact(bytes, false)
-    accept(clean.buffer === bytes.buffer ? new Uint8Array(clean) : clean)
-  }
+  /** Strikes out secrets and takes what is left. */
+  const take = (bytes: Uint8Array): void => accept(redact(bytes, false))
 
   function takeGathered(): void {
     if (gatheredBytes === 0) return
@@ -72,9 +70,8 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
     // The rest of this turn's writes join the first.
     await endOfTurn()
     try {
-      for (takeGathered(); queue.length > 0 && failure === null; takeGathered()) {
-        const batch = queue.length === 1 && queue[0] ? queue[0] : Buffer.concat(queue)
-        queue = []
+      for (takeGathered(); !blocks.isEmpty && failure === null; takeGathered()) {
+        const batch = blocks.take()
         await file.write(batch, written)
         written += batch.byteLength
         wrote(written)

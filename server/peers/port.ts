@@ -37,7 +37,7 @@ export interface PeerLink {
   /** Sends what the other node does not have yet. */
   shipSnapshot(attempt: AttemptName, shipment: Shipment, signal: AbortSignal): Promise<void>
   renew(attempt: AttemptName, renewal: Renewal, signal: AbortSignal): Promise<AttemptReport>
-  /** Bytes of an attempt's log from an offset, until it ends. */
+  /** Bytes of an attempt's log from an offset, until it ends. Each piece is the reader's, its memory too. */
   log(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
   /** The bundle with the result commit. */
   result(attempt: AttemptName, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>
