@@ -9,6 +9,8 @@ import type { Random } from './random.ts'
 const Work = z.strictObject({
   steps: z.int(),
   stepMs: z.number(),
+  /** What it reports at its end, all at once, beside what it reports step by step. */
+  lastReports: z.int().default(0),
 })
 
 export interface MachineParts {
@@ -125,6 +127,7 @@ export function countingAgent(parts: MachineParts): Agent {
       const work = Work.parse(JSON.parse(session.task))
       const { jobId, epoch } = parseSandboxId((session.sandbox as SimulatedSandbox).id)
       const name = attemptName(jobId, epoch)
+      const report = () => session.report({ type: 'agent.message', text: `${count(ledger.reports, name)}` })
       const program: RunningProgram = {
         node,
         jobId,
@@ -144,8 +147,9 @@ export function countingAgent(parts: MachineParts): Agent {
           await sleep(work.stepMs * random.between(0.5, 1.5), session.signal)
           if (session.signal.aborted) break
           await session.log(`@${name} ${count(ledger.lines, name)}.\n`)
-          if (step % 2 === 0) await session.report({ type: 'agent.message', text: `${count(ledger.reports, name)}` })
+          if (step % 2 === 0) await report()
         }
+        if (!session.signal.aborted) await Promise.all(Array.from({ length: work.lastReports }, report))
         if (!session.signal.aborted) return { ok: true, exitCode: 0, stopReason: 'done' }
         // It was asked to end and takes its time, at most what it is given.
         await sleep(random.between(0, graceMs), new AbortController().signal)

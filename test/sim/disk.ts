@@ -62,6 +62,8 @@ export function createDisk({ timeline, random, before, after }: DiskDeps): Disk 
     server.isAlive() ? new Promise(resolve => doLater(server, ms, what, apply, resolve)) : NEVER
 
   function openFile(server: ServerProcess, path: string, content: Content): OpenFile {
+    let isClosed = false
+    const closed = () => Promise.reject(Object.assign(new Error(`EBADF: bad file descriptor: ${path}`), { code: 'EBADF' }))
     return {
       size: () => now(server, () => content.size),
       read: (into, at) =>
@@ -71,14 +73,20 @@ export function createDisk({ timeline, random, before, after }: DiskDeps): Disk 
           return bytes.byteLength
         }),
       write(bytes) {
+        if (isClosed) return closed()
         const copy = bytes.slice()
         return later(server, WRITE_MS, `write ${path}`, () => append(content, copy))
       },
       sync: () =>
-        later(server, SYNC_MS, `sync ${path}`, () => {
-          content.durable = content.size
+        isClosed
+          ? closed()
+          : later(server, SYNC_MS, `sync ${path}`, () => {
+              content.durable = content.size
+            }),
+      close: () =>
+        now(server, () => {
+          isClosed = true
         }),
-      close: () => now(server, () => {}),
     }
   }
 

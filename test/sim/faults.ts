@@ -1,19 +1,21 @@
 import type { Network } from './network.ts'
 import type { SimulatedNode } from './node.ts'
-import type { Fault } from './schedule.ts'
+import type { CutAtAnswer, Fault } from './schedule.ts'
 import type { Timeline } from './timeline.ts'
+import type { Wire } from './wire.ts'
 
 /** Lets faults happen at their times, and ends them at theirs. */
 export function playFaults(deps: {
   timeline: Timeline
   network: Network
+  wire: Wire
   nodes: readonly SimulatedNode[]
   faults: readonly Fault[]
   /** When all has to be well, ms. */
   until: number
   trace: (line: string) => void
 }): void {
-  const { timeline, network, nodes, faults, until, trace } = deps
+  const { timeline, network, wire, nodes, faults, until, trace } = deps
   const find = (name: string): SimulatedNode => {
     const found = nodes.find(node => node.name === name)
     if (!found) throw new Error(`There is no node ${name}`)
@@ -45,6 +47,35 @@ export function playFaults(deps: {
     if (timeline.now() >= until) return
     cut(from, to, left % 2 === 1)
     if (left > 0) timeline.after(ms, () => flap({ kind: 'flap', at: 0, from, to, times: 0, ms }, left - 1))
+  }
+
+  function cutBoth(a: string, b: string, isCut: boolean): void {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      cut(from, to, isCut)
+      network.way(from, to).isToldOf = isCut
+    }
+  }
+
+  /** Long enough for what was sent just before to arrive. */
+  const ARRIVED_MS = 100
+
+  function cutAtAnswer({ operation, nth, isHeard, ms }: CutAtAnswer): void {
+    let left = nth
+    const forget = wire.onAnswer((from, to, name) => {
+      if (timeline.now() >= until) forget()
+      else if (name === operation) left -= 1
+      if (left > 0 || timeline.now() >= until) return false
+      forget()
+      trace(`the answer of ${from} to ${to} is ${isHeard ? 'the last' : 'lost'}`)
+      if (ms > 0) {
+        timeline.after(isHeard ? ARRIVED_MS : 0, () => cutBoth(from, to, true))
+        timeline.after(ms, () => cutBoth(from, to, false))
+      }
+      return !isHeard
+    })
   }
 
   function play(fault: Fault): void {
@@ -94,6 +125,9 @@ export function playFaults(deps: {
       }
       case 'step':
         find(fault.node).clock.step(fault.byMs)
+        return
+      case 'cut-at-answer':
+        cutAtAnswer(fault)
         return
       case 'slow-disk': {
         const { disk } = find(fault.node)

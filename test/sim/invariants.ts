@@ -104,7 +104,7 @@ export function createInvariants(nodes: readonly SimulatedNode[], ledger: Ledger
     if (row.undelivered) problems.push(`the result of job ${jobId} was never delivered`)
     if (row.state === 'succeeded') problems.push(...succeeded(jobId, row.epoch, home))
     if (isCalm && (row.epoch > 1 || row.state === 'failed'))
-      problems.push(`job ${jobId} took ${row.epoch} attempts in fair weather`)
+      problems.push(`job ${jobId} took ${row.epoch} attempts though nothing went wrong that costs one`)
     return problems
   }
 
@@ -139,7 +139,11 @@ export function createInvariants(nodes: readonly SimulatedNode[], ledger: Ledger
       body.type === 'agent.message' && body.epoch === result.epoch ? [body.text] : [],
     )
     const wanted = Array.from({ length: ledger.reports.get(name) ?? 0 }, (_, index) => `${index}`)
-    if (reports.join() !== wanted.join()) problems.push(`the reports of ${name} are ${reports.join()} of ${wanted.length}`)
+    const wrong = wanted.findIndex((text, place) => reports[place] !== text)
+    if (wrong >= 0 || reports.length !== wanted.length)
+      problems.push(
+        `of ${wanted.length} reports of ${name} ${reports.length} came; ${wrong < 0 ? 'too many' : `${wrong} is missing`}`,
+      )
     return problems
   }
 

@@ -58,6 +58,15 @@ describe('the simulated disk', () => {
     expect(sizes.size).toBe(8)
   })
 
+  test('refuses what is written to a file that was closed', async () => {
+    const files = makeDisk(passing()).files(createServerProcess())
+    await files.makeDirectory('/logs')
+    const file = await files.open('/logs/a', 'append')
+    await file.close()
+    await expect(file.write(Buffer.from('late'), 0)).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(file.sync()).rejects.toMatchObject({ code: 'EBADF' })
+  })
+
   test('does nothing for a server that has ended, and tells it nothing', async () => {
     const timeline = createTimeline()
     const disk = makeDisk(timeline)

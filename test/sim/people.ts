@@ -3,6 +3,7 @@ import { JobSpec } from '#shared/model/index.ts'
 import type { Ledger } from './ledger.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Random } from './random.ts'
+import type { Drill } from './schedule.ts'
 import type { Timeline } from './timeline.ts'
 
 /** A job that somebody asks for. */
@@ -39,6 +40,20 @@ export function createWishes(random: Random, nodes: readonly string[], ms: numbe
       spec: JobSpec.parse(request),
       cancelAfterMs: random.chance(0.15) ? Math.floor(random.between(0, 120_000)) : null,
     }
+  })
+}
+
+/** Jobs for a drill: for other nodes than their home, which begin at once, without a snapshot to wait for. */
+export function createDrillWishes(random: Random, drill: Drill, nodes: readonly string[], ms: number): Wish[] {
+  const isLong = drill !== 'much-to-tell'
+  return Array.from({ length: 3 }, (_, index): Wish => {
+    const home = random.pick(nodes)
+    const work = isLong
+      ? { steps: 12 + random.int(12), stepMs: Math.floor(random.between(1_000, 4_000)) }
+      : { steps: 2, stepMs: 500, lastReports: 600 }
+    const request: JobRequest = { agent: 'counting', task: JSON.stringify(work), maxAttempts: 20, where: { notOn: [home] } }
+    const at = Math.floor(random.between(0, ms / 2))
+    return { at, home, key: `drill ${index}`, spec: JobSpec.parse(request), cancelAfterMs: null }
   })
 }
 

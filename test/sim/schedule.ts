@@ -46,8 +46,25 @@ export type Fault =
   | { readonly kind: 'pause'; readonly at: number; readonly node: string; readonly ms: number }
   | { readonly kind: 'step'; readonly at: number; readonly node: string; readonly byMs: number }
   | { readonly kind: 'slow-disk'; readonly at: number; readonly node: string; readonly times: number; readonly ms: number }
+  | CutAtAnswer
 
-type Kind = Fault['kind']
+/** The way between two nodes is cut when one answers the other: what was asked is done, and who asked may never hear so. */
+export interface CutAtAnswer {
+  readonly kind: 'cut-at-answer'
+  readonly at: number
+  readonly operation: 'announce' | 'award' | 'renew' | 'settleAttempt'
+  /** It is the so-manieth such answer since `at`; the first is 1. */
+  readonly nth: number
+  /** Whether that answer still arrives. */
+  readonly isHeard: boolean
+  /** How long both ways are cut then, and both nodes told at once that they are; 0: only the answer is lost. */
+  readonly ms: number
+}
+
+/** What a run has beside chance: a moment that chance would seldom find. */
+export type Drill = 'lost-answers' | 'long-partitions' | 'much-to-tell'
+
+type Kind = Exclude<Fault['kind'], 'cut-at-answer'>
 const KINDS: readonly Kind[] = [
   'cut',
   'isolate',
@@ -72,6 +89,35 @@ export function createSchedule(random: Random, nodes: readonly string[], span: {
   const faults = Array.from({ length: count }, () => createFault(random, random.pick(kinds), nodes, span))
   return faults.toSorted((a, b) => a.at - b.at)
 }
+
+/** The faults of a drill. */
+export function createDrill(random: Random, drill: Drill, span: { ms: number; leaseMs: number }): CutAtAnswer[] {
+  const at = () => Math.floor(random.between(0, span.ms / 2))
+  const cut = (operation: CutAtAnswer['operation'], nth: number, isHeard: boolean, leases: number): CutAtAnswer => {
+    return { kind: 'cut-at-answer', at: at(), operation, nth, isHeard, ms: Math.floor(leases * span.leaseMs) }
+  }
+  const faults: CutAtAnswer[] = []
+  switch (drill) {
+    case 'lost-answers':
+      // The first lease outlives one lost answer, not two.
+      faults.push(cut('award', 1 + random.int(3), false, 0))
+      faults.push(cut('announce', 1 + random.int(6), false, 0), cut('settleAttempt', 1 + random.int(4), false, 0))
+      break
+    case 'long-partitions':
+      for (let count = 2 + random.int(3); count > 0; count--) {
+        if (random.chance(0.4)) faults.push(cut('award', 1 + random.int(2), false, random.between(0.3, 1.6)))
+        else faults.push(cut('renew', 1 + random.int(8), true, random.between(0.9, 1.7)))
+      }
+      break
+    case 'much-to-tell':
+      for (let nth = 1; nth <= 3; nth++) faults.push(cut('award', nth, true, random.between(0.2, 0.5)))
+  }
+  return faults.toSorted((a, b) => a.at - b.at)
+}
+
+/** Whether everything is as if nothing went wrong, but for single answers that are lost: nothing that costs an attempt. */
+export const isMild = (faults: readonly Fault[]): boolean =>
+  faults.every(fault => fault.kind === 'cut-at-answer' && !fault.isHeard && fault.ms === 0)
 
 function createFault(random: Random, kind: Kind, nodes: readonly string[], span: { ms: number; leaseMs: number }): Fault {
   const at = Math.floor(random.between(0, span.ms))

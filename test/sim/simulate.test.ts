@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
+import { isMild } from './schedule.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './simulate.ts'
 
@@ -27,6 +28,14 @@ test.each([
   [272, 'a node whose clock was set back, whose cards were news to nobody'],
 ])('seed %i, which found %s, breaks nothing', async seed => {
   expect(await simulate(seed)).toMatchObject({ violations: [] })
+})
+
+test('in a drill what was asked is done, its answer is lost, and no job needs a second attempt for it', async () => {
+  const traced: string[] = []
+  const outcome = await simulate(11, { onTrace: (_, line) => traced.push(line) })
+  expect(isMild(outcome.faults)).toBe(true)
+  expect(traced.filter(line => line.endsWith('is lost')).length).toBeGreaterThan(1)
+  expect(outcome).toMatchObject({ violations: [], attempts: outcome.jobs })
 })
 
 test('a schedule is made as small as it can be and still fail', async () => {

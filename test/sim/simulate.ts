@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
+import { FIRST_LEASE_MS } from '#server/jobs/lease.ts'
 import { isEnd } from '#shared/model/index.ts'
 import { playFaults } from './faults.ts'
 import { createInvariants } from './invariants.ts'
 import { createLedger } from './ledger.ts'
 import { createNetwork } from './network.ts'
 import { BID_MS, createNode, type MachineSpec, type SimulatedNode } from './node.ts'
-import { createWishes, playWishes } from './people.ts'
-import { createRandom } from './random.ts'
-import { createSchedule, type Fault } from './schedule.ts'
+import { createDrillWishes, createWishes, playWishes } from './people.ts'
+import { createRandom, type Random } from './random.ts'
+import { createDrill, createSchedule, type Drill, type Fault, isMild } from './schedule.ts'
 import { createTimeline, run } from './timeline.ts'
 import { createWire } from './wire.ts'
 
@@ -45,16 +46,28 @@ export async function simulate(seed: number, options: Options = {}): Promise<Out
   const timeline = createTimeline()
   const tell = (line: string) => trace.add(timeline.now(), line)
   const names = ['a', 'b', 'c', 'd'].slice(0, 2 + random.int(3))
-  const leaseMs = random.pick([20_000, 20_000, 30_000, 60_000])
+  const usualLeaseMs = random.pick([20_000, 20_000, 30_000, 60_000])
+  const drill = drillOf(seed, random.fork('drill'))
+  // A shorter one ends while the answer of an award is waited for.
+  const leaseMs = drill === 'lost-answers' ? Math.max(usualLeaseMs, FIRST_LEASE_MS) : usualLeaseMs
   const specs = createMachines(names)
-  const faults = options.faults ?? createSchedule(random.fork('faults'), names, { ms: SPAN_MS, leaseMs })
+  const faults = options.faults ?? createFaults()
   const network = createNetwork(timeline, random.fork('network'))
   const wire = createWire({ timeline, network, trace: tell })
   const ledger = createLedger()
   const nodes: SimulatedNode[] = []
   for (const spec of specs) nodes.push(createNode(spec, { timeline, random, ledger, wire, trace: tell, leaseMs }, () => nodes))
-  const isCalm = faults.length === 0 && specs.every(({ lies }) => !lies)
+  const isCalm = isMild(faults) && specs.every(({ lies }) => !lies)
   const invariants = createInvariants(nodes, ledger, isCalm)
+
+  /** A drill has the field to itself half of the time. */
+  function createFaults(): Fault[] {
+    const span = { ms: SPAN_MS, leaseMs }
+    const others = () => createSchedule(random.fork('faults'), names, span)
+    if (!drill) return others()
+    const own = createDrill(random.fork('drill faults'), drill, span)
+    return drill === 'lost-answers' || random.fork('alone').chance(0.5) ? own : [...own, ...others()]
+  }
 
   function createMachines(all: readonly string[]): MachineSpec[] {
     const liar = random.chance(0.15) ? random.pick(all) : null
@@ -84,9 +97,10 @@ export async function simulate(seed: number, options: Options = {}): Promise<Out
     )
 
   for (const node of nodes) node.start()
-  const wishes = createWishes(random.fork('wishes'), names, SPAN_MS)
+  const drillWishes = drill ? createDrillWishes(random.fork('drill wishes'), drill, names, SPAN_MS) : []
+  const wishes = [...createWishes(random.fork('wishes'), names, SPAN_MS), ...drillWishes]
   playWishes({ timeline, nodes, wishes, ledger, trace: tell })
-  playFaults({ timeline, network, nodes, faults, until: SPAN_MS, trace: tell })
+  playFaults({ timeline, network, wire, nodes, faults, until: SPAN_MS, trace: tell })
   await run(timeline, SPAN_MS, check)
   if (violation === null) {
     tell('the weather is fair again')
@@ -110,6 +124,10 @@ export async function simulate(seed: number, options: Options = {}): Promise<Out
     ms: timeline.now(),
   }
 }
+
+/** Every other run has one. */
+const drillOf = (seed: number, random: Random): Drill | null =>
+  seed % 2 === 0 ? null : random.pick(['lost-answers', 'long-partitions', 'long-partitions', 'much-to-tell'])
 
 function createTrace(onTrace: Options['onTrace']) {
   const hash = createHash('sha256')

@@ -38,6 +38,8 @@ function route(method: string, path: string) {
 type Head =
   | { readonly status: number; readonly text: string }
   | { readonly status: number; readonly pieces: AsyncIterable<Uint8Array> }
+/** Told of an answer that is about to be sent. @returns whether it is lost */
+type AnswerListener = (from: string, to: string, operation: string) => boolean
 type Handler = (input: unknown, call: { signal: AbortSignal; peer: NodeId }) => Promise<unknown>
 
 export interface WireDeps {
@@ -50,6 +52,7 @@ export interface WireDeps {
 /** Carries operations between nodes as HTTP over TCP would: a request and an answer may be lost, pieces of a body keep their order. */
 export function createWire({ timeline, network, trace }: WireDeps) {
   let exchanges = 0
+  const listeners = new Set<AnswerListener>()
 
   /** Sends until it has arrived once. @returns whether it did */
   function insist(from: string, to: string, arrive: () => void): Promise<boolean> {
@@ -97,6 +100,11 @@ export function createWire({ timeline, network, trace }: WireDeps) {
       const problem = error instanceof ApiError ? error : new ApiError('internal', String(error))
       return { status: problem.status, text: JSON.stringify(problem.toProblem()) }
     }
+  }
+
+  function isLost(from: string, to: string, { method, path }: Request_): boolean {
+    const { name } = route(method, new URL(path, 'http://node').pathname)
+    return [...listeners].filter(listener => listener(from, to, name)).length > 0
   }
 
   /** @returns what `from` sends requests to `to` by, for as long as its server lives */
@@ -167,6 +175,7 @@ export function createWire({ timeline, network, trace }: WireDeps) {
             void serve(to, server.handlers, from, request, controller.signal).then(head => {
               trace(`${b}>${a} #${id} ${head.status} ${'text' in head ? head.text : 'body'}`)
               if ('text' in head) {
+                if (head.status === 200 && isLost(b, a, request)) return
                 network.send(b, a, () =>
                   toCaller(() => {
                     if (isOver) return
@@ -221,7 +230,14 @@ export function createWire({ timeline, network, trace }: WireDeps) {
     }
   }
 
-  return { carrier }
+  return {
+    carrier,
+    /** @returns what ends it */
+    onAnswer(listener: AnswerListener): () => void {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
 }
 export type Wire = ReturnType<typeof createWire>
 
