@@ -59,6 +59,8 @@ export function createDrillWishes(random: Random, drill: Drill, nodes: readonly 
 
 /** Pause before somebody tries again, ms. */
 const AGAIN_MS = 5_000
+/** What a reader does with one event takes this long, ms. */
+const READ_MS = 5
 
 /** Asks for jobs as a person with a script would: again and again, under the same key, until it was accepted. */
 export function playWishes(deps: {
@@ -122,6 +124,8 @@ export function playWishes(deps: {
       const heard = ledger.heard.get(jobId) ?? 0
       if (n !== heard + 1) ledger.violations.push(`a reader of job ${jobId} heard event ${n} after ${heard}`)
       ledger.heard.set(jobId, n)
+      // Slower than events may come, so that some wait and some are read while others come.
+      await new Promise<void>(resolve => timeline.after(READ_MS, resolve))
     }
   }
 

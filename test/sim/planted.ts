@@ -145,15 +145,10 @@ export const PLANTED: readonly Planted[] = [
     'options), 0, outflow)',
   ),
   fault('a follower hears events twice', EVENTS, 'if (source.cursor(event) <= cursor) continue', ''),
-  fault(
-    'a follower listens after it has read',
-    EVENTS,
-    '      overflowed = false\n      waiting = []\n',
-    '      overflowed = false\n',
-  ),
+  fault('what a slow follower missed is not read again', EVENTS, '        overflowed = true\n', ''),
 
   // Ends.
-  fault('a log is never sealed', ENDING, 'await seal(job.id)\n', ''),
+  fault('a log is never sealed', ENDING, 'await seal(job.id)\n', 'void 0\n'),
   fault('a result is not delivered', ENDING, 'if (job?.undelivered) await deliver(job)', ''),
   fault(
     'the commit is not fetched',

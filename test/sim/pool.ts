@@ -17,7 +17,12 @@ export function startThread(planted: Planted | null): SimulationThread {
 
   function start(): Worker {
     const data: WorkerData = { planted }
-    return new Worker(new URL('./worker.ts', import.meta.url), { workerData: data })
+    const made = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data })
+    // It may fail once it has answered too, when nobody waits: what was left running there finds that the run is over.
+    made.on('error', () => {
+      if (worker === made) worker = null
+    })
+    return made
   }
 
   return {
