@@ -89,7 +89,8 @@ describe.skipIf(!hasSandbox)('a fleet of two', () => {
     await home.client.cancelJob({ params: { id: jobId } })
     const { job } = await home.finish(jobId)
     expect(job.state).toBe('cancelled')
-    expect(readdirSync(join(worker.dataDir, 'attempts'))).toEqual([])
+    // Nobody waits for directories to be removed.
+    await expect.poll(() => readdirSync(join(worker.dataDir, 'attempts')), { timeout: 20_000 }).toEqual([])
   })
 
   it('takes no jobs of a node it was not told to, or not any more', async () => {

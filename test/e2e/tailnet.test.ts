@@ -53,7 +53,7 @@ describe.skipIf(reasonForNone !== null)('nodes of a real tailnet', () => {
 
   it('go on with a job when its home was restarted meanwhile', async () => {
     const { jobId } = JSON.parse(
-      await a.skein('run', '--json', '--detach', '--on', 'node-b', '--', 'sh', '-c', 'sleep 5; echo ran'),
+      await a.skein('run', '--json', '--detach', '--on', 'node-b', '--', 'sh', '-c', 'sleep 15; echo ran'),
     ) as { jobId: string }
     while (!(await a.skein('jobs', 'show', jobId, '--json')).includes('"running"'));
     await a.stop()
