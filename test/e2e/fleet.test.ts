@@ -38,7 +38,7 @@ describe.skipIf(!hasSandbox)('a fleet of two', () => {
       { epoch: 1, asked: [{ name: 'worker', answer: { kind: 'bid' } }], filtered: [{ name: 'home' }] },
     ])
     expect((await worker.client.listJobs()).items).toEqual([])
-    expect(readdirSync(join(worker.dataDir, 'attempts'))).toEqual([])
+    await expect.poll(() => readdirSync(join(worker.dataDir, 'attempts')), { timeout: 20_000 }).toEqual([])
   })
 
   it('goes on while its home is away, and home has everything without a gap when it is back', async () => {

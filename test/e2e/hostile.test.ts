@@ -104,7 +104,7 @@ describe.skipIf(!hasSandbox)('agents that mean no good', () => {
     const { job } = await node.run({ agent: 'command', argv: ['node', '-e', script], repository: { path: repository.path } })
     expect(job).toMatchObject({ state })
     await node.restart()
-    expect(readdirSync(join(node.dataDir, 'attempts'))).toEqual([])
+    await expect.poll(() => readdirSync(join(node.dataDir, 'attempts')), { timeout: 20_000 }).toEqual([])
   })
 
   it('that exit 0 without changes are told apart from those that did something', async () => {
@@ -130,7 +130,8 @@ describe.skipIf(!hasSandbox)('secrets of the node', () => {
     expect(job.state).toBe('succeeded')
     expect(log).toContain('[secret OPENAI_API_KEY]')
     for (const text of [log, JSON.stringify(events), JSON.stringify(job)]) expect(text).not.toContain(SECRET)
-    // The repository itself has the halves; what the node wrote of its own must not have the whole.
+    // The repository itself has the halves, and its check-out goes a little later; what the node wrote must not have the whole.
+    await expect.poll(() => readdirSync(join(node.dataDir, 'attempts')), { timeout: 20_000 }).toEqual([])
     expect(everything(node.dataDir).includes(SECRET)).toBe(false)
     expect(everything(node.dataDir).includes(Buffer.from(SECRET).toString('base64').slice(0, -4))).toBe(false)
   })

@@ -56,7 +56,7 @@ describe.skipIf(!hasSandbox)('one job, end to end', () => {
       repository.git('stash', 'list'),
       repository.git('rev-parse', 'HEAD'),
     ]).toEqual(before)
-    expect(readdirSync(join(node.dataDir, 'attempts'))).toEqual([])
+    await expect.poll(() => readdirSync(join(node.dataDir, 'attempts')), { timeout: 20_000 }).toEqual([])
   })
 
   it('fails a job whose check stays red, and keeps the diff for review', async () => {
