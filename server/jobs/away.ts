@@ -233,9 +233,9 @@ export function createAway(
       return follow(job, away, given, signal)
     },
     async resume(job, away, signal) {
-      const link = fleet.link(away.worker)
+      const link = () => fleet.link(away.worker)
       const isOnItsWay = job.state === 'placing' && job.snapshot !== null
-      const given = link && isOnItsWay ? await giving.again(job, away, link, signal).catch(() => null) : null
+      const given = isOnItsWay ? await giving.again(job, away, link, signal).catch(() => null) : null
       return follow(job, away, given, signal)
     },
   }

@@ -79,9 +79,23 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
     ship: answer.needsSnapshot ? (link, signal) => ship(job, haves, link, signal) : null,
   })
 
+  /** Asks again and again while no answer comes: what was asked before may have been heard, and is answered the same. */
+  async function untilAnswered(award: Award, link: () => PeerLink | null, over: number, signal: AbortSignal) {
+    for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
+      const to = link()
+      if (!to) throw new ApiError('peer_unknown', 'The trust in it has ended.')
+      try {
+        return await to.award(award, signal)
+      } catch (error) {
+        if (isAnswer(error) || signal.aborted || clock.monotonic() > over) throw error
+        await pause(clock, ms, signal)
+      }
+    }
+  }
+
   return {
     /**
-     * Awards the work, again and again while no answer comes: the first may have been heard, and is answered as before.
+     * Awards the work.
      * @throws {ApiError} what the node answered, or `peer_unreachable` once any lease it may have given itself has ended
      */
     async give(job: JobRow, winner: Winner, link: () => PeerLink | null, signal: AbortSignal): Promise<Given> {
@@ -93,21 +107,13 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
       await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [placed], at: clock.now(), away })
       const award = await awardOf(job, winner.bidId, logOffset)
       const over = clock.monotonic() + (winner.ttlMs + award.leaseMs) * MARGIN
-      for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
-        const to = link()
-        if (!to) throw new ApiError('peer_unknown', 'The trust in it has ended.')
-        try {
-          return given(job, winner.haves, await to.award(award, signal))
-        } catch (error) {
-          if (isAnswer(error) || signal.aborted || clock.monotonic() > over) throw error
-          await pause(clock, ms, signal)
-        }
-      }
+      return given(job, winner.haves, await untilAnswered(award, link, over, signal))
     },
 
-    /** Asks after work that an earlier server gave away, whose snapshot may still be on its way. @throws {ApiError} */
-    async again(job: JobRow, away: AwayRow, link: PeerLink, signal: AbortSignal): Promise<Given> {
-      return given(job, [], await link.award(await awardOf(job, 'given before', away.logOffset), signal))
+    /** Asks after work that an earlier server gave away, whose snapshot may still be on its way. @throws {ApiError} as `give` */
+    async again(job: JobRow, away: AwayRow, link: () => PeerLink | null, signal: AbortSignal): Promise<Given> {
+      const award = await awardOf(job, 'given before', away.logOffset)
+      return given(job, [], await untilAnswered(award, link, clock.monotonic() + settings.leaseMs * MARGIN, signal))
     },
   }
 }

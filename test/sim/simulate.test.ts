@@ -26,6 +26,7 @@ test.each([
   [28, 'a node that bids and gives back, asked again a thousand times'],
   [492, 'a job that went on avoiding the node of an attempt that was given up'],
   [272, 'a node whose clock was set back, whose cards were news to nobody'],
+  [1709, 'a home that followed an attempt whose snapshot it had not sent'],
 ])('seed %i, which found %s, breaks nothing', async seed => {
   expect(await simulate(seed)).toMatchObject({ violations: [] })
 })
