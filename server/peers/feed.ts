@@ -1,4 +1,5 @@
 import type { Clock } from '#server/lib/clock.ts'
+import { pause } from '#server/lib/pause.ts'
 import type { PeersChange } from '#shared/contract/index.ts'
 import type { NodeId, Peer } from '#shared/model/index.ts'
 
@@ -105,19 +106,6 @@ function nextChange(onChange: (listener: () => void) => () => void, signal: Abor
       resolve()
     }
     const unsubscribe = onChange(done)
-    signal.addEventListener('abort', done)
-    if (signal.aborted) done()
-  })
-}
-
-function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const done = () => {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const cancel = clock.after(ms, done)
     signal.addEventListener('abort', done)
     if (signal.aborted) done()
   })

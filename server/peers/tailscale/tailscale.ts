@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Clock } from '#server/lib/clock.ts'
+import { pause as pauseFor } from '#server/lib/pause.ts'
 import type { MeshOutage, PeerDirectory } from '../peer-directory.ts'
 import { callerOf, isChange, memberOf, membersOf, Notify, Status, WhoIs } from './answers.ts'
 import { askCommand, findCommand } from './command.ts'
@@ -117,22 +118,10 @@ export function tailscaleMesh(deps: TailscaleDeps): PeerDirectory {
         if (state === 'absent') return
         wait = state === 'no_permission' ? POLL_MS : pause
       }
-      await pauseFor(wait, signal)
+      await pauseFor(wait, clock, signal)
       pause = Math.min(2 * pause, LAST_PAUSE_MS)
       if (!signal.aborted) changed()
     }
-  }
-
-  function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = () => {
-        cancel()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const cancel = clock.after(ms, done)
-      signal.addEventListener('abort', done)
-    })
   }
 }
 
