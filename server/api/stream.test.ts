@@ -136,8 +136,7 @@ function bytesOf(heard: readonly Heard[], offset: number): Buffer {
 const openLog = ({ logs }: TestNode, id: JobId = ID) => logs.writer(id, { maxBytes: 256 * MIB, redact: bytes => bytes })
 
 async function seal({ store, logs }: TestNode, id: JobId = ID): Promise<void> {
-  const { bytes, sha256 } = await logs.seal(id)
-  await store.sealLog({ jobId: id, bytes, sha256, sealedAt: AT }, { type: 'log.sealed', bytes, sha256 })
+  await logs.seal(id, sealed => store.sealLog({ jobId: id, ...sealed, sealedAt: AT }, { type: 'log.sealed', ...sealed }))
 }
 
 async function endJob({ store }: TestNode): Promise<void> {
@@ -247,6 +246,21 @@ test('sends a log from the file and goes on live, one frame for many small write
   expect(rest.map(({ type }) => type)).toEqual(['log', 'end'])
   expect(bytesOf(rest, 7).toString()).toBe('0123456789\n'.repeat(1000))
   expect(rest.at(-1)?.cursor).toBe(11_007)
+})
+
+test('a log that is being sealed when its reader comes ends for that reader', async () => {
+  const node = await startNode()
+  const writer = await openLog(node)
+  await writer.write(Buffer.from('all there is'))
+  await writer.close()
+  const client = await connectTo(node)
+  await node.logs.seal(ID, async sealed => {
+    client.send(subscribe(1, log))
+    // By now the reader has asked whether the log is final, and was told that it is not.
+    await client.until('log')
+    await node.store.sealLog({ jobId: ID, ...sealed, sealedAt: AT }, { type: 'log.sealed', ...sealed })
+  })
+  expect((await client.until('end')).at(-1)?.cursor).toBe(12)
 })
 
 test('from any offset a reader gets exactly the rest', async () => {

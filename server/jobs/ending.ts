@@ -77,9 +77,10 @@ export function createEnding(deps: JobDeps, asideLogs: AsideLogs, isBusy: () => 
     const job = await store.job(id)
     const keepsBoth = job?.spec.disconnect?.kind === 'keep-both'
     if (keepsBoth) await asideLogs.join(job)
-    const { bytes, sha256 } = await logs.seal(id)
-    const row = { jobId: id, bytes, sha256, sealedAt: clock.now() }
-    await store.sealLog(row, { type: 'log.sealed', bytes, sha256 }, { durable: !isBusy() })
+    await logs.seal(id, async ({ bytes, sha256 }) => {
+      const row = { jobId: id, bytes, sha256, sealedAt: clock.now() }
+      await store.sealLog(row, { type: 'log.sealed', bytes, sha256 }, { durable: !isBusy() })
+    })
     if (keepsBoth) for (let epoch = 1; epoch <= job.epoch; epoch++) await asideLogs.forget({ jobId: id, epoch })
   }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createLogs } from './index.ts'
 
 const ID = '0123456789abcd'
@@ -41,7 +41,9 @@ test('a log nobody wrote is empty', async () => {
   const { logs, directory } = setUp()
   expect(await logs.size(ID)).toBe(0)
   expect(await logs.reader(ID).read(0, 10)).toHaveLength(0)
-  expect(await logs.seal(ID)).toEqual({ bytes: 0, sha256: createHash('sha256').digest('hex') })
+  const record = vi.fn(async () => {})
+  await logs.seal(ID, record)
+  expect(record).toHaveBeenCalledExactlyOnceWith({ bytes: 0, sha256: createHash('sha256').digest('hex') })
   await logs.remove(OTHER)
   expect(await createLogs({ directory: join(directory, 'none') }).totalBytes()).toBe(0)
 })
@@ -63,13 +65,18 @@ test('tells followers of that log the new size and the seal, until they leave', 
   await write(logs, ID, 'abc')
   leave()
   leave()
-  const sealed = await logs.seal(ID)
-  expect(sealed).toEqual({ bytes: 3, sha256: createHash('sha256').update('abc').digest('hex') })
-  expect(heard).toEqual([
+  const written = [
     ['first', 3, false],
     ['second', 3, false],
-    ['second', 3, true],
-  ])
+  ]
+  await logs.seal(ID, async sealed => {
+    expect(sealed).toEqual({ bytes: 3, sha256: createHash('sha256').update('abc').digest('hex') })
+    expect(heard).toEqual(written)
+  })
+  expect(heard).toEqual([...written, ['second', 3, true]])
+  const full = new Error('the disk is full')
+  await expect(logs.seal(ID, () => Promise.reject(full))).rejects.toBe(full)
+  expect(heard).toHaveLength(3)
 })
 
 test('counts and removes', async () => {

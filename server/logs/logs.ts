@@ -56,15 +56,15 @@ export function createLogs(deps: { directory: string; files?: Files; endOfTurn?:
       }
     },
 
-    async seal(id) {
+    async seal(id, record) {
       const file = await openFile(id, 'append')
       try {
         const bytes = await file.size()
         const hash = createHash('sha256')
         for await (const piece of pieces(file, 0, bytes)) hash.update(piece)
         if (bytes > 0) await file.sync()
+        await record({ bytes, sha256: hash.digest('hex') })
         tell(id, bytes, true)
-        return { bytes, sha256: hash.digest('hex') }
       } finally {
         await file.close()
       }

@@ -28,15 +28,24 @@ export interface LogReader {
   close(): Promise<void>
 }
 
+/** What a final log is known by: its length, and the SHA-256 (hex) of all of it. */
+export interface SealedLog {
+  readonly bytes: number
+  readonly sha256: string
+}
+
 /** Append-only log files addressed by byte offset. */
 export interface Logs {
   writer(id: JobId, options: { maxBytes: number; redact: (bytes: Uint8Array, end: boolean) => Uint8Array }): Promise<LogWriter>
   size(id: JobId): Promise<number>
   reader(id: JobId): LogReader
-  /** Called with the new size after bytes reached the file, and with `sealed` once nothing more comes. */
+  /** Called with the new size after bytes reached the file, and with `sealed` once nothing more comes and that is recorded. */
   follow(id: JobId, listener: (size: number, sealed: boolean) => void): () => void
-  /** Makes the file final and durable. */
-  seal(id: JobId): Promise<{ bytes: number; sha256: string }>
+  /**
+   * Makes the file final and durable, has it recorded, and only then tells followers: who follows first and asks the record second
+   * misses no end. @throws what `record` throws.
+   */
+  seal(id: JobId, record: (sealed: SealedLog) => Promise<void>): Promise<void>
   remove(id: JobId): Promise<void>
   /** Bytes all logs take on disk. */
   totalBytes(): Promise<number>
