@@ -91,13 +91,37 @@ function load(port: number): Promise<number> {
   return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
 }
 
-export default defineBench({
-  name: 'rest-admission',
-  unit: 'jobs/s',
-  a: { what: `POST /v1/jobs of 1 KiB over ${CONNECTIONS} kept-alive connections`, run: context => rest(context) },
-  b: { what: 'raw node:sqlite inserts of the same rows, 100 jobs a transaction', run: context => raw(context, JOBS, 100) },
-  planted: { what: '200 µs more a request', run: context => rest(context, () => spin(200)) },
-  bar: { atLeast: 0.5 },
-  ceiling: { what: 'a bare node:http server that parses the same bodies and stores nothing', run: bareHttp },
-  note: 'B makes no requests at all, and the caller of A, a thread of the same process, takes one of two cores.',
-})
+const a = {
+  what: `POST /v1/jobs of 1 KiB over ${CONNECTIONS} kept-alive connections`,
+  run: (context: SideContext) => rest(context),
+}
+const planted = { what: '200 µs more a request', run: (context: SideContext) => rest(context, () => spin(200)) }
+const note = 'B makes no requests at all, and the caller of A, a thread of the same process, takes one of two cores.'
+
+export default defineBench(
+  {
+    name: 'rest-admission',
+    unit: 'jobs/s',
+    a,
+    b: {
+      what: 'raw node:sqlite inserts of the same rows, as durable: each on disk before the next',
+      run: context => raw(context, JOBS, 1),
+    },
+    planted,
+    bar: { atLeast: 0.5 },
+    note,
+  },
+  {
+    name: 'rest-admission-batch',
+    unit: 'jobs/s',
+    a,
+    b: {
+      what: 'raw node:sqlite inserts of the same rows, 100 jobs a transaction',
+      run: context => raw(context, JOBS, 100),
+    },
+    planted,
+    bar: { atLeast: 0.5 },
+    ceiling: { what: 'a bare node:http server that parses the same bodies and stores nothing', run: bareHttp },
+    note: `${note} More than was asked for: no row of B is durable before the hundredth is.`,
+  },
+)
