@@ -72,7 +72,8 @@ export function resolveConfig(input: {
     put('models.providers', providers, source)
   }
 
-  const parsed = Config.safeParse(values)
+  // Read once: to compile a parser for it would take longer than to do without.
+  const parsed = Config.safeParse(values, { jitless: true })
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map(issue => complaint(issue, sources)).join('\n'))
   return { config: parsed.data, sources, file: file?.path ?? null }
 }

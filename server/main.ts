@@ -36,13 +36,18 @@ export async function serve({ config, env }: { config: Config; env: Environment 
     life.defer(() => stream.close())
     life.defer(() => jobs.stop())
     await jobs.start()
-    peers.start()
     life.defer(() => peers.stop())
     const address = join(directory.data, 'server.json')
     await writeFile(address, JSON.stringify({ url, pid: process.pid, version: VERSION }), { mode: 0o600 })
     life.defer(() => rm(address, { force: true }))
     log.info({ url, version: VERSION }, 'Ready')
     let closing: Promise<void> | null = null
+    // Whoever started this node waits for it no longer than it takes to be ready.
+    setImmediate(() => {
+      if (closing) return
+      peers.start()
+      api.warm().catch(error => log.error({ err: error }, 'What answers requests could not be loaded; start the node again'))
+    })
     return {
       url,
       close: () => {

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { ApiError } from '#shared/contract/index.ts'
 import type { Role } from '#shared/model/index.ts'
 
-/** What the pipeline knows about one request; see api.ts for the order of the steps that fill it in. */
+/** What the pipeline knows about one request; see application.ts for the order of the steps that fill it in. */
 export interface Environment {
   Bindings: HttpBindings & {
     /** The connection came in where only other nodes are answered. */

@@ -1,12 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Log } from '#server/telemetry/index.ts'
-import { ApiError } from '#shared/contract/index.ts'
 import type { Config } from '#shared/model/index.ts'
-import { type Environment, problem } from './exchange.ts'
 
 /** Longest wait for the head of a request, for the whole of it, and between two on one connection; ms. */
 const HEADERS_TIMEOUT_MS = 15_000
@@ -21,6 +17,8 @@ export interface Api {
   readonly server: Server
   /** Resolves once connections are accepted. @throws {Error} that says what to do when the address cannot be had. */
   listen(): Promise<{ url: string; port: number; server: Server }>
+  /** Loads what answers requests, which the first of them would wait for otherwise. */
+  warm(): Promise<void>
   /**
    * Listens for other nodes only, on these addresses and the port of the API, and on no others of those given before.
    * @throws {Error} when one of them cannot be had; the others are.
@@ -33,8 +31,17 @@ export interface Api {
   close(graceMs: number): Promise<void>
 }
 
+type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => unknown
+
+/** What answers requests. */
+export interface Application {
+  readonly answer: Answer
+  /** The same where only other nodes are let in. */
+  readonly answerNode: Answer
+}
+
 interface ServeDeps {
-  readonly fetch: (request: Request, env: Environment['Bindings']) => Response | Promise<Response>
+  readonly load: () => Promise<Application>
   /** Aborted by `close`. */
   readonly stopping: AbortController
   readonly config: Pick<Config['api'], 'host' | 'port'>
@@ -52,15 +59,28 @@ const SETTINGS = {
 /** What a listener on every address says it listens on. */
 const WILDCARDS = new Set(['0.0.0.0', '::'])
 
-// Only requests whose target or Host makes no URL come here, so nothing of ours can be meant.
-const errorHandler = () =>
-  problem(new ApiError('not_found', 'The request names no path of this API.'), `urn:uuid:${randomUUID()}`)
-
 /** An HTTP server whose life can be ended in bounded time. */
-export function serve({ fetch, stopping, config, clock, log }: ServeDeps): Api {
-  const answering = (env: Partial<Environment['Bindings']>) =>
-    getRequestListener((request, bindings) => fetch(request, { ...(bindings as HttpBindings), ...env }), { errorHandler })
-  const [answer, answerNode] = [answering({}), answering({ isForNodes: true })]
+export function serve({ load, stopping, config, clock, log }: ServeDeps): Api {
+  let application: Application | undefined
+  let loading: Promise<Application> | undefined
+  async function loaded(): Promise<Application> {
+    loading ??= load()
+    application = await loading
+    return application
+  }
+  const by =
+    (which: keyof Application): Answer =>
+    (incoming, outgoing) => {
+      if (application) return application[which](incoming, outgoing)
+      return loaded().then(
+        one => one[which](incoming, outgoing),
+        error => {
+          log.error({ err: error }, 'The program of this server cannot be loaded any more; start it again')
+          outgoing.writeHead(500, { connection: 'close' }).end()
+        },
+      )
+    }
+  const [answer, answerNode] = [by('answer'), by('answerNode')]
   const server = createServer(SETTINGS, (incoming, outgoing) => {
     outgoing.once('close', () => {
       // A connection kept alive past the last answer would hold up `close`.
@@ -106,6 +126,7 @@ export function serve({ fetch, stopping, config, clock, log }: ServeDeps): Api {
           resolve({ url: urlOf(config.host, port), port, server })
         })
       }),
+    warm: async () => void (await loaded()),
     async listenForNodes(addresses) {
       for (const [host, listener] of forNodes)
         if (!addresses.includes(host)) {

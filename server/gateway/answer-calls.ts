@@ -1,7 +1,7 @@
 import type { Clock } from '#server/lib/clock.ts'
 import type { Models, ModelUse } from '#server/models/index.ts'
 import type { Log } from '#server/telemetry/index.ts'
-import { ApiError, operations } from '#shared/contract/index.ts'
+import { ApiError, ChatRequest, EmbeddingRequest } from '#shared/contract/index.ts'
 import type { ModelCallNews } from '#shared/model/index.ts'
 import { type BudgetedCall, createBudget } from './budget.ts'
 import type { AnswerPiece, CallQueue, KnownCalls } from './call-queue.ts'
@@ -88,8 +88,8 @@ export async function answerCalls(deps: {
     held.take(Buffer.byteLength(JSON.stringify(request ?? null)))
     const call = { signal: gone, used }
     return kind === 'chat'
-      ? models.chat(parseRequest(request, operations.chat.body), call)
-      : models.embed(parseRequest(request, operations.embed.body), call)
+      ? models.chat(parseRequest(request, ChatRequest), call)
+      : models.embed(parseRequest(request, EmbeddingRequest), call)
   }
 
   async function pass(answered: Response, send: ReturnType<typeof sender>, gone: AbortSignal): Promise<void> {

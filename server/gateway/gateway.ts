@@ -7,7 +7,6 @@ import { parseDestination } from './allow-list.ts'
 import { createBudget } from './budget.ts'
 import { createEgress } from './egress.ts'
 import { fail } from './failure.ts'
-import { answerModels } from './model-api.ts'
 import type { Gateway, GatewayDeps, GatewaySpec } from './port.ts'
 
 /** Connections one sandbox may have at once. */
@@ -47,6 +46,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
           if (host !== null && !isItself(host, spec)) return await egress.forward(request, response)
           if (host !== null) request.url = pathOf(target)
           if (!isKnown(request)) throw new ApiError('unauthorized', 'The gateway of a job takes the token of that job only.')
+          // With every operation's schemas, which a node does not need to start.
+          const { answerModels } = await import('./model-api.ts')
           await answerModels(request, response, { spec, budget })
         } catch (error) {
           fail(response, error, deps.log)

@@ -1,21 +1,14 @@
-import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { type Files, nodeFiles } from '#server/lib/files.ts'
+import { whenCalled } from '#server/lib/when-called.ts'
 import { within } from '#server/lib/within.ts'
-import {
-  ApiError,
-  type Carrier,
-  type Client,
-  createClient,
-  type Operation,
-  operations,
-  type Response_,
-} from '#shared/contract/index.ts'
-import { downgrade } from '#shared/model/index.ts'
+import { ApiError, type Carrier, type Client, type Response_ } from '#shared/contract/index.ts'
 import { assertionFor, sha256 } from './assertion.ts'
+import type { Manners } from './client-over.ts'
 import type { Identity } from './identity.ts'
 import type { KnownPeer } from './known-peers.ts'
 import type { PeerLink } from './port.ts'
+import { type Addressee, unreachable } from './unreachable.ts'
 
 /** Longest wait for the head of an answer beyond what the question asks to wait, ms. */
 const ANSWER_MS = 15_000
@@ -24,17 +17,11 @@ const PIECE_BYTES = 8 * 1024 * 1024
 /** Longest document taken: a node that is trusted with jobs is not trusted with this one's memory. */
 const ANSWER_BYTES = 32 * 1024 * 1024
 
-export interface LinkDeps {
+export interface LinkDeps extends Manners {
   readonly identity: Identity
   readonly clock: Clock
   readonly fetch?: typeof globalThis.fetch
-  /** The protocol to speak with a node. Default: the first, which all know. */
-  readonly protocolWith?: (peer: Addressee) => Promise<number>
-  /** A node does not know our key. @returns whether it knows it now */
-  readonly introduce?: (peer: Addressee) => Promise<boolean>
 }
-
-type Addressee = Pick<KnownPeer, 'id' | 'name' | 'address'>
 
 /** Sends requests to one node, each with an assertion of its own. Redirects are not followed: they could lead anywhere. */
 function carrierTo(peer: Addressee, protocol: number, { identity, clock, fetch = globalThis.fetch }: LinkDeps) {
@@ -74,68 +61,12 @@ function bounded(response: Response): Response_ {
   return { status, ok, headers, body, text, arrayBuffer, json: async () => JSON.parse(await text()) }
 }
 
-/** What a peer answers is its own word: whatever is wrong with it is told as one line about that peer. */
-function unreachable(peer: Omit<Addressee, 'id'>, cause: unknown): ApiError {
-  if (cause instanceof ApiError) return cause
-  return new ApiError('peer_unreachable', `${peer.name} (${peer.address}) did not answer: ${whyOf(cause)}`, { cause })
-}
-
-function whyOf(error: unknown): string {
-  if (error instanceof z.ZodError) {
-    const [issue] = error.issues
-    return `its answer is not what it should be: /${issue?.path.map(String).join('/') ?? ''}: ${issue?.message ?? ''}`
-  }
-  if (error instanceof SyntaxError) return 'its answer is no JSON'
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
-}
-
-type Arguments = { readonly body?: unknown }
-type AnyClient = Record<string, (args: unknown, options: unknown) => Promise<unknown>>
-const FIRST_PROTOCOL = 1
-
-/** The operations of another node, as this one may call them: in the words of the protocol that both speak. */
+/**
+ * The operations of another node, as this one may call them. What carries them (every operation with its schemas) is loaded with the
+ * first call: a node that asks nobody starts without it.
+ */
 export const peerClient = (peer: Addressee, deps: LinkDeps): Client =>
-  clientOver(protocol => carrierTo(peer, protocol, deps), peer, deps)
-
-/** The same over any carrier. */
-export function clientOver(
-  carrierFor: (protocol: number) => Carrier,
-  peer: Addressee,
-  { protocolWith, introduce }: Pick<LinkDeps, 'protocolWith' | 'introduce'>,
-): Client {
-  const clients = new Map<number, AnyClient>()
-  const speaking = (protocol: number): AnyClient => {
-    const client = clients.get(protocol) ?? (createClient(carrierFor(protocol), null) as unknown as AnyClient)
-    clients.set(protocol, client)
-    return client
-  }
-
-  async function call(name: string, operation: Operation, args: Arguments, options: unknown): Promise<unknown> {
-    const protocol = (await protocolWith?.(peer)) ?? FIRST_PROTOCOL
-    if ((operation.since ?? FIRST_PROTOCOL) > protocol && protocolWith)
-      throw new ApiError('not_found', `${peer.name} speaks protocol ${protocol}, which does not have this.`, {
-        remedy: `Update Skein on ${peer.name}.`,
-      })
-    const body = operation.body ? { body: downgrade(operation.body, args.body, protocol) } : {}
-    const ask = async () => speaking(protocol)[name]?.({ ...args, ...body }, options)
-    try {
-      return await ask()
-    } catch (error) {
-      // Our key may be new, and the other may not have heard of that.
-      const isStranger = error instanceof ApiError && error.code === 'unauthorized'
-      if (isStranger && (await introduce?.(peer))) return ask()
-      throw error
-    }
-  }
-
-  const calls = Object.entries(operations).map(([name, operation]) => [
-    name,
-    (args: Arguments = {}, options?: unknown) =>
-      call(name, operation, args, options).catch(cause => Promise.reject(unreachable(peer, cause))),
-  ])
-  return Object.fromEntries(calls) as Client
-}
+  whenCalled(async () => (await import('./client-over.ts')).clientOver(protocol => carrierTo(peer, protocol, deps), peer, deps))
 
 /** A link to a node over HTTP. */
 export const httpLink = (peer: Pick<KnownPeer, 'id' | 'name' | 'address'>, deps: LinkDeps): PeerLink =>

@@ -1,6 +1,6 @@
 import { ApiError, Problem } from './errors.ts'
 import type { Arguments, Operation, Output, Response_ } from './operation.ts'
-import { type Operations, operations } from './operations.ts'
+import { type OperationName, type Operations, operationNames, operations } from './operations.ts'
 
 /** Sends one request; `fetch` fits, so does anything that carries the same over another wire. */
 export type Carrier = (
@@ -41,8 +41,9 @@ async function failure(response: Response_): Promise<ApiError> {
  */
 export function createClient(carrier: Carrier, token: string | null): Client {
   const call =
-    (operation: Operation) =>
+    (name: OperationName) =>
     async (args: AnyArguments = {}, options: { signal?: unknown } = {}) => {
+      const operation: Operation = operations[name]
       const path = operation.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(args.params?.[name])))
       const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
       for (const [name, value] of Object.entries(args.headers ?? {})) if (value !== undefined) headers[name] = String(value)
@@ -57,5 +58,5 @@ export function createClient(carrier: Carrier, token: string | null): Client {
       if (!response.ok) throw await failure(response)
       return 'schema' in operation.answer ? operation.answer.schema.parse(await response.json()) : response
     }
-  return Object.fromEntries(Object.entries(operations).map(([name, operation]) => [name, call(operation)])) as unknown as Client
+  return Object.fromEntries(operationNames.map(name => [name, call(name)])) as unknown as Client
 }

@@ -1,7 +1,10 @@
 /** The verbs of Skein: every operation, error and stream message once, and the typed client. */
 export * from './client.ts'
 export * from './errors.ts'
+export * from './log-frame.ts'
+export * from './openai.ts'
 export * from './operation.ts'
 export * from './operations.ts'
 export { NodeInfo, NodeKeys } from './peer-operations.ts'
+export * from './server-message.ts'
 export * from './stream.ts'

@@ -49,6 +49,27 @@ export const roleFor = ({ role, method }: Pick<Operation, 'role' | 'method'>): R
 /** Checks a definition and keeps its exact type. */
 export const operation = <const O extends Operation>(definition: O): O => definition
 
+/**
+ * Rows of which each is made when it is first asked for: making the schemas of all of them would be a large part of the start of a
+ * server, which needs none of them to be ready.
+ */
+export function madeWhenAsked<const Rows extends Readonly<Record<string, () => Operation>>>(
+  rows: Rows,
+): { readonly [Name in keyof Rows]: ReturnType<Rows[Name]> } {
+  const table = {}
+  for (const [name, make] of Object.entries(rows)) {
+    let row: Operation | undefined
+    Object.defineProperty(table, name, {
+      enumerable: true,
+      get() {
+        row ??= make()
+        return row
+      },
+    })
+  }
+  return table as { readonly [Name in keyof Rows]: ReturnType<Rows[Name]> }
+}
+
 type Part<S, K extends string, Side extends 'in' | 'out'> = S extends z.ZodType
   ? { [P in K]: Side extends 'in' ? z.input<S> : z.output<S> }
   : Record<never, never>

@@ -1,7 +1,8 @@
 import * as z from 'zod'
-import { ModelPolicy, NodeId } from './fleet.ts'
-import { AllowedHost } from './job.ts'
+import { AllowedHost } from './allowed-host.ts'
 import { Limits, Timeouts } from './limits.ts'
+import { ModelPolicy } from './model-policy.ts'
+import { NodeId } from './node-id.ts'
 import { AcceptPolicy, Members } from './policy.ts'
 
 const MiB = 1024 * 1024

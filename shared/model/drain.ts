@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { NodeId } from './fleet.ts'
-import { JobId, Timestamp } from './job.ts'
+import { JobId, Timestamp } from './id.ts'
+import { NodeId } from './node-id.ts'
 import { JobState } from './state.ts'
 
 /** Whether a node takes attempts, and what still runs there. */

@@ -1,8 +1,10 @@
 import * as z from 'zod'
 import { CommandLine } from './command.ts'
-import { Failure, JobId, Snapshot, Timestamp } from './job.ts'
+import { JobId, Timestamp } from './id.ts'
+import { IsolationLevel } from './isolation.ts'
+import { Failure, Snapshot } from './job.ts'
 import { since } from './protocol.ts'
-import { CheckRun, DiffStat, IsolationLevel, Result } from './result.ts'
+import { CheckRun, DiffStat, Result } from './result.ts'
 import { JobState } from './state.ts'
 
 const epoch = z.int().min(1)

@@ -1,41 +1,16 @@
 import * as z from 'zod'
+import { Card } from './card.ts'
 import { EventBody } from './event.ts'
-import { Failure, JobId, JobSpec, Snapshot, Timestamp } from './job.ts'
-import { Capacity, PowerSource } from './node.ts'
-import { ProtocolRange, since } from './protocol.ts'
-import { IsolationLevel, Result } from './result.ts'
+import { JobId, Timestamp } from './id.ts'
+import { IsolationLevel } from './isolation.ts'
+import { Failure, JobSpec, Snapshot } from './job.ts'
+import { ModelPolicy } from './model-policy.ts'
+import { PowerSource } from './node.ts'
+import { NodeId } from './node-id.ts'
+import { since } from './protocol.ts'
+import { Result } from './result.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
-
-/** Who a node is: the first 130 bits of the SHA-256 of its Ed25519 public key, in base32 (RFC 4648, lower case). */
-export const NodeId = z
-  .string()
-  .regex(/^[a-z2-7]{26}$/)
-  .meta({ id: 'NodeId' })
-export type NodeId = z.infer<typeof NodeId>
-
-/** What a node tells of itself to those it trusts. A newer card has a higher `seq`. Only chooses whom to ask, never who wins. */
-export const Card = z
-  .strictObject({
-    node: NodeId,
-    name: z.string().min(1).max(63),
-    seq: z.int().min(1).describe('Rises with every card of a node, restarts included.'),
-    version: z.string().max(40),
-    protocol: ProtocolRange,
-    capacity: Capacity,
-    slots: z.int().min(0).describe('Attempts at once.'),
-    busy: z.int().min(0).describe('Slots taken or reserved.'),
-    waitingPlaces: since(2, z.int().min(0).default(0).describe('Awarded attempts that may wait for a slot.')),
-    waiting: since(2, z.int().min(0).default(0).describe('Waiting places taken or reserved.')),
-    queued: z.int().min(0),
-    executors: z.array(z.strictObject({ kind: z.string().max(40), isolation: IsolationLevel })).max(8),
-    agents: z.array(z.string().max(40)).max(64),
-    models: z.array(z.string().max(200)).max(256),
-    repositories: z.array(z.string().max(64)).max(1000).describe('Repository caches, by the name their home gave them.'),
-    draining: z.boolean(),
-  })
-  .meta({ id: 'Card' })
-export type Card = z.infer<typeof Card>
 
 /** A peer as the API shows it. */
 export const Peer = z
@@ -53,13 +28,6 @@ export const Peer = z
   })
   .meta({ id: 'Peer' })
 export type Peer = z.infer<typeof Peer>
-
-/**
- * Whose models answer the model calls of an attempt on another node; the home says. `prefer-…`: that side where it has the model, else
- * the other.
- */
-export const ModelPolicy = z.enum(['prefer-worker', 'prefer-home', 'worker-only', 'home-only']).meta({ id: 'ModelPolicy' })
-export type ModelPolicy = z.infer<typeof ModelPolicy>
 
 const modelName = z.string().max(200)
 

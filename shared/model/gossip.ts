@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { NodeId } from './fleet.ts'
+import { NodeId } from './node-id.ts'
 
 /** Longest signed card, in characters. */
 export const CARD_CHARS = 32 * 1024

@@ -1,20 +1,13 @@
 import * as z from 'zod'
+import { AllowedHost } from './allowed-host.ts'
 import { CommandLine } from './command.ts'
 import { Disconnect } from './disconnect.ts'
+import { JobId, Timestamp } from './id.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { since } from './protocol.ts'
 import { Result } from './result.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
-
-/** 14 characters, time-ordered to the second; made by the node that accepts the job and never reused. */
-export const JobId = z
-  .string()
-  .regex(/^[0-9a-z]{14}$/)
-  .meta({ id: 'JobId', description: 'Time-ordered id of a job.' })
-export type JobId = z.infer<typeof JobId>
-
-export const Timestamp = z.iso.datetime().meta({ id: 'Timestamp', description: 'RFC 3339, UTC, milliseconds.' })
 
 /** Where the work starts: a git repository on this node's machine and what of it to take. */
 export const RepositoryRef = z
@@ -41,13 +34,6 @@ export type PermissionPolicy = z.infer<typeof PermissionPolicy>
 
 /** A file name inside an environment: what POSIX shells accept as a variable. */
 const EnvironmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/)
-
-/** A host the sandbox may reach through the job's proxy: `name`, `*.name`, an address (IPv6 in brackets), each with or without `:port`. */
-export const AllowedHost = z
-  .string()
-  .max(260)
-  .regex(/^((\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/)
-  .meta({ id: 'AllowedHost' })
 
 const jobFields = {
   task: z.string().max(200_000).default('').describe('What to do, in words; the prompt of the agent.'),
@@ -196,9 +182,3 @@ export const JobSummary = Job.pick({
   .extend({ agent: z.string(), priority: z.int(), repository: z.string().nullable() })
   .meta({ id: 'JobSummary' })
 export type JobSummary = z.infer<typeof JobSummary>
-
-/** First line of the task, or the program: what a list shows. At most 120 characters. */
-export function jobTitle(spec: Pick<JobSpec, 'task' | 'argv'>): string {
-  const line = spec.task.trim().split('\n', 1)[0] || (spec.argv ?? []).join(' ') || 'untitled'
-  return line.length > 120 ? `${line.slice(0, 119)}…` : line
-}

@@ -1,6 +1,7 @@
 import * as z from 'zod'
-import { NodeId, Terms } from './fleet.ts'
-import { Timestamp } from './job.ts'
+import { Terms } from './fleet.ts'
+import { Timestamp } from './id.ts'
+import { NodeId } from './node-id.ts'
 
 const who = { node: NodeId, name: z.string() }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { Hours } from './hours.ts'
-import { IsolationLevel } from './result.ts'
+import { IsolationLevel } from './isolation.ts'
 
 /** Members of a mesh, by what the mesh says of them. */
 export const Members = z.strictObject({

@@ -1,8 +1,7 @@
 import * as z from 'zod'
 import { CommandLine } from './command.ts'
-
-export const IsolationLevel = z.enum(['none', 'process', 'container', 'vm']).meta({ id: 'IsolationLevel' })
-export type IsolationLevel = z.infer<typeof IsolationLevel>
+import { IsolationLevel } from './isolation.ts'
+import { Usage } from './usage.ts'
 
 /** One run of one check, with where its output stands in the job's log. */
 export const CheckRun = z
@@ -30,11 +29,6 @@ export const Check = z
   .meta({ id: 'Check' })
 export type Check = z.infer<typeof Check>
 
-export function checkVerdict(base: Pick<CheckRun, 'exitCode'>, result: Pick<CheckRun, 'exitCode'>): CheckVerdict {
-  if (result.exitCode === 0) return base.exitCode === 0 ? 'vacuous' : 'fixed'
-  return base.exitCode === 0 ? 'broken' : 'red'
-}
-
 export const FileChange = z
   .strictObject({
     path: z.string(),
@@ -55,17 +49,6 @@ export const DiffStat = z
   })
   .meta({ id: 'DiffStat' })
 export type DiffStat = z.infer<typeof DiffStat>
-
-export const Usage = z
-  .strictObject({
-    requests: z.int().min(0),
-    inputTokens: z.int().min(0),
-    outputTokens: z.int().min(0),
-    durationMs: z.int().min(0).describe('Time spent waiting for models.'),
-  })
-  .meta({ id: 'Usage' })
-export type Usage = z.infer<typeof Usage>
-export const NO_USAGE: Usage = { requests: 0, inputTokens: 0, outputTokens: 0, durationMs: 0 }
 
 /** The outcome of the one accepted attempt, and what makes it believable. */
 export const Result = z

@@ -7,10 +7,11 @@ import { createJobIds } from '#server/lib/ids.ts'
 import { within } from '#server/lib/within.ts'
 import { createLogs } from '#server/logs/index.ts'
 import type { Models } from '#server/models/index.ts'
+import { clientOver } from '#server/peers/client-over.ts'
 import { createFleet } from '#server/peers/fleet.ts'
 import { createGossip } from '#server/peers/gossip.ts'
 import type { KnownPeer } from '#server/peers/known-peers.ts'
-import { clientOver, createLink } from '#server/peers/link.ts'
+import { createLink } from '#server/peers/link.ts'
 import type { Log } from '#server/telemetry/index.ts'
 import {
   AcceptPolicy,

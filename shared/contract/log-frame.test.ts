@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeLogFrame, LOG_HEADER_BYTES, writeLogHeader } from './stream.ts'
+import { decodeLogFrame, LOG_HEADER_BYTES, writeLogHeader } from './log-frame.ts'
 
 describe('log frames', () => {
   it('carry subscription, offset and bytes unchanged', () => {

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test } from 'vitest'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const CHUNKS = join(ROOT, 'dist/chunks')
+
+/** Text of the chunks that are loaded when one is, its own included. */
+function loadedWith(name: string, seen = new Map<string, string>()): Map<string, string> {
+  if (seen.has(name)) return seen
+  const text = readFileSync(join(CHUNKS, name), 'utf8')
+  seen.set(name, text)
+  for (const [, other = ''] of text.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) loadedWith(other, seen)
+  return seen
+}
+
+test('a server starts without what answers requests, and without the schemas of jobs and of the fleet', () => {
+  const entry = readdirSync(CHUNKS).find(name => name.startsWith('serve-')) ?? ''
+  const texts = [...loadedWith(entry).values()]
+  expect(texts.filter(text => text.includes('id:"Config"'))).toHaveLength(1)
+  for (const id of ['JobEvent', 'JobSpec', 'Award', 'PlacementRecord', 'JobPage'])
+    expect(texts.filter(text => text.includes(`id:"${id}"`))).toEqual([])
+})
+
+test('when it says that it is ready it has not loaded the Fetch API, and it answers at once', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'skein-start-'))
+  const tell = `
+    const { write } = process.stdout
+    process.stdout.write = function (...text) {
+      process.stdout.write = write
+      process.stderr.write('undici: ' + process.moduleLoadList.some(name => name.endsWith('deps/undici/undici')) + '\\n')
+      return write.apply(this, text)
+    }`
+  const child = spawn(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(tell)}`, join(ROOT, 'bin/skein.js'), 'serve', '--json'],
+    { env: { PATH: process.env.PATH, HOME: dataDir, SKEIN_DATA_DIR: dataDir, API_PORT: '0', SKEIN_TAILSCALE_SOCKET: 'off' } },
+  )
+  onTestFinished(async () => {
+    const gone = once(child, 'exit')
+    if (child.exitCode === null && child.kill()) await gone
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', text => {
+    said += text
+  })
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const { url } = JSON.parse(line) as { url: string }
+  expect((await fetch(`${url}/ready`)).status).toBe(200)
+  expect(said).toContain('undici: false')
+})
