@@ -25,6 +25,7 @@ import { createOutflow, type HomeOutflow } from './outflow.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
 import { createProgress } from './progress.ts'
+import { createSettledAhead } from './settled-ahead.ts'
 import { Stop, type StopKind } from './stop.ts'
 import { waitForSlot } from './waiting.ts'
 
@@ -101,6 +102,7 @@ export function createHosting(
   /** Marks count from here: one that an earlier server of this node gave is told from ours, and counts for nothing. */
   const origin = Math.floor(deps.random() * 2 ** 40)
   const markNow = () => origin + clock.monotonic()
+  const settledAhead = createSettledAhead({ clock, ttlMs: settings.bidMs })
   /** Awards that are being written down. */
   const taking = new Map<string, Promise<void>>()
   const forgetting = createForgetting(
@@ -272,6 +274,8 @@ export function createHosting(
   async function accept(key: HostedKey, award: Award): Promise<void> {
     if (!reservations.take(award.bidId)) throw new ApiError('not_yours', 'The bid has expired; ask for another.')
     try {
+      if (settledAhead.has(fileNameOf(key)))
+        throw new ApiError('not_yours', 'Its home said that it is over before the award came.')
       await fence(key)
       if (!(await hosted.accept(key, award, clock.now())))
         throw new ApiError('not_yours', `Attempt ${key.epoch} of job ${key.jobId} was here, or the job is somebody else's.`)
@@ -373,7 +377,10 @@ export function createHosting(
       return attempt ? attempt.calls.answer(call, piece, signal) : { bytes: 0, isOpen: false }
     },
 
-    settle: dismiss,
+    async settle(key) {
+      settledAhead.note(fileNameOf(key))
+      await dismiss(key)
+    },
 
     async recover() {
       unwatch = fleet.onChange(dismissUntrusted)

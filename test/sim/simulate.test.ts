@@ -27,6 +27,7 @@ test.each([
   [492, 'a job that went on avoiding the node of an attempt that was given up'],
   [272, 'a node whose clock was set back, whose cards were news to nobody'],
   [1709, 'a home that followed an attempt whose snapshot it had not sent'],
+  [1677, 'a word that an attempt is over, which overtook its award'],
 ])('seed %i, which found %s, breaks nothing', async seed => {
   expect(await simulate(seed)).toMatchObject({ violations: [] })
 })
