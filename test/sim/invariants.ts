@@ -157,6 +157,9 @@ export function createInvariants(nodes: readonly SimulatedNode[], ledger: Ledger
     if (unknown.length > 0) problems.push(`${node.name} knows nothing of ${unknown.map(({ name }) => name).join(', ')}`)
     const left = node.disk.list(attemptDirectories)
     if (left.length > 0) problems.push(`${node.name} keeps directories of attempts: ${left.join(', ')}`)
+    for (const jobId of node.tables.jobs.keys())
+      if (!ledger.accepted.has(jobId))
+        problems.push(`job ${jobId} of ${node.name} is nobody's: who asked for it was given another`)
     const rows = [...node.tables.jobs.values()]
     if (rows.some(({ processes }) => processes.length > 0)) problems.push(`${node.name} remembers processes that are over`)
     if (rows.some(({ away }) => away.size > 0)) problems.push(`${node.name} remembers where ended attempts were`)
