@@ -23,9 +23,10 @@ const settled = async () => {
 }
 const call: Call = { signal: new AbortController().signal }
 
-// Loaded with the first signature otherwise, which takes more turns than are waited for where the machine is busy.
+// Loaded with the first signature and the first call otherwise, which takes more turns than are waited for where the machine is busy.
 beforeAll(async () => {
   await import('jose')
+  await import('./client-over.ts')
 })
 
 let root: string
