@@ -8,8 +8,15 @@ const enclosure = { sweep: () => {} } as unknown as Enclosure
 
 it('keeps the output of a program that is over before anybody reads', async () => {
   const program = await run(
-    { argv: ['/bin/sh', '-c', 'echo out; echo err >&2'], env: {}, before: [], inputs: [] },
-    { mark: 'm', cwd: '/', stdin: 'none', enclosure, starters: createStarters({}), verdict: exit => exit },
+    { argv: ['/bin/sh', '-c', 'echo out; echo err >&2'], env: {}, before: [], options: [], filter: null },
+    {
+      mark: 'm',
+      cwd: '/',
+      stdin: 'none',
+      enclosure,
+      starters: createStarters({ directory: '/nowhere', env: {} }),
+      verdict: exit => exit,
+    },
   )
   await program.ended
   // Node drops unread output some ticks after the exit.
