@@ -46,8 +46,8 @@ export async function run(
     mark,
     identity: identityOf(pid),
     stdin,
-    stdout: kept(stdout),
-    stderr: kept(stderr),
+    stdout: kept(stdout, exited),
+    stderr: kept(stderr, exited),
     ended,
     wait: () => over,
     signal(signal) {
@@ -64,8 +64,10 @@ export async function run(
  * Output that waits for its reader. When a process exits, Node throws away what nobody has begun to read, and a caller that first
  * writes down which process this is would lose the output of a quick one.
  */
-function kept(output: Readable): Readable {
+function kept(output: Readable, exited: Promise<unknown>): Readable {
   const waiting = new PassThrough()
+  // Who turned away from it does not hold the pipe any longer than the process does.
+  waiting.once('close', () => void exited.then(() => output.destroy()))
   output.on('error', cause => waiting.destroy(cause)).pipe(waiting)
   return waiting
 }

@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { beforeEach, expect, it, onTestFinished } from 'vitest'
-import { readStat } from '#server/lib/process-identity.ts'
+import { identify, readStat } from '#server/lib/process-identity.ts'
 import type { Command } from './enclosure.ts'
 import { childrenOf } from './process-table.ts'
 import { createStarters, quote, type Started, type Starters } from './starters.ts'
@@ -116,6 +118,26 @@ it('ends with its shell, and has another one later', async () => {
   process.kill(running.pid, 'SIGKILL')
   expect(await running.exited).toEqual({ code: null, signal: 'SIGKILL' })
   expect(await output(await start(line('echo here')))).toBe('here\n')
+})
+
+it('leaves no shell behind when it is killed', async () => {
+  const program = `
+    const { createStarters } = await import(${JSON.stringify(new URL('starters.ts', import.meta.url).href)})
+    const starters = createStarters({ directory: process.argv[1], env: {} })
+    const command = { argv: ['/bin/sh', '-c', 'echo $PPID; exec sleep 1000'], before: [], env: {}, options: ['x'], filter: null }
+    for (;;) {
+      const started = await starters.start(command, '/')
+      if (started) { started.stdout.pipe(process.stdout); break }
+      await new Promise(setImmediate)
+    }`
+  const server = spawn(process.execPath, ['--input-type=module', '-e', program, join(directory, 'other')])
+  const [shell] = (await once(server.stdout, 'data')).map(Number)
+  expect(readStat(shell)?.parent).toBe(server.pid)
+  const [child = 0] = childrenOf(shell)
+  server.kill('SIGKILL')
+  while (identify(shell) !== null) await new Promise(setImmediate)
+  // Bubblewrap dies with its parent.
+  process.kill(child, 'SIGKILL')
 })
 
 it('has none any more once it is closed', async () => {
