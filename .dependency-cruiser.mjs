@@ -19,7 +19,7 @@ const server = {
     'telemetry',
   ],
   placement: [],
-  specs: [],
+  specs: ['store', 'workspace'],
   peers: [],
   workspace: [],
   executors: [],

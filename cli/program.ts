@@ -161,6 +161,17 @@ export function createProgram(
     .option('-f, --follow', 'go on to the end of the job')
     .action(async (id: string, options) => done(await (await import('./commands/logs.ts')).events(world, id, options)))
 
+  const spec = command('spec', 'Spec Kit features of a repository: their tasks, and what is wrong with them')
+  remote(spec.command('list').description('list the features'))
+    .option('--repo <path>', 'repository (default: the one you are in)')
+    .action(async options => done(await (await import('./commands/spec.ts')).listSpecs(world, options)))
+  remote(spec.command('show').description('show one feature'))
+    .argument('<feature>', 'name of its folder, such as 001-login')
+    .option('--repo <path>', 'repository (default: the one you are in)')
+    .action(async (feature: string, options) =>
+      done(await (await import('./commands/spec.ts')).showSpec(world, feature, options)),
+    )
+
   const peers = remote(command('peers', 'list the nodes this one knows'))
     .option('-w, --watch', 'go on as they change; with --json a line for each change')
     .action(async options => done(await (await import('./commands/peers.ts')).listPeers(world, options)))

@@ -113,6 +113,17 @@ export interface AwayRow {
   readonly logOffset: number
 }
 
+/** A job that says which task of a spec it is for. */
+export interface SpecJobRow {
+  readonly jobId: JobId
+  readonly state: JobState
+  readonly task: string
+  /** Work tree that the job started from. */
+  readonly repository: string
+  /** Node that its newest attempt runs on, when that is another one. */
+  readonly worker: NodeId | null
+}
+
 export interface LogRow {
   readonly jobId: JobId
   readonly bytes: number
@@ -170,6 +181,8 @@ export interface Store {
   forgetDismissal(dismissal: Dismissal): Promise<void>
   /** How the attempts of a job came to their nodes, by epoch. */
   placements(id: JobId): Promise<PlacementRecord[]>
+  /** Jobs that name a task of a feature, the newest first; one a task and work tree. */
+  specJobs(feature: string): Promise<SpecJobRow[]>
   /** Attempts of other nodes' jobs that run here. */
   readonly hosted: HostedStore
   /** What attempts that ended here, or were given away, have taught. */

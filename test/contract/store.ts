@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, NewJob, Store } from '#server/store/index.ts'
-import type { EventBody, JobState } from '#shared/model/index.ts'
+import { type EventBody, JobSpec, type JobState } from '#shared/model/index.ts'
 import { AT, moves, newJob } from './job.ts'
 
 const TO_THE_END: JobState[] = ['preparing', 'running', 'checking', 'succeeded']
@@ -45,6 +45,25 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.repeated('k')).toEqual({ id: newJob('a').job.id, state: 'queued', bodyHash: 'h' })
         expect(await store.repeated('unused')).toBeNull()
         expect((await store.jobs({ before: null, limit: 10 })).rows).toHaveLength(1)
+      })
+
+      test('the newest job of each task of a spec is found by its feature, and goes with the job', async () => {
+        const store = await open()
+        const named = (id: string, task: string, path = '/src/app', feature = '001-login') =>
+          newJob(id, { spec: JobSpec.parse({ task: 'do it', repository: { path }, spec: { feature, task } }) })
+        for (const job of [named('a', 'T001'), named('b', 'T001'), named('c', 'T002'), named('d', 'T001', '/src/other')])
+          await store.admit(job)
+        await store.admit(named('e', 'T001', '/src/app', '002-fleet'))
+        await store.admit(newJob('f'))
+        const found = await store.specJobs('001-login')
+        expect(found).toMatchObject([
+          { task: 'T001', repository: '/src/other', state: 'queued', worker: null },
+          { task: 'T002', repository: '/src/app' },
+          { task: 'T001', repository: '/src/app' },
+        ])
+        expect(found.map(({ jobId }) => jobId.replace(/^0+/, ''))).toEqual(['d', 'c', 'b'])
+        await store.remove([named('b', 'T001').job.id])
+        expect((await store.specJobs('001-login')).map(({ jobId }) => jobId.replace(/^0+/, ''))).toEqual(['d', 'c', 'a'])
       })
 
       test('a forgotten key may be used again', async () => {
