@@ -31,6 +31,7 @@ import {
   type PeerDirectory,
   type Peers,
   readNodeId,
+  requestBytes,
   sha256,
 } from '#server/peers/index.ts'
 import { staticList } from '#server/peers/static-list/index.ts'
@@ -174,7 +175,7 @@ export async function compose(input: {
     clock,
     random: Math.random,
     port: () => (api.server.address() as AddressInfo).port,
-    transport: { fetch: globalThis.fetch, listen: addresses => api.listenForNodes(addresses) },
+    transport: { fetch: globalThis.fetch, requestBytes, listen: addresses => api.listenForNodes(addresses) },
     meshes: [
       ...(mesh ? [{ directory: mesh, rules: config.fleet, port: config.tailscale.port }] : []),
       { directory: staticList({ peers: config.fleet.peers, self: identity.nodeId }), rules: config.fleet },

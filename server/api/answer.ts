@@ -1,8 +1,10 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import type { Operation } from '#shared/contract/index.ts'
 import { downgrade, type JobEvent, PROTOCOL } from '#shared/model/index.ts'
-import { type Exchange, reply, replyJson } from './exchange.ts'
+import { type Exchange, headersOf, reply, replyJson } from './exchange.ts'
+import { sendBytes } from './send-bytes.ts'
 import { sseBytes } from './sse.ts'
 import { byteStream, firstStarted, until } from './streams.ts'
 
@@ -79,8 +81,11 @@ async function bytes(
     await started.return()
     return reply(c, 200, null, headers)
   }
-  const stream = byteStream(started, cause => cut(c, cause, deps))
-  return reply(c, 200, stream, headers)
+  const { outgoing } = c.env
+  outgoing.writeHead(200, headersOf(c, headers))
+  // Past web streams, which cost more than the bytes, and do not say when they are done with them.
+  void sendBytes(started, outgoing).catch(cause => cut(c, cause, deps))
+  return RESPONSE_ALREADY_SENT
 }
 
 /** Only what describes the body is passed on: cookies, rate limits and ids of a provider are this node's business. */

@@ -31,13 +31,20 @@ const GENERAL_HEADERS: Headers_ = {
   'x-content-type-options': 'nosniff',
 }
 
+/** All headers of an answer to this request. */
+export const headersOf = (c: Exchange, headers: Headers_): Record<string, string> => ({
+  ...GENERAL_HEADERS,
+  ...c.get('extra'),
+  ...headers,
+})
+
 export function reply(
   c: Exchange,
   status: number,
   body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
   headers: Headers_,
 ): Response {
-  return new Response(body, { status, headers: { ...GENERAL_HEADERS, ...c.get('extra'), ...headers } })
+  return new Response(body, { status, headers: headersOf(c, headers) })
 }
 
 export const replyJson = (c: Exchange, status: number, value: unknown): Response =>

@@ -1,7 +1,11 @@
+/** What is left of an iterable. */
+export interface Source<T = Uint8Array> {
+  next(): Promise<IteratorResult<T>>
+  return(value?: unknown): Promise<unknown>
+}
+
 /** Pulls the first item, so that a failure to start is still a status. @throws what the iterable throws. */
-export async function firstStarted<T>(
-  items: AsyncIterable<T>,
-): Promise<{ next(): Promise<IteratorResult<T>>; return(): Promise<void> }> {
+export async function firstStarted<T>(items: AsyncIterable<T>): Promise<Source<T>> {
   const iterator = items[Symbol.asyncIterator]()
   let first: IteratorResult<T> | null = await iterator.next()
   return {
@@ -12,11 +16,6 @@ export async function firstStarted<T>(
     },
     return: async () => void (await iterator.return?.()),
   }
-}
-
-interface Source {
-  next(): Promise<IteratorResult<Uint8Array>>
-  return?(value?: unknown): Promise<unknown>
 }
 
 /**

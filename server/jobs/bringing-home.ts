@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { pieces } from '#server/lib/files.ts'
-import { giveBack } from '#server/lib/give-back.ts'
 import { unlessSilent } from '#server/lib/silence.ts'
 import type { LogWriter } from '#server/logs/index.ts'
 import type { AttemptName, PeerLink } from '#server/peers/index.ts'
@@ -48,7 +47,6 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
     const offset = writer.offset - logOffset
     for await (const piece of unlessSilent(clock, LOG_SILENCE_MS, until => link.log(name, offset, until), signal)) {
       await writer.write(piece)
-      giveBack(piece)
       if (writer.dropped > 0) return
     }
   }

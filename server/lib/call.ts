@@ -23,6 +23,7 @@ type Json<O extends Operation> = O['answer'] extends { kind: 'json'; schema: inf
 type Events<O extends Operation> = O['answer'] extends { kind: 'events'; schema: infer S extends z.ZodType }
   ? { page: () => Promise<z.input<S>>; follow: () => AsyncIterable<JobEvent> }
   : never
+/** The pieces of a stream are handed over with their memory. */
 type Bytes<O extends Operation> = O['answer'] extends { kind: 'bytes' }
   ? { headers?: Readonly<Record<string, string>>; body: Uint8Array | AsyncIterable<Uint8Array> }
   : never

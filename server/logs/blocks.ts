@@ -1,3 +1,5 @@
+import { giveBack } from '#server/lib/give-back.ts'
+
 /** A block, bytes: what goes to the disk at once at most. */
 const BLOCK_BYTES = 256 * 1024
 /** Blocks kept for the next bytes: one fills while another is written. */
@@ -51,7 +53,7 @@ export function createBlocks(): Blocks {
       if (taken && free.length < KEPT_BLOCKS) {
         taken.bytes = 0
         free.push(taken)
-      }
+      } else if (taken) giveBack(taken.memory)
       taken = filled.shift() ?? null
       return taken ? taken.memory.subarray(0, taken.bytes) : new Uint8Array()
     },

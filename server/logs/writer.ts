@@ -8,6 +8,8 @@ import type { LogWriter } from './port.ts'
 const MAX_PENDING_BYTES = 1024 * 1024
 /** Small writes are gathered to this size before secrets are sought in them: a search a line would cost more than the disk. */
 const GATHER_BYTES = 64 * 1024
+/** Writes of this size are not gathered. */
+const ALONE_BYTES = 16 * 1024
 const ACCEPTED = Promise.resolve()
 
 export interface WriterOptions {
@@ -104,8 +106,10 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
     write(bytes) {
       if (failure !== null) return settled()
       if (gatheredBytes + bytes.byteLength > GATHER_BYTES) takeGathered()
-      if (bytes.byteLength > GATHER_BYTES) take(bytes)
-      else {
+      if (bytes.byteLength >= ALONE_BYTES) {
+        takeGathered()
+        take(bytes)
+      } else {
         gathered.set(bytes, gatheredBytes)
         gatheredBytes += bytes.byteLength
         writing ??= drain()

@@ -18,10 +18,10 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-/** Everything a stream gives. */
+/** Everything a stream gives; a piece is valid until the next is asked for. */
 async function all(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
   const list: Uint8Array[] = []
-  for await (const piece of pieces) list.push(piece)
+  for await (const piece of pieces) list.push(piece.slice())
   return list
 }
 

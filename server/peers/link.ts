@@ -8,6 +8,7 @@ import type { Manners } from './client-over.ts'
 import type { Identity } from './identity.ts'
 import type { KnownPeer } from './known-peers.ts'
 import type { PeerLink } from './port.ts'
+import { type BytesAnswer, requestBytes } from './request-bytes.ts'
 import { type Addressee, unreachable } from './unreachable.ts'
 
 /** Longest wait for the head of an answer beyond what the question asks to wait, ms. */
@@ -21,22 +22,26 @@ export interface LinkDeps extends Manners {
   readonly identity: Identity
   readonly clock: Clock
   readonly fetch?: typeof globalThis.fetch
+  /** The same for an answer that is bytes of any number. */
+  readonly requestBytes?: typeof requestBytes
 }
 
 /** Sends requests to one node, each with an assertion of its own. Redirects are not followed: they could lead anywhere. */
-function carrierTo(peer: Addressee, protocol: number, { identity, clock, fetch = globalThis.fetch }: LinkDeps) {
+function carrierTo(peer: Addressee, protocol: number, deps: LinkDeps) {
+  const { identity, clock, fetch = globalThis.fetch, requestBytes: askBytes = requestBytes } = deps
   return async (path: string, init: Parameters<Carrier>[1]): Promise<Response_> => {
     const request = { method: init.method, path, bodySha256: sha256(init.body ?? '') }
     const authorization = await assertionFor(identity, peer.id, request, clock, protocol)
+    const url = new URL(path, peer.address)
+    const asked = {
+      method: init.method,
+      headers: { ...init.headers, authorization },
+      ...(init.signal instanceof AbortSignal ? { signal: init.signal } : {}),
+    }
     try {
-      const response = await fetch(new URL(path, peer.address), {
-        method: init.method,
-        headers: { ...init.headers, authorization },
-        redirect: 'error',
-        ...(init.body === undefined ? {} : { body: init.body as string }),
-        ...(init.signal instanceof AbortSignal ? { signal: init.signal } : {}),
-      })
-      return bounded(response)
+      if (init.answersBytes) return bounded(await askBytes(url, asked))
+      const body = init.body === undefined ? {} : { body: init.body as string }
+      return bounded(await fetch(url, { ...asked, ...body, redirect: 'error' }))
     } catch (cause) {
       throw unreachable(peer, cause)
     }
@@ -44,15 +49,14 @@ function carrierTo(peer: Addressee, protocol: number, { identity, clock, fetch =
 }
 
 /** An answer of which no more than ANSWER_BYTES are held; its stream of bytes is the reader's to bound. */
-function bounded(response: Response): Response_ {
-  const { status, ok, headers, body } = response
+function bounded({ status, ok, headers, body }: Response | BytesAnswer): Response_ {
   async function whole(): Promise<Buffer<ArrayBuffer>> {
     const pieces: Uint8Array[] = []
     let size = 0
     for await (const piece of (body ?? []) as AsyncIterable<Uint8Array>) {
       size += piece.byteLength
       if (size > ANSWER_BYTES) throw new Error(`its answer has more than ${ANSWER_BYTES} bytes`)
-      pieces.push(piece)
+      pieces.push(piece.slice())
     }
     return Buffer.concat(pieces)
   }

@@ -14,6 +14,7 @@ import type { Identity, OwnIdentity } from './identity.ts'
 import { openKnownPeers } from './known-peers.ts'
 import { checkNodeProof, proveNode } from './node-proof.ts'
 import { createPeers } from './peers.ts'
+import { requestBytes } from './request-bytes.ts'
 import { API_CAPABILITY, PEER_CAPABILITY } from './rights.ts'
 
 const ADDRESS = '100.64.0.2'
@@ -64,7 +65,7 @@ async function peersOf(
     directory: await openKnownPeers(join(root, file)),
     clock,
     port: () => 8080,
-    transport: { fetch: answers, listen: async () => {} },
+    transport: { fetch: answers, requestBytes, listen: async () => {} },
     meshes: [{ directory: mesh, rules: { accept: { users: [], tags: [] }, offer: { users: [], tags: [] } } }],
     roles: NO_ROLES,
     warn: () => {},
@@ -219,7 +220,7 @@ test('without the mesh, what it once said counts for nothing', async () => {
     directory: await openKnownPeers(file),
     clock: virtualClock(),
     port: () => 8080,
-    transport: { fetch, listen: async () => {} },
+    transport: { fetch, requestBytes, listen: async () => {} },
     meshes: [],
     roles: NO_ROLES,
     warn: () => {},

@@ -12,6 +12,7 @@ import { nodeIdOf } from './identity.ts'
 import { openKnownPeers } from './known-peers.ts'
 import { proofOf } from './pairing.ts'
 import { createPeers } from './peers.ts'
+import { requestBytes } from './request-bytes.ts'
 
 let directory: string
 beforeEach(() => {
@@ -28,7 +29,7 @@ async function world() {
   const peers = createPeers({
     ...{ identity, name: 'worker', version: '1', directory: known, clock: virtualClock(), port: () => 1 },
     ...{ card: async () => makeCard(identity.nodeId), random: Math.random },
-    ...{ transport: { fetch, listen: async () => {} }, meshes: [], roles: NO_ROLES, warn: () => {} },
+    ...{ transport: { fetch, requestBytes, listen: async () => {} }, meshes: [], roles: NO_ROLES, warn: () => {} },
   })
   const { body: self } = await peers.handlers.nodeInfo({ query: {} }, call('127.0.0.1'))
   const { body: made } = await peers.handlers.createPairingCode({}, call('127.0.0.1'))

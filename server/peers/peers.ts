@@ -89,8 +89,10 @@ export function createPeers(given: PeersDeps): Peers {
   const { identity, name, version, directory, card, clock, random, port, transport, meshes, roles, warn } = given
   const { nodeId } = identity
   const self = (): NodeInfo => ({ node: nodeId, name, publicKey: identity.publicKey, version, protocol: PROTOCOL })
-  const fetch = onlyWhileUp(transport.fetch, host => discoveries.map(({ whyNot }) => whyNot(host)).find(why => why !== null))
-  const plain: LinkDeps = { identity, clock, fetch }
+  const whyNotTo = (host: string) => discoveries.map(({ whyNot }) => whyNot(host)).find(why => why !== null)
+  const fetch = onlyWhileUp(transport.fetch, whyNotTo)
+  const requestBytes = onlyWhileUp(transport.requestBytes, whyNotTo)
+  const plain: LinkDeps = { identity, clock, fetch, requestBytes }
   const keyring = createKeyring({ known: directory, clock })
   const protocols = createProtocols(async address => (await infoOf(address, plain)).protocol)
   const deps: LinkDeps = { ...plain, protocolWith: protocols.with, introduce }
@@ -277,11 +279,14 @@ export function createPeers(given: PeersDeps): Peers {
 const isRefusal = (error: unknown): boolean => error instanceof ApiError && error.code === 'unauthorized'
 
 /** Addresses of a mesh belong to its members only while it is up: else what is meant for a member could reach anybody. */
-function onlyWhileUp(fetch: typeof globalThis.fetch, whyNot: (host: string) => string | null | undefined): typeof fetch {
-  return async (input, init) => {
+function onlyWhileUp<Input extends string | URL | Request, Init, Answer>(
+  ask: (input: Input, init: Init) => Promise<Answer>,
+  whyNot: (host: string) => string | null | undefined,
+) {
+  return async (input: Input, init: Init): Promise<Answer> => {
     const { hostname } = new URL(input instanceof Request ? input.url : input)
     const why = whyNot(hostname.replace(/^\[|\]$/g, ''))
     if (why) throw new Error(why)
-    return fetch(input, init)
+    return ask(input, init)
   }
 }

@@ -17,5 +17,8 @@ function whyOf(error: unknown): string {
   }
   if (error instanceof SyntaxError) return 'its answer is no JSON'
   if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
+  if (error.cause instanceof Error) return whyOf(error.cause)
+  // A name with several addresses fails with an error for each, and no word of its own.
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(whyOf).join('; ')
+  return error.message
 }

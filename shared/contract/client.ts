@@ -5,7 +5,14 @@ import { type OperationName, type Operations, operationNames, operations } from 
 /** Sends one request; `fetch` fits, so does anything that carries the same over another wire. */
 export type Carrier = (
   path: string,
-  init: { method: string; headers: Record<string, string>; body?: string | Uint8Array; signal?: unknown },
+  init: {
+    method: string
+    headers: Record<string, string>
+    body?: string | Uint8Array
+    signal?: unknown
+    /** Bytes are asked for, of any number: their stream is the caller's to read. */
+    answersBytes?: boolean
+  },
 ) => Promise<Response_>
 
 type Call<O extends Operation> =
@@ -54,6 +61,7 @@ export function createClient(carrier: Carrier, token: string | null): Client {
         headers,
         ...(args.body === undefined ? {} : { body: raw ?? JSON.stringify(args.body) }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(operation.answer.kind === 'bytes' ? { answersBytes: true } : {}),
       })
       if (!response.ok) throw await failure(response)
       return 'schema' in operation.answer ? operation.answer.schema.parse(await response.json()) : response

@@ -26,7 +26,7 @@ export function sampleHandler({ answer, status }: Operation): AnyHandler {
       return async () => ({ page: async () => body, follow: () => only(item) })
     }
     case 'bytes':
-      return async () => ({ headers: { 'skein-log-size': String(LOG_BYTES.length) }, body: only(LOG_BYTES) })
+      return async () => ({ headers: { 'skein-log-size': String(LOG_BYTES.length) }, body: only(LOG_BYTES.slice()) })
     case 'openai':
       return async () => Response.json({ object: 'sample' })
   }

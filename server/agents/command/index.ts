@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { SandboxProcess } from '#server/executors/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
-import { giveBack } from '#server/lib/give-back.ts'
+import { received } from '#server/lib/received.ts'
 import { type Agent, type AgentSession, exitFailure } from '../index.ts'
 
 /** Runs any program as the agent of a job; its exit code decides. It is told of the job's model endpoint, if there is one, by OpenAI's usual names. */
@@ -44,10 +44,7 @@ export function commandAgent({ clock, graceMs }: { clock: Clock; graceMs: number
 }
 
 async function forward(stream: Readable, session: AgentSession): Promise<void> {
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    await session.log(chunk)
-    giveBack(chunk)
-  }
+  for await (const piece of received(stream)) await session.log(piece)
 }
 
 /** Asks the program to end when the session is over, and ends all of the sandbox when it has not by the end of the grace time. */
