@@ -73,7 +73,7 @@ export default {
       from: { path: '^shared/', pathNot: tests },
       to: { pathNot: ['^shared/', 'node_modules/zod/'] },
     },
-    { name: 'server-does-not-know-its-callers', severity: 'error', from: { path: '^server/' }, to: { path: '^(cli|demo)/' } },
+    { name: 'server-does-not-know-its-callers', severity: 'error', from: { path: '^server/' }, to: { path: '^(cli|demo|extension)/' } },
     {
       name: 'cli-uses-the-server-by-its-faces',
       severity: 'error',
@@ -86,8 +86,26 @@ export default {
     {
       name: 'product-does-not-import-tests',
       severity: 'error',
-      from: { path: '^(shared|server|cli|demo)/', pathNot: tests },
+      from: { path: '^(shared|server|cli|demo|extension)/', pathNot: tests },
       to: { path: ['^test/', tests] },
+    },
+    {
+      name: 'the-extension-knows-the-contract-alone',
+      severity: 'error',
+      from: { path: '^extension/', pathNot: tests },
+      to: { path: '^(server|cli|demo|webviews|test)/' },
+    },
+    {
+      name: 'only-the-extension-knows-the-editor',
+      severity: 'error',
+      from: { pathNot: '^extension/' },
+      to: { path: '(^vscode$|@types/vscode|node_modules/vscode-languageclient)' },
+    },
+    {
+      name: 'state-and-rows-are-tested-without-an-editor',
+      severity: 'error',
+      from: { path: '^extension/(state|manifest|rows)/' },
+      to: { path: '(^vscode$|@types/vscode|node_modules/vscode-languageclient)' },
     },
     ...folderRules,
     ...kindRules,
