@@ -18,6 +18,7 @@ const CONTENTS = {
   'dist/extension.cjs': 'dist/extension.cjs',
   'dist/languageclient.cjs': 'dist/languageclient.cjs',
   'dist/languageclient.cjs.LEGAL.txt': 'dist/languageclient.cjs.LEGAL.txt',
+  'bin/skein.js': 'bin/skein.mjs',
   'dist/skein.mjs': 'dist/skein.mjs',
   'dist/chunks': 'dist/chunks',
   'dist/inside': 'dist/inside',
