@@ -52,6 +52,9 @@ export async function run(
   if (options.detach) return EXIT.ok
   const code = await watch(world, connection, jobId, { json: options.json === true, raw: options.raw === true })
   if (code !== EXIT.ok || !options.apply) return code
+  const { result } = await connection.client.getJob({ params: { id: jobId } })
+  // It succeeded, and was seen to have changed nothing: there is nothing left to do.
+  if (!result?.commit) return EXIT.ok
   return applyJob(world, connection, jobId, { json: options.json === true })
 }
 
