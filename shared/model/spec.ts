@@ -89,7 +89,7 @@ export const SpecRequirement = z
 export type SpecRequirement = z.infer<typeof SpecRequirement>
 
 export const SpecCheck = z
-  .strictObject({ id: z.string(), text: z.string(), isDone: z.boolean(), path, line })
+  .strictObject({ id: z.string().nullable(), text: z.string(), isDone: z.boolean(), path, line })
   .meta({ id: 'SpecCheck', description: 'An item of a checklist, such as `CHK001`.' })
 export type SpecCheck = z.infer<typeof SpecCheck>
 

@@ -1,0 +1,118 @@
+import type { SpecDocumentKind } from '#shared/model/index.ts'
+import type { Document, IdKind, Line, Located, Outline, Requirement, Story, Task } from '../language/index.ts'
+
+/** A document of a feature, read. */
+export interface FeatureDocument {
+  /** Below the work tree, with forward slashes. */
+  readonly path: string
+  readonly kind: SpecDocumentKind
+  readonly document: Document
+  readonly outline: Outline
+}
+
+export interface Placed extends Located {
+  readonly path: string
+}
+export type PlacedTask = Task & Placed
+export type PlacedRequirement = Requirement & Placed & { readonly kind: 'requirement' | 'criterion' }
+
+/** What the documents of a feature say together. */
+export interface Feature {
+  readonly documents: readonly FeatureDocument[]
+  readonly title: string | null
+  readonly stories: readonly (Story & Placed)[]
+  readonly requirements: readonly PlacedRequirement[]
+  readonly tasks: readonly PlacedTask[]
+  /** Where each id is described; more than once is a mistake. */
+  readonly definitions: ReadonlyMap<string, readonly (Placed & { readonly kind: IdKind })[]>
+  /** Requirement or criterion to the tasks that cover it: those that name it, or whose story names it. */
+  readonly coverage: ReadonlyMap<string, readonly string[]>
+}
+
+export function createFeature(documents: readonly FeatureDocument[]): Feature {
+  const each = <T>(pick: (outline: Outline) => readonly T[]): (T & { path: string })[] =>
+    documents.flatMap(({ path, outline }) => pick(outline).map(one => ({ ...one, path })))
+  const stories = each(({ stories }) => stories)
+  const requirements = each(({ requirements }) => requirements).map(one => ({
+    ...one,
+    kind: one.id.startsWith('SC') ? ('criterion' as const) : ('requirement' as const),
+  }))
+  const tasks = each(({ tasks }) => tasks)
+  const definitions = new Map<string, (Placed & { kind: IdKind })[]>()
+  const define = (id: string, kind: IdKind, { path, line, start, end }: Placed): void => {
+    const known = definitions.get(id)
+    if (known) known.push({ path, line, start, end, kind })
+    else definitions.set(id, [{ path, line, start, end, kind }])
+  }
+  for (const story of stories) define(story.id, 'story', story)
+  for (const requirement of requirements) define(requirement.id, requirement.kind, requirement)
+  for (const task of tasks) define(task.id, 'task', task)
+  for (const check of each(({ checks }) => checks)) if (check.id !== null) define(check.id, 'check', check)
+  const title = documents.find(({ kind }) => kind === 'spec')?.outline.title ?? null
+  return { documents, title, stories, requirements, tasks, definitions, coverage: coverageOf(documents, stories, tasks) }
+}
+
+function coverageOf(
+  documents: readonly FeatureDocument[],
+  stories: Feature['stories'],
+  tasks: readonly PlacedTask[],
+): ReadonlyMap<string, readonly string[]> {
+  const linesOf = new Map(documents.map(({ path, document }) => [path, document.lines]))
+  const coverage = new Map<string, Set<string>>()
+  const cover = (lines: readonly Line[], from: number, to: number, ids: readonly string[]): void => {
+    for (let line = from; line <= to; line++)
+      for (const { kind, id, isQuoted } of lines[line]?.mentions ?? []) {
+        if (isQuoted || (kind !== 'requirement' && kind !== 'criterion')) continue
+        const covering = coverage.get(id) ?? new Set()
+        for (const task of ids) covering.add(task)
+        coverage.set(id, covering)
+      }
+  }
+  const byStory = new Map<string, string[]>()
+  for (const [index, { path, line, id, story }] of tasks.entries()) {
+    const lines = linesOf.get(path) ?? []
+    const next = tasks[index + 1]
+    cover(lines, line, lastLineOf(lines, line, next?.path === path ? next.line : lines.length), [id])
+    if (story === null) continue
+    const same = byStory.get(story)
+    if (same) same.push(id)
+    else byStory.set(story, [id])
+  }
+  for (const story of stories) {
+    const ids = byStory.get(story.id)
+    if (ids) cover(linesOf.get(story.path) ?? [], story.line, story.lastLine, ids)
+  }
+  return new Map([...coverage].map(([id, ids]) => [id, [...ids]]))
+}
+
+/** A task goes on over the lines that are indented under it. */
+function lastLineOf(lines: readonly Line[], line: number, end: number): number {
+  let last = line
+  while (last + 1 < end && /^[\s>]+\S/.test(lines[last + 1]?.text ?? '')) last++
+  return last
+}
+
+/** Every place where an id stands, quoted ones too. */
+export function placesOf(documents: readonly FeatureDocument[], id: string): (Placed & { readonly isQuoted: boolean })[] {
+  return documents.flatMap(({ path, document }) =>
+    document.lines.flatMap(({ mentions }, line) =>
+      mentions.filter(mention => mention.id === id).map(({ start, end, isQuoted }) => ({ path, line, start, end, isQuoted })),
+    ),
+  )
+}
+
+/** Ids of a kind that are described or named anywhere, in order. */
+export function idsOf(feature: Feature, kind: IdKind): string[] {
+  const ids = [...feature.definitions].filter(([, [first]]) => first?.kind === kind).map(([id]) => id)
+  return ids.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }))
+}
+
+/** The id after the highest of its kind, as long as the others. */
+export function nextId(feature: Feature, kind: 'task' | 'requirement' | 'criterion' | 'check'): string {
+  const first = { task: 'T001', requirement: 'FR-001', criterion: 'SC-001', check: 'CHK001' }[kind]
+  const [prefix = '', digits = ''] = /^(.*?)(\d+)$/.exec(first)?.slice(1) ?? []
+  const numbers = idsOf(feature, kind).flatMap(id => (id.startsWith(prefix) ? (/\d+/.exec(id) ?? []) : []))
+  const highest = Math.max(0, ...numbers.map(Number))
+  const width = Math.max(digits.length, ...numbers.map(({ length }) => length))
+  return prefix + String(highest + 1).padStart(width, '0')
+}

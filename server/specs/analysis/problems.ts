@@ -1,0 +1,149 @@
+import type { JobState, SpecProblem } from '#shared/model/index.ts'
+import { type IdKind, leavesRepository } from '../language/index.ts'
+import { cyclesOf } from './cycles.ts'
+import type { Feature, FeatureDocument, Placed } from './feature.ts'
+
+/** What is wrong, and where: the problem of the API with its columns. */
+export type Problem = SpecProblem & Placed & { readonly id: string | null }
+
+/** State of the newest job of each task; null where nobody knows. */
+export type TaskStates = ReadonlyMap<string, JobState> | null
+
+/** Everything there is to say against a feature, by document and line. */
+export function problemsOf(feature: Feature, states: TaskStates): Problem[] {
+  const problems = [
+    ...duplicates(feature),
+    ...nameless(feature),
+    ...unknown(feature),
+    ...outside(feature),
+    ...cycles(feature),
+    ...clarifications(feature.documents),
+    ...uncovered(feature),
+    ...(states ? unproven(feature, states) : []),
+  ]
+  return problems.sort((one, other) => (one.path === other.path ? one.line - other.line : one.path < other.path ? -1 : 1))
+}
+
+const at = ({ path, line, start, end }: Placed): Placed => ({ path, line, start, end })
+
+function duplicates({ definitions }: Feature): Problem[] {
+  return [...definitions].flatMap(([id, places]) => {
+    if (places.length < 2) return []
+    const [first, ...again] = places
+    // Checklists are numbered each for itself.
+    const wrong =
+      first?.kind === 'check'
+        ? again.filter(({ path }, index) => places.slice(0, index + 1).some(other => other.path === path))
+        : again
+    return wrong.map(place => ({
+      ...at(place),
+      code: 'duplicate-id' as const,
+      severity: 'error' as const,
+      id,
+      message: `${id} is used before, in ${first?.path} on line ${(first?.line ?? 0) + 1}.`,
+    }))
+  })
+}
+
+function nameless({ documents }: Feature): Problem[] {
+  return documents.flatMap(({ path, kind, outline }) =>
+    outline.nameless.map(place => ({
+      ...at({ ...place, path }),
+      code: 'missing-id' as const,
+      severity: 'warning' as const,
+      id: null,
+      message: kind === 'tasks' ? 'This task has no id, such as T001.' : 'This item has no id, such as CHK001.',
+    })),
+  )
+}
+
+const DEFINED_IN: Readonly<Partial<Record<IdKind, FeatureDocument['kind']>>> = {
+  task: 'tasks',
+  story: 'spec',
+  requirement: 'spec',
+  criterion: 'spec',
+}
+
+/** Ids that nothing describes, of kinds of which the feature describes some. */
+function unknown({ documents, definitions }: Feature): Problem[] {
+  const kinds = new Set<IdKind>()
+  for (const places of definitions.values()) for (const { kind } of places) kinds.add(kind)
+  const problems: Problem[] = []
+  for (const { path, document } of documents)
+    for (const [line, { mentions }] of document.lines.entries())
+      for (const { kind, id, start, end, isQuoted } of mentions) {
+        if (isQuoted || !kinds.has(kind) || !DEFINED_IN[kind] || definitions.has(id)) continue
+        const message = `Nothing in ${DEFINED_IN[kind]}.md describes ${id}.`
+        problems.push({ code: 'unknown-id', severity: 'warning', message, path, line, start, end, id })
+      }
+  return problems
+}
+
+function outside({ tasks }: Feature): Problem[] {
+  return tasks.flatMap(({ id, path, line, paths }) =>
+    paths
+      .filter(({ path }) => leavesRepository(path))
+      .map(({ path: named, start, end }) => ({
+        ...{ path, line, start, end, id },
+        code: 'path-outside' as const,
+        severity: 'error' as const,
+        message: `${named} is outside the repository: ${id} runs in a copy of it and cannot reach that.`,
+      })),
+  )
+}
+
+function cycles({ documents }: Feature): Problem[] {
+  return documents.flatMap(({ path, document, outline }) =>
+    cyclesOf(outline.dependencies).map(({ ids, dependency: { line, task } }) => {
+      const mention = document.lines[line]?.mentions.find(({ id }) => id === task)
+      return {
+        ...{ path, line, start: mention?.start ?? 0, end: mention?.end ?? 0, id: task },
+        code: 'dependency-cycle' as const,
+        severity: 'error' as const,
+        message: `These tasks wait for each other: ${[...ids, ids[0]].join(' → ')}.`,
+      }
+    }),
+  )
+}
+
+function clarifications(documents: readonly FeatureDocument[]): Problem[] {
+  return documents
+    .filter(({ kind }) => kind !== 'checklist')
+    .flatMap(({ path, document }) =>
+      document.lines.flatMap(({ clarifications }, line) =>
+        clarifications.map(({ start, end }) => ({
+          ...{ path, line, start, end, id: null },
+          code: 'needs-clarification' as const,
+          severity: 'warning' as const,
+          message: 'A question is left open here.',
+        })),
+      ),
+    )
+}
+
+/** Requirements without a task. Where no task names any, that is the habit of the project and only worth a word. */
+function uncovered({ requirements, coverage, tasks }: Feature): Problem[] {
+  if (tasks.length === 0) return []
+  const isHabit = !requirements.some(({ id }) => coverage.has(id))
+  return requirements
+    .filter(({ id, kind }) => kind === 'requirement' && !coverage.get(id)?.length)
+    .map(place => ({
+      ...at(place),
+      code: 'requirement-without-task' as const,
+      severity: isHabit ? ('info' as const) : ('warning' as const),
+      id: place.id,
+      message: `No task names ${place.id}.`,
+    }))
+}
+
+function unproven({ tasks }: Feature, states: ReadonlyMap<string, JobState>): Problem[] {
+  return tasks
+    .filter(({ id, box }) => box.isTicked && states.get(id) !== 'succeeded')
+    .map(task => ({
+      ...at({ ...task, start: task.box.mark - 1, end: task.box.mark + 2 }),
+      code: 'done-without-job' as const,
+      severity: 'hint' as const,
+      id: task.id,
+      message: `${task.id} is ticked, and no job that succeeded stands behind it.`,
+    }))
+}

@@ -1,0 +1,4 @@
+/** Spec Kit's documents: what they say, what is wrong with them, and how to change them. */
+export * from './analysis/index.ts'
+export * from './edits/index.ts'
+export * from './language/index.ts'
