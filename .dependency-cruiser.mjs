@@ -74,7 +74,42 @@ export default {
       from: { path: '^shared/', pathNot: tests },
       to: { pathNot: ['^shared/', 'node_modules/zod/'] },
     },
-    { name: 'server-does-not-know-its-callers', severity: 'error', from: { path: '^server/' }, to: { path: '^(cli|demo)/' } },
+    {
+      name: 'server-does-not-know-its-callers',
+      severity: 'error',
+      from: { path: '^server/' },
+      to: { path: '^(cli|demo|webviews|extension)/' },
+    },
+    {
+      name: 'pages-know-shared-and-nothing-else-of-ours',
+      severity: 'error',
+      from: { path: '^webviews/', pathNot: tests },
+      to: { path: '^(server|cli|demo|extension|test)/' },
+    },
+    {
+      name: 'pages-have-neither-node-nor-vscode',
+      severity: 'error',
+      from: { path: '^webviews/', pathNot: tests },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'pages-use-these-packages',
+      severity: 'error',
+      from: { path: '^webviews/', pathNot: tests },
+      to: { path: 'node_modules/', pathNot: 'node_modules/(lit|@lit|lit-html|lit-element|@vscode-elements|zod)/' },
+    },
+    {
+      name: 'schemas-stay-out-of-what-every-page-loads',
+      severity: 'error',
+      from: { path: '^webviews/', pathNot: [tests, '^webviews/kit/(browser-host|stream|no-compiling)\\.ts$'] },
+      to: { path: ['^shared/contract/', 'node_modules/zod/'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'pages-do-not-know-each-other',
+      severity: 'error',
+      from: { path: '^webviews/(jobs|job|fleet)/', pathNot: tests },
+      to: { path: '^webviews/(jobs|job|fleet)/', pathNot: '^webviews/$1/' },
+    },
     {
       name: 'cli-uses-the-server-by-its-faces',
       severity: 'error',
@@ -87,7 +122,7 @@ export default {
     {
       name: 'product-does-not-import-tests',
       severity: 'error',
-      from: { path: '^(shared|server|cli|demo)/', pathNot: tests },
+      from: { path: '^(shared|server|cli|demo|webviews)/', pathNot: tests },
       to: { path: ['^test/', tests] },
     },
     {

@@ -1,6 +1,7 @@
 // Builds everything that ships into dist/: the command line (with the server as lazy chunks) and the two small programs
 // that run inside a sandbox. Those are single files, because a sandbox sees nothing of this package but the file it runs.
-import { rmSync } from 'node:fs'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { build } from 'esbuild'
 
 /**
@@ -50,3 +51,23 @@ await Promise.all([
     outdir: 'dist/inside',
   }),
 ])
+
+// The pages. Everything but the icon is named by its content, so that a browser may keep it for ever; the manifest says what to begin with.
+const { metafile } = await build({
+  entryPoints: { main: 'webviews/main.ts', style: 'webviews/main.css' },
+  outdir: 'dist/webviews',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: ['es2022', 'chrome120', 'firefox121', 'safari17'],
+  minify: true,
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  legalComments: 'linked',
+  metafile: true,
+  logLevel: 'warning',
+})
+const entry = source => basename(Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === source)[0])
+const manifest = { script: entry('webviews/main.ts'), style: entry('webviews/main.css') }
+writeFileSync('dist/webviews/manifest.json', `${JSON.stringify(manifest)}\n`)
+copyFileSync('webviews/favicon.svg', 'dist/webviews/favicon.svg')

@@ -1,8 +1,8 @@
 import { ZodError } from 'zod'
 import { ConfigError } from '#server/config.ts'
 import { ApiError } from '#shared/contract/index.ts'
+import { sanitizeLine, sanitizeTerminal } from '#shared/model/index.ts'
 import { CliError, EXIT, type ExitCode } from './exit-codes.ts'
-import { sanitizeLine, sanitizeTerminal } from './sanitize.ts'
 import type { World } from './world.ts'
 
 /** Tells what went wrong and what to do, on stderr. @returns the exit code for it. */

@@ -1,12 +1,12 @@
 import type { Client } from '#shared/contract/index.ts'
 import type { EventType, Job, JobEvent, JobId } from '#shared/model/index.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 import type { Connection } from './connect.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { createLogView } from './log-view.ts'
 import { createPrompt } from './permission-prompt.ts'
 import { renderEvent } from './render/event.ts'
 import { renderJob, whyNobody } from './render/job.ts'
-import { sanitizeLine } from './sanitize.ts'
 import { followJob } from './stream.ts'
 import type { World } from './world.ts'
 

@@ -1,4 +1,4 @@
-import { createSanitizer } from './sanitize.ts'
+import { createSanitizer } from '#shared/model/index.ts'
 import type { World } from './world.ts'
 
 /** Shows log bytes on stdout, made safe, and keeps them apart from the lines on stderr. */

@@ -6,16 +6,16 @@ import { acpAgents } from '#server/agents/acp/index.ts'
 import { builtinAgent } from '#server/agents/builtin/index.ts'
 import { commandAgent } from '#server/agents/command/index.ts'
 import type { Agent } from '#server/agents/index.ts'
-import { type Api, attachStream, createApi } from '#server/api/index.ts'
+import { type Api, attachStream, createApi, loadPages } from '#server/api/index.ts'
 import { createEvents } from '#server/events/index.ts'
 import type { Executor } from '#server/executors/index.ts'
 import { processExecutor } from '#server/executors/process/index.ts'
 import { createGateway } from '#server/gateway/index.ts'
 import { createJobs, type JobDeps, type Jobs } from '#server/jobs/index.ts'
+import { built, insideProgram } from '#server/lib/built.ts'
 import { type Clock, systemClock } from '#server/lib/clock.ts'
 import { nodeFiles } from '#server/lib/files.ts'
 import { createJobIds, newToken } from '#server/lib/ids.ts'
-import { insideProgram } from '#server/lib/inside.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 import { VERSION } from '#server/lib/version.ts'
 import { createLogs } from '#server/logs/index.ts'
@@ -230,6 +230,7 @@ export async function compose(input: {
     authenticatePeer: ({ authorization, body, ...request }) =>
       peers.verifier.verify(authorization, { ...request, bodySha256: async () => sha256(await body()) }),
     roleOf: peers.roleOf,
+    pages: loadPages(built('webviews')),
     config: config.api,
     version: VERSION,
     clock,

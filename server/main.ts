@@ -1,9 +1,11 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Api } from '#server/api/index.ts'
+import { isSourceTree } from '#server/lib/built.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { VERSION } from '#server/lib/version.ts'
 import { lockDataDirectory } from '#server/store/index.ts'
-import { createLog } from '#server/telemetry/index.ts'
+import { createLog, type Log } from '#server/telemetry/index.ts'
 import type { Config } from '#shared/model/index.ts'
 import { compose } from './compose.ts'
 import type { Environment } from './config.ts'
@@ -12,9 +14,14 @@ import { clearRuntimeDirectory, openDataDirectory } from './data-directory.ts'
 /** A server that accepts jobs. */
 export interface Server {
   readonly url: string
+  /** The same at `web.port`; null when it is not listened on. */
+  readonly webUrl: string | null
   /** Takes no more work, ends or hands back what runs, and frees everything. May be called again. */
   close(): Promise<void>
 }
+
+/** Where the pages are while Skein itself is developed, and the port of the API that goes with it. */
+const DEVELOPMENT = { webPort: 3000, apiPort: 8080 }
 
 /** How long callers may finish what they asked for when the server stops, ms. */
 const CLOSE_MS = 5_000
@@ -33,6 +40,7 @@ export async function serve({ config, env }: { config: Config; env: Environment 
     // Health answers from the first moment; /ready does once recovery is done.
     const { url } = await api.listen()
     life.defer(() => api.close(CLOSE_MS))
+    const webUrl = await listenForPages(api, config, log)
     life.defer(() => stream.close())
     life.defer(() => jobs.stop())
     await jobs.start()
@@ -50,6 +58,7 @@ export async function serve({ config, env }: { config: Config; env: Environment 
     })
     return {
       url,
+      webUrl,
       close: () => {
         closing ??= life[Symbol.asyncDispose]()
         return closing
@@ -59,4 +68,17 @@ export async function serve({ config, env }: { config: Config; env: Environment 
     await life[Symbol.asyncDispose]().catch(() => {})
     throw error
   }
+}
+
+/**
+ * The pages, and the API with them, at a port of their own. Nobody asked for the one of development: without it the node starts as well.
+ * @throws {Error} when `web.port` was asked for and cannot be had
+ */
+async function listenForPages(api: Api, { web, api: { port } }: Config, log: Log): Promise<string | null> {
+  if (web.port !== undefined) return api.listenAlso(web.port)
+  if (port !== DEVELOPMENT.apiPort || !isSourceTree()) return null
+  return api.listenAlso(DEVELOPMENT.webPort).catch(error => {
+    log.warn({ err: error }, 'The pages are at the address of the API only')
+    return null
+  })
 }

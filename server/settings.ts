@@ -34,6 +34,7 @@ export const SETTINGS: readonly Setting[] = [
   { path: 'api.corsAllowedOrigins', env: 'CORS_ALLOWED_ORIGINS', kind: 'list' },
   { path: 'api.allowedHosts', env: 'SKEIN_ALLOWED_HOSTS', kind: 'list' },
   { path: 'api.requestsPerMinute', env: 'SKEIN_REQUESTS_PER_MINUTE', kind: 'integer' },
+  { path: 'web.port', env: 'WEB_PORT', kind: 'integer' },
   { path: 'node.name', env: 'SKEIN_NODE_NAME', flag: '--name', kind: 'text' },
   { path: 'node.concurrency', env: 'SKEIN_CONCURRENCY', flag: '--concurrency', kind: 'integer' },
   { path: 'node.labels', env: 'SKEIN_LABELS', kind: 'pairs' },

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { applyResult, bringHome, createBranch, createGit } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { Job, JobId, Result } from '#shared/model/index.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 import { type Connection, type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
 import { repositoryRoot } from '../repository.ts'
-import { sanitizeLine } from '../sanitize.ts'
 import type { World } from '../world.ts'
 
 export interface ApplyOptions {

@@ -1,8 +1,8 @@
+import { sanitizeTerminal } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
 import { renderChanges, renderTotals } from '../render/diff-stat.ts'
-import { sanitizeTerminal } from '../sanitize.ts'
 import type { Paint } from '../terminal.ts'
 import type { World } from '../world.ts'
 

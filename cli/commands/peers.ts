@@ -1,11 +1,11 @@
 import { formatDuration } from '#server/lib/units.ts'
 import type { Client } from '#shared/contract/index.ts'
 import type { Peer } from '#shared/model/index.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { watchPeers } from '../peers-stream.ts'
 import { renderPeers, trust } from '../render/peers.ts'
-import { sanitizeLine } from '../sanitize.ts'
 import type { World } from '../world.ts'
 import { duration } from './run.ts'
 

@@ -48,7 +48,13 @@ export async function serve(world: World, options: ServeOptions): Promise<ExitCo
         cause instanceof Error && 'remedy' in cause && typeof cause.remedy === 'string' ? { remedy: cause.remedy } : {}
       throw new CliError(EXIT.failed, cause instanceof Error ? cause.message : String(cause), { cause, ...remedy })
     })
-    await world.out.line(options.json ? JSON.stringify({ url: server.url, pid: process.pid }) : `Skein is ready at ${server.url}`)
+    const { url, webUrl } = server
+    const pages = webUrl === null ? '' : `, and at ${webUrl}`
+    await world.out.line(
+      options.json
+        ? JSON.stringify({ url, pid: process.pid, ...(webUrl === null ? {} : { webUrl }) })
+        : `Skein is ready at ${url}${pages}`,
+    )
     await asked.promise
     await server.close()
     setTimeout(() => process.exit(), LINGER_MS).unref()

@@ -1,4 +1,4 @@
-import { sanitizeLine } from '../sanitize.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 
 const PLAIN_WORD = /^[A-Za-z0-9_@%+=:,./-]+$/
 

@@ -1,5 +1,5 @@
 import type { DiffStat, FileChange } from '#shared/model/index.ts'
-import { sanitizeLine } from '../sanitize.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 import type { Paint } from '../terminal.ts'
 
 const LETTERS: Record<FileChange['status'], string> = {

@@ -1,6 +1,6 @@
 import type { DoctorReport } from '#server/doctor.ts'
 import { formatBytes, formatDuration } from '#server/lib/units.ts'
-import { sanitizeLine } from '../sanitize.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 import { table } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 

@@ -1,6 +1,5 @@
 import { formatDuration } from '#server/lib/units.ts'
-import { type CheckRun, type EventBody, isEnd } from '#shared/model/index.ts'
-import { sanitizeLine, sanitizeTerminal } from '../sanitize.ts'
+import { type CheckRun, type EventBody, isEnd, sanitizeLine, sanitizeTerminal } from '#shared/model/index.ts'
 import type { Paint } from '../terminal.ts'
 import { renderCommand } from './command.ts'
 import { renderTotals } from './diff-stat.ts'

@@ -1,6 +1,5 @@
 import { formatDuration } from '#server/lib/units.ts'
-import { type Check, isEnd, type Job, type PlacementRecord, type Result } from '#shared/model/index.ts'
-import { sanitizeLine } from '../sanitize.ts'
+import { type Check, isEnd, type Job, type PlacementRecord, type Result, sanitizeLine } from '#shared/model/index.ts'
 import type { Paint } from '../terminal.ts'
 import { renderCommand } from './command.ts'
 import { renderChanges, renderTotals } from './diff-stat.ts'

@@ -1,6 +1,6 @@
 import { formatDuration } from '#server/lib/units.ts'
 import type { Correction, PlacementRecord, Terms, Trust } from '#shared/model/index.ts'
-import { sanitizeLine } from '../sanitize.ts'
+import { sanitizeLine } from '#shared/model/index.ts'
 import type { World } from '../world.ts'
 
 type Paint = World['out']['paint']

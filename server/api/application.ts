@@ -10,6 +10,8 @@ import { type AnswerDeps, answer } from './answer.ts'
 import { parseJson, readBody, requireType } from './body.ts'
 import { asApiError, type Environment, type Exchange, problem, reply } from './exchange.ts'
 import { corsHeaders, type OriginRules, originRules, preflightHeaders } from './origin.ts'
+import type { Pages } from './page-files.ts'
+import { pageRoutes } from './pages.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createRefusals, type Refusal } from './refusals.ts'
 import type { Application } from './server.ts'
@@ -39,6 +41,7 @@ export interface ApiDeps {
   readonly authenticatePeer: (request: PeerRequest) => Promise<{ readonly node: NodeId; readonly protocol: number }>
   /** What whoever sends from there may do without a token; null: nothing. */
   readonly roleOf: (remote: PeerRequest['remote']) => Promise<Role | null>
+  readonly pages: Pages
   readonly config: Config['api']
   readonly version: string
   readonly clock: Clock
@@ -141,6 +144,7 @@ function createApp(deps: ApiDeps, stopping: AbortSignal): Hono<Environment> {
       return answer(c, operation, await handler(inputOf(c, operation, bytes), call), answerDeps, peer?.protocol)
     })
   }
+  pageRoutes(app, deps.pages)
   for (const [path, methods] of methodsByPath()) app.all(path, c => otherMethod(c, methods))
   const refusals = createRefusals(deps)
   app.notFound(c => fail(c, new ApiError('not_found', `There is no ${c.req.path.slice(0, 200)} in this API.`), log, refusals))

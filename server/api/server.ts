@@ -17,6 +17,11 @@ export interface Api {
   readonly server: Server
   /** Resolves once connections are accepted. @throws {Error} that says what to do when the address cannot be had. */
   listen(): Promise<{ url: string; port: number; server: Server }>
+  /**
+   * Answers at another port of the same address too, as a second name for the same server.
+   * @returns its URL. @throws {Error} that says what to do when the port cannot be had.
+   */
+  listenAlso(port: number): Promise<string>
   /** Loads what answers requests, which the first of them would wait for otherwise. */
   warm(): Promise<void>
   /**
@@ -88,6 +93,7 @@ export function serve({ load, stopping, config, clock, log }: ServeDeps): Api {
     })
     void answer(incoming, outgoing)
   })
+  const others: Server[] = []
   /** By address. Nothing is upgraded there. */
   const forNodes = new Map<string, Server>()
   // Upgraded connections too, which the HTTP server itself forgets about.
@@ -98,18 +104,24 @@ export function serve({ load, stopping, config, clock, log }: ServeDeps): Api {
   }
   server.on('connection', track)
 
+  async function listenAlso(port: number): Promise<string> {
+    const other = createServer(SETTINGS, (incoming, outgoing) => void server.emit('request', incoming, outgoing))
+    other.on('connection', track)
+    other.on('upgrade', (request, socket, head) => void server.emit('upgrade', request, socket, head))
+    await listening(other, { host: config.host, port })
+    others.push(other)
+    return urlOf(config.host, (other.address() as AddressInfo).port)
+  }
+
   async function listenForNodesOn(host: string): Promise<void> {
     const { address, port } = server.address() as AddressInfo
     if (WILDCARDS.has(address) || address === host || forNodes.has(host)) return
     const listener = createServer(SETTINGS, (incoming, outgoing) => void answerNode(incoming, outgoing))
     listener.on('connection', track)
     forNodes.set(host, listener)
-    await new Promise<void>((resolve, reject) => {
-      listener.on('error', cause => {
-        if (!listener.listening) forNodes.delete(host)
-        reject(listenError(cause, { host, port }))
-      })
-      listener.listen(port, host, resolve)
+    await listening(listener, { host, port }).catch(error => {
+      forNodes.delete(host)
+      throw error
     })
   }
 
@@ -126,6 +138,7 @@ export function serve({ load, stopping, config, clock, log }: ServeDeps): Api {
           resolve({ url: urlOf(config.host, port), port, server })
         })
       }),
+    listenAlso,
     warm: async () => void (await loaded()),
     async listenForNodes(addresses) {
       for (const [host, listener] of forNodes)
@@ -140,7 +153,7 @@ export function serve({ load, stopping, config, clock, log }: ServeDeps): Api {
     async close(graceMs) {
       stopping.abort()
       if (!server.listening) return
-      const all = [server, ...forNodes.values()]
+      const all = [server, ...others, ...forNodes.values()]
       const closed = Promise.all(all.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
       const destroy = (which: (socket: Socket) => boolean) => {
         for (const socket of sockets) if (which(socket)) socket.destroy()
@@ -153,6 +166,14 @@ export function serve({ load, stopping, config, clock, log }: ServeDeps): Api {
       cancel()
     },
   }
+}
+
+/** @throws {Error} that says what to do when the address cannot be had */
+function listening(server: Server, where: ServeDeps['config']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.on('error', cause => reject(listenError(cause, where)))
+    server.listen(where.port, where.host, resolve)
+  })
 }
 
 /** Where a client on this machine finds the server. */

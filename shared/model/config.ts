@@ -72,6 +72,18 @@ export const Config = z
         requestsPerMinute: z.int().min(1).default(60_000).describe('Per caller, before 429.'),
       })
       .prefault({}),
+    web: z
+      .strictObject({
+        port: z
+          .int()
+          .min(0)
+          .max(65_535)
+          .optional()
+          .describe(
+            'Where the same server is reached besides `api.port`; default: 3000 out of a source tree on the usual port, else nowhere.',
+          ),
+      })
+      .prefault({}),
     node: z
       .strictObject({
         name: z.string().min(1).max(63).optional().describe('Default: the host name.'),

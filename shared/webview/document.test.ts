@@ -18,7 +18,7 @@ it('lets nothing run but scripts with the nonce of this document', () => {
 })
 
 it('connects to nothing where messages are the way', () => {
-  expect(pagePolicy({ ...options, connects: false })).toContain("connect-src 'none'")
+  expect(pagePolicy({ ...options, connects: false })).not.toContain('connect-src')
 })
 
 it('writes what it is given as text', () => {

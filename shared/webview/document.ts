@@ -10,6 +10,8 @@ export interface DocumentOptions {
   /** Addresses of what the manifest names. */
   readonly script: string
   readonly style: string
+  /** Address of its icon, where there is a tab of a browser to show it. */
+  readonly icon?: string
   readonly language: string
   readonly title: string
   /** From where a page may load its styles: in VS Code `webview.cspSource`, else `'self'`. */
@@ -24,7 +26,7 @@ export function pagePolicy({ nonce, source, connects }: Pick<DocumentOptions, 'n
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
     `style-src ${source}`,
-    `connect-src ${connects ? "'self'" : "'none'"}`,
+    ...(connects ? ["connect-src 'self'", "img-src 'self'"] : []),
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ')
@@ -38,7 +40,7 @@ const escaped = (text: string): string =>
  * @throws {Error} when the nonce is none.
  */
 export function pageDocument(options: DocumentOptions): string {
-  const { nonce, script, style, language, title } = options
+  const { nonce, script, style, icon, language, title } = options
   if (!/^[\w+/-]{16,}={0,2}$/.test(nonce)) throw new Error('A nonce is at least 16 characters of base64')
   return `<!DOCTYPE html>
 <html lang="${escaped(language)}">
@@ -47,7 +49,7 @@ export function pageDocument(options: DocumentOptions): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${escaped(pagePolicy(options))}">
 <title>${escaped(title)}</title>
-<link rel="stylesheet" href="${escaped(style)}">
+${icon === undefined ? '' : `<link rel="icon" type="image/svg+xml" href="${escaped(icon)}">\n`}<link rel="stylesheet" href="${escaped(style)}">
 <script type="module" nonce="${nonce}" src="${escaped(script)}"></script>
 </head>
 <body>

@@ -48,6 +48,7 @@ async function rest({ directory, defer }: SideContext, slowdown = () => {}): Pro
     },
   }
   const api = createApi({
+    pages: { manifest: () => null, file: async () => null },
     handlers: handlers as unknown as Handlers,
     token: { matches: candidate => candidate === TOKEN },
     roleOf: async () => null,

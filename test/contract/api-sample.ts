@@ -57,6 +57,7 @@ export async function startApi(
   const log: Record<string, unknown>[] = []
   const config = { ...Config.parse({ dataDir: '/nowhere' }).api, port: 0, ...options.config }
   const api = createApi({
+    pages: { manifest: () => null, file: async () => null },
     handlers,
     token: { matches: candidate => candidate === TOKEN },
     async authenticatePeer({ authorization }) {

@@ -1,0 +1,7 @@
+import { sanitizeLine, sanitizeTerminal } from '#shared/model/sanitize.ts'
+
+/** One line of what an agent or a stranger wrote, with nothing in it that reorders or hides what is shown. */
+export const visible = (text: string): string => sanitizeLine(text)
+
+/** The same for text of many lines. */
+export const visibleText = (text: string): string => sanitizeTerminal(text)
