@@ -122,7 +122,7 @@ export default {
     {
       name: 'product-does-not-import-tests',
       severity: 'error',
-      from: { path: '^(shared|server|cli|demo|webviews)/', pathNot: tests },
+      from: { path: '^(shared|server|cli|demo|extension|webviews)/', pathNot: tests },
       to: { path: ['^test/', tests] },
     },
     {
@@ -130,6 +130,24 @@ export default {
       severity: 'error',
       from: { path: '^server/specs/(language|analysis|edits)/', pathNot: tests },
       to: { pathNot: ['^server/specs/(language|analysis|edits)/', '^shared/', '^crypto$'] },
+    },
+    {
+      name: 'the-extension-knows-the-contract-alone',
+      severity: 'error',
+      from: { path: '^extension/', pathNot: tests },
+      to: { path: '^(server|cli|demo|webviews|test)/' },
+    },
+    {
+      name: 'only-the-extension-knows-the-editor',
+      severity: 'error',
+      from: { pathNot: '^extension/' },
+      to: { path: '(^vscode$|@types/vscode|node_modules/vscode-languageclient)' },
+    },
+    {
+      name: 'state-and-rows-are-tested-without-an-editor',
+      severity: 'error',
+      from: { path: '^extension/(state|manifest|rows)/' },
+      to: { path: '(^vscode$|@types/vscode|node_modules/vscode-languageclient)' },
     },
     ...folderRules,
     ...kindRules,

@@ -1,5 +1,5 @@
-// Builds everything that ships into dist/: the command line (with the server as lazy chunks) and the two small programs
-// that run inside a sandbox. Those are single files, because a sandbox sees nothing of this package but the file it runs.
+// Builds everything that ships into dist/: the command line (with the server as lazy chunks), the two small programs that run inside a
+// sandbox (single files, because a sandbox sees nothing of this package but the file it runs), and the extension of the editor.
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { build } from 'esbuild'
@@ -36,6 +36,28 @@ const shared = {
   logLevel: 'warning',
 }
 
+/** The library that speaks with the language server is large: it is a file of its own, read once `activate` has returned. */
+const languageClientApart = {
+  name: 'language-client-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/language-client\.ts$/ }, () => ({ path: './languageclient.cjs', external: true }))
+  },
+}
+const extension = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'cjs',
+  minify: true,
+  legalComments: 'linked',
+  external: ['vscode'],
+  outExtension: { '.js': '.cjs' },
+  // The editor gives `vscode` to what is loaded by require alone.
+  supported: { 'dynamic-import': false },
+  outdir: 'dist',
+  logLevel: 'warning',
+}
+
 rmSync('dist', { recursive: true, force: true })
 await Promise.all([
   build({
@@ -50,6 +72,8 @@ await Promise.all([
     entryPoints: { relay: 'server/executors/process/inside/relay.ts', 'builtin-agent': 'server/agents/builtin/inside/main.ts' },
     outdir: 'dist/inside',
   }),
+  build({ ...extension, entryPoints: { extension: 'extension/extension.ts' }, plugins: [languageClientApart] }),
+  build({ ...extension, entryPoints: { languageclient: 'extension/backend/language-client.ts' } }),
 ])
 
 // The pages. Everything but the icon is named by its content, so that a browser may keep it for ever; the manifest says what to begin with.

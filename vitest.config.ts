@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['{shared,server,cli,demo,test,webviews}/**/*.test.ts'],
+    include: ['{shared,server,cli,demo,extension,test,webviews}/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/lab/**'],
     // Real git, SQLite and sandboxes: generous, because a loaded machine is not a failure.
     testTimeout: 60_000,

@@ -5,7 +5,7 @@ import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config'
 import rules from '../.dependency-cruiser.mjs'
 
 const { output } = await cruise(
-  ['shared', 'server', 'cli', 'demo', 'webviews', 'test'],
+  ['shared', 'server', 'cli', 'demo', 'extension', 'webviews', 'test'],
   { ...rules.options, ruleSet: { forbidden: rules.forbidden }, validate: true },
   undefined,
   { tsConfig: extractTSConfig('./tsconfig.base.json') },

@@ -1,0 +1,25 @@
+import * as vscode from 'vscode'
+import { COMMANDS, type CommandId } from '../manifest/commands.ts'
+import { complain } from '../ui/notice.ts'
+import { t } from '../ui/texts.ts'
+import { type JobCommandDeps, jobCommands } from './jobs.ts'
+import { type PeerCommandDeps, peerCommands } from './peers.ts'
+import { type ServerCommandDeps, serverCommands } from './server.ts'
+
+type Handler = (argument: unknown) => unknown
+
+/** Every command of the manifest; one without a function does not compile. */
+export function registerCommands(deps: JobCommandDeps & PeerCommandDeps & ServerCommandDeps): vscode.Disposable {
+  const table: Readonly<Record<CommandId, Handler>> = { ...jobCommands(deps), ...peerCommands(deps), ...serverCommands(deps) }
+  return vscode.Disposable.from(
+    ...Object.entries(table).map(([id, run]) =>
+      vscode.commands.registerCommand(id, async (argument: unknown) => {
+        try {
+          await run(argument)
+        } catch (error) {
+          complain(t('{0} failed', COMMANDS[id as CommandId].title.replace('…', '')), error)
+        }
+      }),
+    ),
+  )
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import * as vscode from 'vscode'
+import type { JobId, JobRequest } from '#shared/model/index.ts'
+import type { Backend } from '../backend/backend.ts'
+import { plainLine } from '../rows/plain.ts'
+import { hasEnded } from '../state/job-states.ts'
+import type { Jobs } from '../state/jobs.ts'
+import type { Started } from '../state/started.ts'
+import { inform } from '../ui/notice.ts'
+import { t } from '../ui/texts.ts'
+import type { JobsView } from '../views/jobs-view.ts'
+import { askForJob } from './job-argument.ts'
+import { askForFolder, jobRequest } from './job-request.ts'
+import { answerQuestion } from './permissions.ts'
+
+export interface JobCommandDeps {
+  readonly backend: Backend
+  readonly jobs: Jobs
+  readonly view: JobsView
+  readonly started: Started
+}
+
+/** Has the orchestrator take a job, once, whatever happens to the connection meanwhile. @throws {BackendError} */
+async function startJob(backend: Backend, started: Started, request: JobRequest): Promise<JobId> {
+  const { jobId } = await backend.call('createJob', { body: request, headers: { 'idempotency-key': randomUUID() } })
+  started.add(jobId)
+  return jobId
+}
+
+export function jobCommands({ backend, jobs, view, started }: JobCommandDeps) {
+  return {
+    async 'skein.jobs.new'() {
+      const folder = await askForFolder()
+      if (!folder) return void vscode.window.showWarningMessage(t('A job starts from a git repository: open its folder first.'))
+      const task = await vscode.window.showInputBox({
+        title: t('New Job in {0}', folder.name),
+        prompt: t('An agent works on a copy of the repository, in a sandbox. You review what comes back.'),
+        placeHolder: t('What is to be done?'),
+        ignoreFocusOut: true,
+      })
+      if (task === undefined || task.trim() === '') return
+      await startJob(backend, started, jobRequest(task.trim(), folder))
+      await vscode.commands.executeCommand('skein.jobs.focus')
+    },
+    async 'skein.jobs.cancel'(argument: unknown) {
+      const id = await askForJob(argument, jobs, t('Cancel Job'), ({ summary }) => !hasEnded(summary.state))
+      if (id) await backend.call('cancelJob', { params: { id } })
+    },
+    async 'skein.jobs.retry'(argument: unknown) {
+      const id = await askForJob(argument, jobs, t('Retry Job'), ({ summary }) => hasEnded(summary.state))
+      if (!id) return
+      const { jobId } = await backend.call('retryJob', { params: { id }, headers: { 'idempotency-key': randomUUID() } })
+      started.add(jobId)
+    },
+    async 'skein.jobs.answer'(argument: unknown) {
+      const id = await askForJob(argument, jobs, t('Answer Permission Request'), ({ question }) => question !== null)
+      if (!id) return
+      const entry = jobs.get(id)
+      if (entry?.question) await answerQuestion(backend, entry, entry.question)
+      else inform(t('The job asks for nothing now.'))
+    },
+    async 'skein.jobs.copyId'(argument: unknown) {
+      const id = await askForJob(argument, jobs, t('Copy Job ID'), () => true)
+      if (id) await vscode.env.clipboard.writeText(id)
+    },
+    async 'skein.jobs.search'() {
+      const text = await vscode.window.showInputBox({
+        title: t('Search Jobs'),
+        prompt: t('Words of the title, the id, the agent or the node.'),
+        value: view.filter.text,
+      })
+      if (text !== undefined) view.setFilter({ text: plainLine(text) })
+    },
+    'skein.jobs.onlyHere'() {
+      const folders = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath)
+      view.setFilter({ repositories: folders })
+    },
+    'skein.jobs.showAll'() {
+      view.setFilter({ text: '', repositories: null })
+    },
+    async 'skein.jobs.refresh'() {
+      await jobs.reset()
+    },
+  }
+}

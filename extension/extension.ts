@@ -1,0 +1,61 @@
+import * as vscode from 'vscode'
+import { createBackend } from './backend/backend.ts'
+import { jobSource, mirror, refreshSelf } from './backend/mirror.ts'
+import { startServerProcess } from './backend/start.ts'
+import { createTokens } from './backend/tokens.ts'
+import { registerCommands } from './commands/index.ts'
+import { askPermissions } from './commands/permissions.ts'
+import { createChanges } from './state/changes.ts'
+import { systemClock } from './state/clock.ts'
+import { createFleet } from './state/fleet.ts'
+import { createJobs } from './state/jobs.ts'
+import { createStarted } from './state/started.ts'
+import { setContext } from './ui/context-keys.ts'
+import { tellOfEnds } from './ui/job-ends.ts'
+import { createStatusBar } from './ui/status-bar.ts'
+import { createTextDocuments } from './ui/text-documents.ts'
+import { t } from './ui/texts.ts'
+import { createJobsView } from './views/jobs-view.ts'
+import { createPeersView } from './views/peers-view.ts'
+
+/** Called by the editor when a view, a command or a folder with Spec Kit documents needs the extension. */
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Skein', { log: true })
+  const backend = createBackend()
+  const tokens = createTokens(context.secrets)
+  const texts = createTextDocuments()
+  const started = createStarted(context.workspaceState)
+  const jobChanges = createChanges(systemClock)
+  const peerChanges = createChanges(systemClock)
+  const fleet = createFleet(peerChanges)
+  const jobs = createJobs(jobSource(backend), jobChanges)
+  const view = createJobsView({ jobs, changes: jobChanges, clock: systemClock })
+  const peers = createPeersView({ fleet, jobs, now: systemClock.now, t, changes: peerChanges })
+
+  context.subscriptions.push(
+    ...[log, tokens, texts, jobChanges, peerChanges, view, peers],
+    createStatusBar({ jobs, changes: jobChanges, state: () => backend.state, onState: backend.onState }),
+    backend.onState(({ state }) => setContext('skein.server', state)),
+    registerCommands({
+      backend,
+      jobs,
+      view,
+      started,
+      fleet,
+      log,
+      tokens,
+      texts,
+      refreshSelf: () => refreshSelf({ backend, fleet }),
+    }),
+    askPermissions(backend, jobs),
+    tellOfEnds(jobs, started),
+    mirror({ backend, fleet, jobs, clock: systemClock, isFleetShown: () => peers.view.visible, warn: text => log.warn(text) }),
+    startServerProcess({
+      extensionPath: context.extensionPath,
+      backend,
+      log,
+      token: tokens.get,
+      onToken: tokens.onChange,
+    }),
+  )
+}

@@ -1,0 +1,51 @@
+/** A command as the palette and the menus show it. */
+interface CommandRow {
+  readonly title: string
+  /** Name of a codicon, for buttons. */
+  readonly icon?: string
+  /**
+   * When the palette offers it. `ready`: the orchestrator answers; `active`, `results`: and there is such a job; `peers`: and another
+   * node is known; `never`: it needs an argument that only a view has.
+   */
+  readonly palette: keyof typeof PALETTE_WHEN
+  /** Runs something or writes files: not in a workspace that is not trusted. */
+  readonly needsTrust?: true
+}
+
+/** When the palette shows a command, as a `when` clause. */
+export const PALETTE_WHEN = {
+  always: 'true',
+  ready: 'skein.server == ready',
+  active: 'skein.server == ready && skein.jobs.active',
+  peers: 'skein.server == ready && skein.peers.any',
+  never: 'false',
+} as const
+
+/** Every command of the extension. `extension/commands/` has a function for each, or does not compile. */
+export const COMMANDS = {
+  'skein.jobs.new': { title: 'New Job…', icon: 'add', palette: 'ready', needsTrust: true },
+  'skein.jobs.cancel': { title: 'Cancel Job', icon: 'debug-stop', palette: 'active' },
+  'skein.jobs.retry': { title: 'Retry Job', icon: 'debug-rerun', palette: 'ready', needsTrust: true },
+  'skein.jobs.answer': { title: 'Answer Permission Request…', icon: 'question', palette: 'active', needsTrust: true },
+  'skein.jobs.copyId': { title: 'Copy Job ID', palette: 'never' },
+  'skein.jobs.search': { title: 'Search Jobs…', icon: 'search', palette: 'ready' },
+  'skein.jobs.onlyHere': { title: 'Show Jobs of This Workspace Only', icon: 'filter', palette: 'ready' },
+  'skein.jobs.showAll': { title: 'Show All Jobs', icon: 'filter-filled', palette: 'ready' },
+  'skein.jobs.refresh': { title: 'Refresh Jobs', icon: 'refresh', palette: 'ready' },
+  'skein.peers.add': { title: 'Add Peer…', icon: 'add', palette: 'ready' },
+  'skein.peers.pair': { title: 'Show Pairing Code', icon: 'key', palette: 'ready' },
+  'skein.peers.trust': { title: 'Trust Peer', icon: 'verified', palette: 'peers' },
+  'skein.peers.remove': { title: 'Remove Peer', icon: 'trash', palette: 'peers' },
+  'skein.peers.copyAddress': { title: 'Copy Address', palette: 'never' },
+  'skein.node.drain': { title: 'Drain This Node', icon: 'debug-pause', palette: 'ready' },
+  'skein.node.undrain': { title: 'Take Work Again', icon: 'debug-continue', palette: 'ready' },
+  'skein.server.showLog': { title: 'Show Server Log', palette: 'always' },
+  'skein.server.showChannel': { title: 'Show Log of the Extension', palette: 'always' },
+  'skein.server.doctor': { title: 'Doctor', palette: 'always' },
+  'skein.server.reconnect': { title: 'Reconnect to the Server', icon: 'debug-restart', palette: 'always' },
+  'skein.server.setToken': { title: 'Set Token of the Server…', palette: 'always' },
+  'skein.server.settings': { title: 'Open Settings', palette: 'always' },
+  'skein.server.menu': { title: 'Status', palette: 'always' },
+} as const satisfies Readonly<Record<string, CommandRow>>
+
+export type CommandId = keyof typeof COMMANDS

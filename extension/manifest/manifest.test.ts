@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { manifest } from './index.ts'
+import { takeTexts } from './texts.ts'
+
+const described = manifest({ name: 'skein', version: '1.0.0', description: 'd', license: 'MIT' })
+const contributes = described.contributes as Record<string, unknown>
+const text = JSON.stringify(described)
+
+it('names no command that it does not contribute', () => {
+  const commands = (contributes.commands as { command: string }[]).map(({ command }) => command)
+  const named = [...text.matchAll(/"command":"(skein\.[^"]+)"|command:(skein\.[\w.]+)|onCommand:(skein\.[\w.]+)/g)]
+  for (const [, inMenu, inLink, inEvent] of named) {
+    const command = inMenu ?? inLink ?? inEvent ?? ''
+    expect([...commands, 'skein.jobs.focus', 'skein.peers.focus']).toContain(command)
+  }
+})
+
+it('asks in its conditions for nothing that nobody sets', () => {
+  const known = ['server', 'jobs', 'jobs.active', 'jobs.filtered', 'peers', 'peers.any', 'node.draining']
+  const conditions = [...text.matchAll(/"(?:when|enablement)":"((?:[^"\\]|\\.)*)"/g)].map(([, when]) => when ?? '')
+  for (const when of conditions) for (const [, key] of when.matchAll(/\bskein\.([\w.]+)/g)) expect([...known]).toContain(key)
+})
+
+it('has each of its texts once, and a place for it', () => {
+  const { manifest: shipped, texts } = takeTexts(described)
+  const places = [...JSON.stringify(shipped).matchAll(/"%([^%"]+)%"/g)].map(([, key]) => key ?? '')
+  expect(places.sort()).toEqual(Object.keys(texts).sort())
+  expect(texts['commands.skein.jobs.new.title']).toBe('New Job…')
+  expect(JSON.stringify(shipped)).toContain('"engines":{"vscode"')
+})
+
+it('starts neither with the editor nor for any file', () => {
+  expect(described.activationEvents).not.toContain('*')
+  expect(described.activationEvents).not.toContain('onStartupFinished')
+  expect(described.activationEvents).not.toContain('onLanguage:markdown')
+})
+
+it('ships the pictures that it names', () => {
+  for (const [, file] of text.matchAll(/"(media\/[^"]+)"/g)) expect(existsSync(`extension/${file}`), file).toBe(true)
+})
+
+it('has addresses and programs set for a machine, never by a repository', () => {
+  const { properties } = contributes.configuration as { properties: Record<string, { scope: string }> }
+  for (const [name, { scope }] of Object.entries(properties)) if (name.startsWith('skein.server.')) expect(scope).toBe('machine')
+})

@@ -1,0 +1,21 @@
+/** Control characters, and marks that reorder or hide what is shown. */
+const HIDDEN = /[\u0000-\u001F\u007F-\u009F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u2069\uFEFF]+/g
+
+/** One line of somebody else's text, cut to a length: agents, specs and other nodes wrote it. */
+export function plainLine(text: string, longest = 200): string {
+  const line = text
+    .slice(0, longest * 4)
+    .replaceAll(HIDDEN, ' ')
+    .trim()
+  return line.length > longest ? `${line.slice(0, longest - 1).trimEnd()}…` : line
+}
+
+/**
+ * The same for a notification. The editor makes links of `[text](command:…)` in those, so that a text could run a command: here the
+ * brackets come apart.
+ */
+export const plainNotice = (text: string): string => plainLine(text, 500).replaceAll('](', '] (')
+
+/** The same as Markdown that says what it says: no links, pictures, code or headings of its own. */
+export const plainMarkdown = (text: string, longest = 500): string =>
+  plainLine(text, longest).replaceAll(/[\\`*_{}[\]()#+\-.!<>|~&$:]/g, '\\$&')

@@ -1,0 +1,29 @@
+/** Writes a text in the language of the editor; `{0}` is the first of what follows. */
+export type Translate = (message: string, ...values: readonly (string | number)[]) => string
+
+/** A row of a tree, as a view shows it. */
+export interface Row {
+  /** Unique in its tree. */
+  readonly id: string
+  readonly label: string
+  readonly description?: string
+  /** Name of a codicon. */
+  readonly icon?: string
+  /** Id of a theme colour for it. */
+  readonly color?: string
+  /** Words that menus ask for. */
+  readonly context: string
+  /** Whether it has rows of its own, and whether they are shown at first. */
+  readonly children?: 'collapsed' | 'expanded'
+}
+
+/** What a view shows, without the editor's types. An id is all a row is asked by, so that a changed row is found again. */
+export interface Tree {
+  /** @param id null for the root @throws {BackendError} when they have to be read and cannot */
+  children(id: string | null): readonly Row[] | Promise<readonly Row[]>
+  row(id: string): Row | undefined
+  /** The row that holds it; null for one at the root. */
+  parent(id: string): string | null
+  /** In Markdown; asked when the pointer rests on the row. */
+  tooltip(id: string): string | undefined
+}

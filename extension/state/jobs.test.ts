@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest'
+import type { EventBody, JobEvent, JobState, JobSummary } from '#shared/model/index.ts'
+import { at, idOf, manualClock, sourceOf, summary } from '#test/fakes/editor-jobs.ts'
+import { createChanges, REDRAW_MS } from './changes.ts'
+import { createJobs, PAGE } from './jobs.ts'
+
+const event = (number: number, body: EventBody): JobEvent => ({ seq: 1, n: 1, jobId: idOf(number), at: at(number + 1000), body })
+const moved = (number: number, from: JobState, to: JobState) =>
+  event(number, { type: 'job.state', from, to, epoch: 1, failure: null })
+
+function mirror(all: readonly JobSummary[]) {
+  const clock = manualClock()
+  const changes = createChanges(clock)
+  const told: (readonly string[] | null)[] = []
+  changes.listen(ids => told.push(ids && [...ids]))
+  const source = sourceOf(all)
+  return { jobs: createJobs(source, changes), clock, told, source }
+}
+
+it('reads a page of each state, and the next one when it is asked for', async () => {
+  const { jobs } = mirror(Array.from({ length: 500 }, (_, number) => summary(number, 'succeeded')))
+  await jobs.reset()
+  expect(jobs.inGroup('succeeded')).toHaveLength(PAGE)
+  expect(jobs.inGroup('succeeded')[0]?.summary.id).toBe(idOf(499))
+  expect(jobs.hasMore('succeeded')).toBe(true)
+  await jobs.readMore('succeeded')
+  await jobs.readMore('succeeded')
+  expect(jobs.inGroup('succeeded')).toHaveLength(500)
+  expect(jobs.hasMore('succeeded')).toBe(false)
+})
+
+it('names the job alone when it stays in its group, and both groups when it leaves', async () => {
+  const { jobs, clock, told } = mirror([summary(1, 'preparing'), summary(2, 'running')])
+  await jobs.reset()
+  clock.advance(REDRAW_MS)
+  told.length = 0
+  jobs.take(moved(1, 'preparing', 'running'))
+  clock.advance(REDRAW_MS)
+  expect(told).toEqual([[idOf(1)]])
+  jobs.take(moved(2, 'running', 'succeeded'))
+  clock.advance(REDRAW_MS)
+  expect(told[1]).toEqual(['active', 'succeeded'])
+  expect(jobs.inGroup('succeeded').map(entry => entry.summary.id)).toEqual([idOf(2)])
+})
+
+it('tells of what changed ten times a second at most, and of each row once', async () => {
+  const { jobs, clock, told } = mirror([summary(1, 'running')])
+  await jobs.reset()
+  clock.advance(REDRAW_MS)
+  told.length = 0
+  for (let step = 0; step < 1000; step += 1) {
+    jobs.take(
+      event(1, {
+        type: 'agent.plan',
+        epoch: 1,
+        entries: Array(step).fill({ content: '', status: 'completed', priority: 'low' }),
+      }),
+    )
+    clock.advance(1)
+  }
+  expect(told.length).toBeLessThanOrEqual(10)
+  expect(told.every(ids => ids?.length === 1)).toBe(true)
+})
+
+it('asks for a job that it does not know when its state changes, once', async () => {
+  const all = [summary(1, 'running')]
+  const { jobs, source } = mirror(all)
+  jobs.take(moved(1, 'preparing', 'running'))
+  jobs.take(moved(1, 'preparing', 'running'))
+  await expect.poll(() => jobs.get(idOf(1))?.summary.state).toBe('running')
+  expect(source.asked).toEqual([idOf(1)])
+})
+
+it('drops what it had asked before everything was read anew', async () => {
+  const { jobs } = mirror([summary(1, 'running')])
+  const first = jobs.reset()
+  const second = jobs.reset()
+  await Promise.all([first, second])
+  expect(jobs.inGroup('active')).toHaveLength(1)
+})
+
+it('tells of an end that it watched, and of a question with the job it belongs to', async () => {
+  const { jobs } = mirror([summary(1, 'running'), summary(2, 'failed')])
+  await jobs.reset()
+  const heard: string[] = []
+  jobs.onEnded(({ summary: { id, state } }) => heard.push(`${id} ${state}`))
+  jobs.onQuestion(({ question }) => heard.push(question?.title ?? ''))
+  jobs.take(event(1, { type: 'permission.requested', epoch: 1, requestId: 'r', title: 'rm -rf', detail: '', options: [] }))
+  jobs.take(moved(2, 'running', 'failed'))
+  jobs.take(moved(1, 'running', 'succeeded'))
+  expect(heard).toEqual(['rm -rf', `${idOf(1)} succeeded`])
+  expect(jobs.get(idOf(1))?.question).toBeNull()
+})

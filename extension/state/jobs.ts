@@ -1,0 +1,196 @@
+import type { Job, JobEvent, JobId, JobState, JobSummary } from '#shared/model/index.ts'
+import type { Changes } from './changes.ts'
+import { after, created, entryOf, type JobEntry, newestFirst } from './job-entry.ts'
+import { GROUP_OF, GROUPS, type Group, hasEnded, STATES_OF } from './job-states.ts'
+import { createSignal, type Listen } from './signal.ts'
+
+/** Jobs that are asked for at once. */
+export const PAGE = 199
+/** Pages of events that are read to catch up with a job that runs already. */
+const MOST_EVENT_PAGES = 5
+/** Jobs that are asked for one by one at a time; of a flood the rest is shown by what events say. */
+const MOST_ASKED = 50
+
+/** What the mirror asks of the orchestrator. */
+export interface JobSource {
+  list(query: { state: JobState; cursor?: string; limit: number }): Promise<{ items: JobSummary[]; nextCursor: string | null }>
+  get(id: JobId): Promise<Job>
+  events(id: JobId, afterEvent: number): Promise<{ items: JobEvent[]; nextCursor: string | null }>
+}
+
+export interface Jobs {
+  /** Jobs of a group as far as they were read, newest first. */
+  inGroup(group: Group): readonly JobEntry[]
+  get(id: JobId): JobEntry | undefined
+  /** Whether the orchestrator has older ones. */
+  hasMore(group: Group): boolean
+  /** Whether the first page is there. */
+  isRead(group: Group): boolean
+  /** Reads the next page. @throws {BackendError} */
+  readMore(group: Group): Promise<void>
+  /** Forgets everything and reads the first page of each state. @throws {BackendError} */
+  reset(): Promise<void>
+  take(event: JobEvent): void
+  /** A job was seen to have ended: told once, and only of those whose end was watched. */
+  readonly onEnded: Listen<JobEntry>
+  readonly onQuestion: Listen<JobEntry>
+}
+
+/** A mirror of the orchestrator's jobs: a page at a time of each state, kept up by events. */
+export function createJobs(source: JobSource, changes: Changes): Jobs {
+  const entries = new Map<JobId, JobEntry>()
+  const groups: Readonly<Record<Group, JobEntry[]>> = { active: [], queued: [], succeeded: [], failed: [], cancelled: [] }
+  /** Where the next page of a state begins; null: all is read; nothing: none is read. */
+  const cursors = new Map<JobState, string | null>()
+  const asked = new Set<JobId>()
+  const ended = createSignal<JobEntry>()
+  const question = createSignal<JobEntry>()
+  /** Rises with every reset, so that an answer to a question from before is dropped. */
+  let generation = 0
+
+  function place(entry: JobEntry): void {
+    const list = groups[GROUP_OF[entry.summary.state]]
+    const at = positionOf(list, entry.summary)
+    if (list[at]?.summary.id === entry.summary.id) list[at] = entry
+    else list.splice(at, 0, entry)
+    entries.set(entry.summary.id, entry)
+  }
+  function takeOut({ summary }: JobEntry): void {
+    const list = groups[GROUP_OF[summary.state]]
+    const at = positionOf(list, summary)
+    if (list[at]?.summary.id === summary.id) list.splice(at, 1)
+    entries.delete(summary.id)
+  }
+  /** Marks the row alone, or the groups when it came or changed its group. */
+  function put(entry: JobEntry): void {
+    const { id, state } = entry.summary
+    const before = entries.get(id)
+    const group = GROUP_OF[state]
+    if (before && GROUP_OF[before.summary.state] !== group) {
+      takeOut(before)
+      changes.mark(GROUP_OF[before.summary.state])
+    }
+    changes.mark(before && GROUP_OF[before.summary.state] === group ? id : group)
+    place(entry)
+  }
+  /** A job that something happens to, and of which more is to be known than events say. */
+  async function meet(id: JobId): Promise<void> {
+    if (asked.has(id) || asked.size >= MOST_ASKED) return
+    asked.add(id)
+    const begun = generation
+    try {
+      const job = await source.get(id)
+      if (begun === generation) learn(job)
+    } catch {
+      // It was removed meanwhile, or the server is away: then all is read anew.
+    } finally {
+      asked.delete(id)
+    }
+  }
+  function learn(job: Job): void {
+    const before = entries.get(job.id)
+    const summary = summaryOf(job)
+    const hasChanges = job.result ? job.result.commit !== null : (before?.hasChanges ?? null)
+    if (!before) put(entryOf(summary, hasChanges))
+    else if (before.summary.updatedAt <= summary.updatedAt) put({ ...before, summary, hasChanges })
+    else put({ ...before, summary: { ...before.summary, repository: summary.repository } })
+  }
+  async function readPage(state: JobState): Promise<void> {
+    const cursor = cursors.get(state)
+    if (cursor === null) return
+    const begun = generation
+    const page = await source.list({ state, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
+    if (begun !== generation || cursors.get(state) !== cursor) return
+    for (const summary of page.items) {
+      const before = entries.get(summary.id)
+      if (before && before.summary.updatedAt >= summary.updatedAt) continue
+      if (before) takeOut(before)
+      place(before ? { ...before, summary } : entryOf(summary))
+    }
+    cursors.set(state, page.nextCursor)
+  }
+  /** What an agent asked or planned before the editor was there. */
+  async function catchUp(id: JobId): Promise<void> {
+    let seen = 0
+    const begun = generation
+    for (let page = 0; page < MOST_EVENT_PAGES; page += 1) {
+      const { items, nextCursor } = await source.events(id, seen)
+      if (begun !== generation) return
+      for (const event of items) if (event.body.type !== 'job.state') apply(event)
+      seen = items.at(-1)?.n ?? seen
+      if (nextCursor === null) return
+    }
+  }
+  function apply(event: JobEvent): void {
+    const before = entries.get(event.jobId)
+    if (!before) return
+    const now = after(before, event)
+    if (now === before) return
+    put(now)
+    if (now.question && now.question !== before.question) question.emit(now)
+    if (hasEnded(now.summary.state) && !hasEnded(before.summary.state)) ended.emit(now)
+  }
+
+  return {
+    inGroup: group => groups[group],
+    get: id => entries.get(id),
+    hasMore: group => STATES_OF[group].some(state => cursors.get(state) !== null),
+    isRead: group => STATES_OF[group].every(state => cursors.has(state)),
+    async readMore(group) {
+      await Promise.all(STATES_OF[group].map(readPage))
+    },
+    async reset() {
+      generation += 1
+      entries.clear()
+      cursors.clear()
+      for (const group of GROUPS) groups[group].length = 0
+      const begun = generation
+      await Promise.all(GROUPS.flatMap(group => STATES_OF[group]).map(readPage))
+      if (begun !== generation) return
+      changes.mark(null)
+      await Promise.all(groups.active.slice(0, PAGE).map(({ summary }) => catchUp(summary.id).catch(() => {})))
+    },
+    take(event) {
+      const { body } = event
+      if (entries.has(event.jobId)) apply(event)
+      else if (body.type === 'job.created') {
+        put(created({ ...event, body }))
+        void meet(event.jobId)
+      } else if (body.type === 'job.state') void meet(event.jobId)
+    },
+    onEnded: ended.listen,
+    onQuestion: question.listen,
+  }
+}
+
+/** Where a job stands in a list, or would. */
+function positionOf(list: readonly JobEntry[], summary: JobSummary): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const entry = list[middle]
+    if (entry && newestFirst(entry.summary, summary) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function summaryOf(job: Job): JobSummary {
+  const { id, state, epoch, title, createdAt, updatedAt, startedAt, endedAt, failure, spec } = job
+  const repository = spec.repository?.path ?? null
+  return {
+    id,
+    state,
+    epoch,
+    title,
+    createdAt,
+    updatedAt,
+    startedAt,
+    endedAt,
+    failure,
+    agent: spec.agent,
+    priority: spec.priority,
+    repository,
+  }
+}
