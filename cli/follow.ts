@@ -25,16 +25,16 @@ function exitCodeOf(state: Job['state']): ExitCode {
  * Shows a job until it ends: its log on stdout, what happens on stderr; with `json`, both as JSON lines on stdout.
  *
  * The first SIGINT detaches: the job goes on, and for three seconds a second one cancels it and waits for its end.
+ * @param options.greeting said once signals are listened for, since it may tell what they do
  * @returns the exit code
  */
 export async function watch(
   world: World,
   connection: Connection,
   id: JobId,
-  options: { json: boolean; raw?: boolean },
+  options: { json: boolean; raw?: boolean; greeting?: string },
 ): Promise<ExitCode> {
   const { client } = connection
-  const job = await client.getJob({ params: { id } })
   const view = createLogView(world, { raw: options.raw === true })
   const say = async (text: string) => {
     await view.breakLine()
@@ -51,10 +51,10 @@ export async function watch(
 
   const waiting = options.json ? null : tellWhyItWaits({ client, id, say })
 
-  const showEvent = async (event: JobEvent) => {
+  const showEvent = async (event: JobEvent, checks: Job['spec']['checks']) => {
     if (event.body.type === 'job.state') waiting?.moved(event.body.to)
     if (options.json) return json({ type: 'event', event })
-    const text = SAID_IN_LOG.has(event.body.type) ? null : renderEvent(event.body, job.spec.checks, world.err.paint)
+    const text = SAID_IN_LOG.has(event.body.type) ? null : renderEvent(event.body, checks, world.err.paint)
     if (text !== null) await say(text)
     // Who has no keyboard here may have one elsewhere.
     if (event.body.type === 'permission.requested' && !world.keyboard)
@@ -62,11 +62,13 @@ export async function watch(
     prompt.see(event.body)
   }
   try {
+    if (options.greeting !== undefined) await world.err.line(world.err.paint('dim', options.greeting))
+    const { spec } = await client.getJob({ params: { id } })
     for await (const item of followJob({ ...connection, jobId: id, events: 0, log: 0, signal: stop.signal })) {
       if (interruption.detaching()) continue
       switch (item.type) {
         case 'event':
-          await showEvent(item.event)
+          await showEvent(item.event, spec.checks)
           break
         case 'log':
           if (options.json) await json({ type: 'log', offset: item.offset, base64: Buffer.from(item.bytes).toString('base64') })

@@ -2,7 +2,7 @@ import { WebSocket } from 'ws'
 import { ApiError, type PeersChange, ServerMessage, STREAM_PATH } from '#shared/contract/index.ts'
 import type { NodeId, Peer } from '#shared/model/index.ts'
 import { CliError, EXIT } from './exit-codes.ts'
-import { frames, refusal } from './stream.ts'
+import { endWhenSilent, frames, refusal } from './stream.ts'
 
 const AGAIN_MS = 1_000
 const SUBSCRIPTION = 1
@@ -46,11 +46,13 @@ async function* connection(
   const refused = refusal(socket, url)
   const topic = { type: 'subscribe', subscription: SUBSCRIPTION, topic: { name: 'peers' } }
   socket.on('open', () => socket.send(JSON.stringify({ ...topic, ...(cursor === null ? {} : { cursor }) })))
+  using watchdog = endWhenSilent(socket)
   const abandon = () => socket.terminate()
   signal.addEventListener('abort', abandon)
   if (signal.aborted) abandon()
   try {
     for await (const { bytes } of frames(socket)) {
+      watchdog.heard()
       const message = ServerMessage.parse(JSON.parse(new TextDecoder().decode(bytes)))
       if (message.type === 'error') throw ApiError.fromProblem(message.payload.problem)
       if (message.type !== 'peers') continue

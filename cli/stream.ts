@@ -124,16 +124,13 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
       socket.send(JSON.stringify(message))
     }
   })
-  const watchdog = setInterval(() => {
-    // A paused socket is this side being slow, not the server being gone.
-    if (!socket.isPaused) socket.terminate()
-  }, SILENCE_MS)
+  using watchdog = endWhenSilent(socket)
   const abandon = () => socket.terminate()
   signal.addEventListener('abort', abandon)
   if (signal.aborted) abandon()
   try {
     for await (const frame of frames(socket)) {
-      watchdog.refresh()
+      watchdog.heard()
       if (frame.binary) {
         const item = logItem(frame.bytes, position)
         if (item === 'gap') return lost('log bytes are missing')
@@ -168,10 +165,18 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
     if (refused) throw denied(url)
     return lost(reason)
   } finally {
-    clearInterval(watchdog)
     signal.removeEventListener('abort', abandon)
     socket.terminate()
   }
+}
+
+/** Ends a socket on which nothing was heard for three heartbeats. */
+export function endWhenSilent(socket: WebSocket): { heard(): void; [Symbol.dispose](): void } {
+  const watchdog = setInterval(() => {
+    // A paused socket is this side being slow, not the server being gone.
+    if (!socket.isPaused) socket.terminate()
+  }, SILENCE_MS)
+  return { heard: () => void watchdog.refresh(), [Symbol.dispose]: () => clearInterval(watchdog) }
 }
 
 /** Messages of a socket until it closes. A reader that is slow pauses the socket instead of filling memory. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { formatBytes } from '#server/lib/units.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type PruneReport, sanitizeLine } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect, dataDirectory, readToken } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { table } from '../table.ts'
@@ -70,13 +70,14 @@ export async function prune(world: World, options: PruneOptions): Promise<ExitCo
       dryRun: options.dryRun === true,
     },
   })
-  const verb = report.dryRun ? 'Would remove' : 'Removed'
-  await world.out.line(
-    options.json
-      ? JSON.stringify(report)
-      : `${verb} ${report.jobs} ended ${report.jobs === 1 ? 'job' : 'jobs'} and free ${formatBytes(report.freedBytes)} (logs: ${formatBytes(report.logBytes)}).`,
-  )
+  await world.out.line(options.json ? JSON.stringify(report) : renderPrune(report))
   return EXIT.ok
+}
+
+function renderPrune({ jobs, logBytes, freedBytes, dryRun }: PruneReport): string {
+  const what = `${jobs} ended ${jobs === 1 ? 'job' : 'jobs'}`
+  const logs = `logs: ${formatBytes(logBytes)}`
+  return dryRun ? `Would remove at most ${what} (${logs}).` : `Removed ${what} and freed ${formatBytes(freedBytes)} (${logs}).`
 }
 
 /** Says where the token is; the value itself only when asked for by name. */

@@ -48,10 +48,16 @@ export async function run(
   const { jobId } = await connection.client.createJob({ body: request, headers: { 'idempotency-key': randomUUID() } })
   if (options.json) await world.out.line(JSON.stringify({ type: 'accepted', jobId }))
   else if (options.detach) await world.out.line(jobId)
-  else await world.err.line(world.err.paint('dim', `job ${jobId}${scope(request)}; Ctrl-C detaches`))
   if (options.detach) return EXIT.ok
-  const code = await watch(world, connection, jobId, { json: options.json === true, raw: options.raw === true })
+  const code = await watch(world, connection, jobId, {
+    json: options.json === true,
+    raw: options.raw === true,
+    ...(options.json ? {} : { greeting: `job ${jobId}${scope(request)}; Ctrl-C detaches` }),
+  })
   if (code !== EXIT.ok || !options.apply) return code
+  const { result } = await connection.client.getJob({ params: { id: jobId } })
+  // It succeeded, and was seen to have changed nothing: there is nothing left to do.
+  if (!result?.commit) return EXIT.ok
   return applyJob(world, connection, jobId, { json: options.json === true })
 }
 

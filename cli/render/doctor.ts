@@ -20,7 +20,9 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
     line(report.git !== null, 'git', report.git ?? 'not found'),
     ...report.sandboxes.map(sandbox => line(sandbox.available, 'sandbox', `${sandbox.kind}: ${sandbox.detail}`)),
     ...usable.map(agent => optional(true, 'agent', [agent.id, agent.version, agent.command].filter(Boolean).join('  '))),
-    ...(missing.length > 0 ? [optional(false, 'agents', `not here: ${missing.map(({ id }) => id).join(', ')}`)] : []),
+    ...(missing.length > 0
+      ? [optional(false, 'agents', `not here: ${missing.map(({ id }) => id).join(', ')} (\`skein agents\` says how to get each)`)]
+      : []),
     ...modelLines(report).map(([good, text]) => optional(good, 'models', text)),
     line(disk.writable, 'disk', `${disk.dataDir}${disk.freeBytes === null ? '' : `, ${formatBytes(disk.freeBytes)} free`}`),
     optional(report.tailscale.state === 'running', 'tailscale', report.tailscale.detail),

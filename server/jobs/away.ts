@@ -104,7 +104,8 @@ export function createAway(
     try {
       for (;;) {
         const link = fleet.link(worker)
-        if (!link) return finish(lost('The trust in the node that ran it has ended.'))
+        // Once it has ended it stays so for this attempt, which the node may have stopped.
+        if (!link || trust.signal.aborted) return finish(lost('The trust in the node that ran it has ended.'))
         if (shipping.problem) return finish(notGiven(shipping.problem, nameOf(worker)))
         const stop = stopKind(signal)
         if (stop === 'shutdown') return finish('detached')

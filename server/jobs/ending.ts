@@ -1,5 +1,6 @@
 import type { Change, JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
 import { isAttempt, type JobId } from '#shared/model/index.ts'
 import type { Win } from './aside.ts'
 import type { AsideLogs } from './aside-log.ts'
@@ -29,6 +30,17 @@ export interface Ending {
   deliver(job: JobRow): Promise<void>
   /** Makes the log of an ended job final. */
   seal(id: JobId): Promise<void>
+  /** Delivers the result of an ended job and seals its log; what a full disk keeps from it is done when there is room. Never rejects. */
+  finish(id: JobId): Promise<void>
+}
+
+/** How long after a write for which there was no room it is tried again, ms. */
+export const AGAIN_MS = 5_000
+
+/** Whether there was no room for a write: there may be some later. */
+export function lacksSpace(error: unknown): boolean {
+  if (error instanceof ApiError) return error.code === 'out_of_space'
+  return ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '')
 }
 
 /** @param isBusy whether other attempts run, whose writes what can wait may join */
@@ -90,14 +102,22 @@ export function createEnding(deps: JobDeps, asideLogs: AsideLogs, isBusy: () => 
     if (job && job.endedAt !== null) await seal(job.id)
   }
 
-  const finishSafely = (id: JobId): Promise<void> =>
-    finish(id).catch(error =>
-      log.error({ err: error, jobId: id }, 'Failed to deliver a result or seal a log; the next start does'),
-    )
+  /** Whoever follows the job waits for this: with room on the disk again it must not take a restart. */
+  async function finishSafely(id: JobId): Promise<void> {
+    try {
+      await finish(id)
+    } catch (error) {
+      const isForNow = lacksSpace(error)
+      const next = isForNow ? 'it is tried again' : 'the next start does'
+      log.error({ err: error, jobId: id }, `Failed to deliver a result or seal a log; ${next}`)
+      if (isForNow) clock.after(AGAIN_MS, () => void finishSafely(id))
+    }
+  }
 
   return {
     deliver,
     seal,
+    finish: finishSafely,
     async settle(attempt, end, unwritten = { from: attempt.state, events: [] }, learned = {}) {
       // A person may have asked to cancel since the attempt last looked; that flag is part of the decision.
       const stored = await store.job(attempt.id)

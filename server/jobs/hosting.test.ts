@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { nodeFiles } from '#server/lib/files.ts'
 import { createReservations } from '#server/placement/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
@@ -10,17 +13,20 @@ const BID_MS = 5_000
 const log = pino({ level: 'silent' })
 const key = { home: 'h'.repeat(26), jobId: '0000000000000a', epoch: 1 }
 
-function setUp(hosted: object) {
+function setUp(hosted: object, more: object = {}) {
   const clock = virtualClock()
+  const directory = mkdtempSync(join(tmpdir(), 'skein-hosting-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const deps = {
     store: { hosted: { onChange: () => () => {}, ...hosted } },
     clock,
-    fleet: alone,
+    fleet: { ...alone, accepts: () => true },
     log,
     random: () => 0,
     files: nodeFiles,
-    directories: { hosted: '/nowhere' },
-    settings: { bidMs: BID_MS },
+    directories: { hosted: directory },
+    settings: { bidMs: BID_MS, graceMs: 0, unackedBytes: 1, limits: {} },
+    ...more,
   }
   const reservations = createReservations({ slots: 1, waitingPlaces: 0, clock })
   return { clock, reservations, hosting: createHosting(deps as never, { reservations } as never) }
@@ -56,5 +62,67 @@ it('takes no attempt whose home said before that it is over, and keeps no place 
   const award = { bidId: 'bid', jobId: key.jobId, epoch: key.epoch }
   await expect(hosting.award(key.home, award as never)).rejects.toMatchObject({ code: 'not_yours' })
   expect(reservations.reserve('next', BID_MS, { agent: 'command', model: null, repository: null } as never)).toBe(0)
+  await hosting.stop()
+})
+
+/** An award that is being written down until `written` is called, and how its attempt ended. */
+async function beingTaken(more: object = {}) {
+  const written = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<unknown>()
+  const parts = setUp(
+    {
+      get: async () => undefined,
+      all: async () => [],
+      async accept() {
+        asked.resolve()
+        await written.promise
+        return true
+      },
+      append: async (_: unknown, __: unknown, ___: unknown, { end }: { end: unknown }) => ended.resolve(end),
+    },
+    more,
+  )
+  const { hosting, reservations } = parts
+  await hosting.recover()
+  reservations.reserve('bid', BID_MS, { agent: 'command', model: null, repository: null } as never)
+  const award = {
+    bidId: 'bid',
+    jobId: key.jobId,
+    epoch: key.epoch,
+    leaseMs: 1_000_000,
+    snapshot: { repositoryId: 'r' },
+    spec: {},
+  }
+  const awarded = hosting.award(key.home, award as never)
+  await asked.promise
+  return { ...parts, written: written.resolve, awarded, end: ended.promise }
+}
+
+it('gives back an attempt that was being taken when all were given back', async () => {
+  const { hosting, written, awarded, end } = await beingTaken()
+  hosting.handBack()
+  written()
+  await awarded
+  expect(await end).toEqual({ kind: 'stopped', stop: 'shutdown', handedBack: true })
+  await hosting.stop()
+})
+
+it('ends an attempt that was being taken when the node stops, and waits for it', async () => {
+  const { hosting, written, awarded, end, reservations } = await beingTaken()
+  const stopped = hosting.stop()
+  written()
+  await Promise.all([awarded, stopped])
+  expect(await end).toEqual({ kind: 'stopped', stop: 'shutdown' })
+  expect(reservations.busy()).toBe(0)
+})
+
+it('runs nothing of a node whose jobs are not taken any more since its award was let in', async () => {
+  let isTrusted = true
+  const { hosting, written, awarded, end } = await beingTaken({ fleet: { ...alone, accepts: () => isTrusted } })
+  isTrusted = false
+  written()
+  await awarded
+  expect(await end).toEqual({ kind: 'stopped', stop: 'cancel' })
   await hosting.stop()
 })

@@ -112,6 +112,7 @@ export function createHosting(
   /** Homes may ask before it is known what an earlier server left: an attempt that goes on must not be told to be over. */
   const recovered = Promise.withResolvers<void>()
   let unwatch = () => {}
+  let isClosing = false
 
   async function find(key: HostedKey): Promise<HostedRow> {
     await recovered.promise
@@ -161,6 +162,12 @@ export function createHosting(
       log.warn({ ...key }, 'An attempt was stopped: jobs of its home are not taken any more')
       void dismiss(key).catch(error => log.error({ err: error, ...key }, 'An attempt could not be forgotten'))
     }
+  }
+
+  function giveBack(attempt: Running | undefined): void {
+    if (!attempt) return
+    attempt.isHandedBack = true
+    attempt.controller.abort(new Stop('shutdown'))
   }
 
   function begin(key: HostedKey, award: Award): void {
@@ -284,6 +291,9 @@ export function createHosting(
       throw error
     }
     begin(key, award)
+    // What was decided while it was written down concerns it too.
+    if (isClosing) running.get(fileNameOf(key))?.controller.abort(new Stop('shutdown'))
+    dismissUntrusted()
     forgetting.occasionally()
   }
 
@@ -396,10 +406,13 @@ export function createHosting(
     },
 
     handBack() {
-      for (const attempt of running.values()) {
-        attempt.isHandedBack = true
-        attempt.controller.abort(new Stop('shutdown'))
-      }
+      for (const attempt of running.values()) giveBack(attempt)
+      // Of those that were let in before and are being written down, none is to begin.
+      for (const [name, taken] of taking)
+        void taken.then(
+          () => giveBack(running.get(name)),
+          () => {},
+        )
     },
 
     running: () => running.size,
@@ -407,8 +420,10 @@ export function createHosting(
     forgetOccasionally: forgetting.occasionally,
 
     async stop() {
+      isClosing = true
       unwatch()
       recovered.resolve()
+      await Promise.allSettled(taking.values())
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
       await Promise.all([...running.values()].map(({ done }) => done))
       await forgetting.settled()

@@ -112,7 +112,7 @@ export function createJobs(deps: JobDeps): Jobs {
           }))
         )
           continue
-        await ending.seal(job.id)
+        await ending.finish(job.id)
         dismissals.wake()
         return { ...requested, state: 'cancelled' }
       }

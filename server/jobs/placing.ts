@@ -32,10 +32,16 @@ export type Placed =
       readonly bargain: Bargain
     }
 
+interface Watch {
+  /** The job with what may change meanwhile: where it may not go. */
+  readonly asOfNow: (job: JobRow) => Promise<JobRow>
+  /** Called after each round in which nobody could take the job, however much room there was. */
+  readonly nobodyCan: () => void
+}
+
 /** Finds a node for a job, however long it takes. @throws {WorkFailure} `queue_timeout`; the signal's reason when it aborts */
 export interface Placing {
-  /** @param asOfNow the job with what may change meanwhile: where it may not go */
-  place(job: JobRow, signal: AbortSignal, asOfNow?: (job: JobRow) => Promise<JobRow>): Promise<Placed>
+  place(job: JobRow, signal: AbortSignal, watch?: Watch): Promise<Placed>
   /** Keeps how an attempt came to its node, or why it waits, for whoever asks. */
   remember(job: JobRow, record: PlacementRecord): Promise<void>
   /** An attempt has ended that another node had: what it means for whom the job is offered to next. */
@@ -75,12 +81,18 @@ export function createPlacing(
     await store.change({ id: job.id, guard, patch: {}, events: [], at: clock.now(), placement }, { durable: false })
   }
 
+  /** Listens for room here from now on. */
+  function expectRoom(): { come: Promise<void>; [Symbol.dispose](): void } {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    return { come: promise, [Symbol.dispose]: reservations.onFree(resolve) }
+  }
+
   /** Fulfils when room appeared here, when another node told of itself but not at once, or when the time is over. */
-  function change(ms: number, signal: AbortSignal): Promise<void> {
+  function change(ms: number, room: Promise<void>, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       let offFleet = () => {}
       const done = () => {
-        for (const undo of [cancelFirst, cancelLast, offFree, offFleet]) undo()
+        for (const undo of [cancelFirst, cancelLast, offFleet]) undo()
         signal.removeEventListener('abort', done)
         resolve()
       }
@@ -89,8 +101,9 @@ export function createPlacing(
         offFleet = fleet.onChange(done)
       })
       const cancelLast = clock.after(ms, done)
-      const offFree = reservations.onFree(done)
+      void room.then(done)
       signal.addEventListener('abort', done, { once: true })
+      if (signal.aborted) done()
     })
   }
 
@@ -107,7 +120,7 @@ export function createPlacing(
       if (isBack) brokenBids.add(jobId, node)
       else brokenBids.forget(jobId)
     },
-    async place(claimed, signal, asOfNow = async job => job) {
+    async place(claimed, signal, { asOfNow, nobodyCan } = UNWATCHED) {
       const { id } = claimed
       const refusals = new Map<NodeId, { reason: string; at: number }>()
       const refused = (node: NodeId): string | null => {
@@ -118,6 +131,8 @@ export function createPlacing(
       }
       for (let rounds = 0; ; rounds++) {
         signal.throwIfAborted()
+        // Before anybody is asked: room that appears while they answer is not missed.
+        using room = expectRoom()
         const job = await asOfNow(claimed)
         const alone = placeAlone(job)
         if (alone) return alone
@@ -136,11 +151,18 @@ export function createPlacing(
             'No node took the job within timeouts.queueMs.',
             '`skein jobs show ID --why` tells who was asked and what each answered.',
           )
-        await change(pauseAfter(record), signal)
+        if (!record.asked.some(lacksOnlyRoom)) nobodyCan()
+        await change(pauseAfter(record), room.come, signal)
       }
     },
   }
 }
+
+const UNWATCHED: Watch = { asOfNow: async job => job, nobodyCan: () => {} }
+
+/** Who names a time waits for an end; who names none has its hours, or is not idle. */
+const lacksOnlyRoom = ({ answer }: PlacementRecord['asked'][number]): boolean =>
+  answer.kind === 'bid' || (answer.kind === 'no' && answer.isTransient && answer.againMs !== null)
 
 const isPicky = ({ where }: JobSpec): boolean =>
   where.gpu || where.on.length > 0 || where.notOn.length > 0 || Object.keys(where.labels).length > 0

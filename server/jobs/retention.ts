@@ -27,13 +27,7 @@ export function createRetention(deps: JobDeps, space: Space): Retention {
     await store.remove(ids)
   }
 
-  async function byAge(before: number, dryRun: boolean, report: { jobs: number; logBytes: number }): Promise<void> {
-    if (dryRun) {
-      const all = await store.ended(before, Number.MAX_SAFE_INTEGER)
-      report.jobs += all.length
-      report.logBytes += all.reduce((sum, job) => sum + job.logBytes, 0)
-      return
-    }
+  async function byAge(before: number, report: { jobs: number; logBytes: number }): Promise<void> {
     for (;;) {
       const page = await store.ended(before, PAGE)
       if (page.length === 0) return
@@ -54,18 +48,31 @@ export function createRetention(deps: JobDeps, space: Space): Retention {
     }
   }
 
-  async function prune({ olderThanMs, keepBytes, dryRun }: Parameters<Retention['prune']>[0]): Promise<PruneReport> {
-    const before = await space.used()
+  /** What `prune` would remove. Of each job only its log is measured, so it may be fewer. */
+  async function foretell(before: number, spare: number): Promise<{ jobs: number; logBytes: number }> {
     const report = { jobs: 0, logBytes: 0 }
-    const age = olderThanMs ?? (keepBytes === undefined ? settings.storage.keepEndedMs : undefined)
-    if (age !== undefined) await byAge(clock.now() - age, dryRun, report)
-    if (keepBytes !== undefined && !dryRun) await bySize(keepBytes, report)
-    if (!dryRun) {
-      await store.forgetIdempotency(clock.now() - settings.storage.idempotencyMs)
-      if (report.jobs > 0) await workspace.collect()
+    for (const { endedAt, logBytes } of await store.ended(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
+      if (endedAt >= before && report.logBytes >= spare) break
+      report.jobs += 1
+      report.logBytes += logBytes
     }
-    const freedBytes = dryRun ? 0 : Math.max(0, before - (await space.used()))
-    return { ...report, freedBytes, dryRun }
+    return report
+  }
+
+  async function prune({ olderThanMs, keepBytes, dryRun }: Parameters<Retention['prune']>[0]): Promise<PruneReport> {
+    const used = await space.used()
+    const age = olderThanMs ?? (keepBytes === undefined ? settings.storage.keepEndedMs : undefined)
+    const before = age === undefined ? 0 : clock.now() - age
+    if (dryRun) {
+      const report = await foretell(before, keepBytes === undefined ? 0 : used - keepBytes)
+      return { ...report, freedBytes: report.logBytes, dryRun }
+    }
+    const report = { jobs: 0, logBytes: 0 }
+    await byAge(before, report)
+    if (keepBytes !== undefined) await bySize(keepBytes, report)
+    await store.forgetIdempotency(clock.now() - settings.storage.idempotencyMs)
+    if (report.jobs > 0) await workspace.collect()
+    return { ...report, freedBytes: Math.max(0, used - (await space.used())), dryRun }
   }
 
   return {

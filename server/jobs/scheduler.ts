@@ -1,7 +1,6 @@
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { AwayRow, JobRow, Lesson } from '#server/store/index.ts'
-import { ApiError } from '#shared/contract/index.ts'
 import { type Card, isEnd, type JobId, LONGEST_AWAY_MS, type NodeId, type PlacementOutcome } from '#shared/model/index.ts'
 import type { Win } from './aside.ts'
 import { endOf, runAttempt } from './attempt.ts'
@@ -9,7 +8,7 @@ import type { Away, AwayEnd } from './away.ts'
 import type { Ended } from './conclude.ts'
 import type { Dismissals } from './dismissals.ts'
 import type { Drain } from './drain.ts'
-import type { Ending, Learned } from './ending.ts'
+import { AGAIN_MS, type Ending, type Learned, lacksSpace } from './ending.ts'
 import { classOf, type Experience, isTelling, keptBy } from './experience.ts'
 import { pause } from './pause.ts'
 import type { Permissions } from './permissions.ts'
@@ -60,8 +59,8 @@ const roomOn = ({ slots, busy, waitingPlaces, waiting }: Card): number =>
 
 /** Jobs that may look for a node at once, beyond those that have room here. */
 const MOST_PLACING = 32
-/** How long after a write that failed it is tried again, ms: a full disk may have room by then. */
-const AGAIN_MS = 5_000
+/** Jobs beyond those that may wait for a node that can do them: one that is switched off may be back. */
+const MOST_STRANDED = 64
 /** Until a job that was just claimed has its attempt, ms. */
 const CLAIM_MS = 20
 
@@ -70,10 +69,12 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   const { ending, permissions, reservations, placing, away, dismissals, drain, experience } = parts
   /** Attempts that are not settled yet, by job. */
   const running = new Map<JobId, Running>()
-  /** How many of them look for a node. */
+  /** How many of them look for a node that has room. */
   let looking = 0
+  /** How many look for one that can do them at all: those hold up nobody. */
+  let stranded = 0
   let open = false
-  let pumping = false
+  let pumping: Promise<void> | null = null
   let again = false
   let cancelDeadline = () => {}
   let unsubscribe = () => {}
@@ -90,30 +91,36 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   }
 
   /** Claims while there is room. One round at a time; a wake-up during a round asks for another. */
-  async function pump(): Promise<void> {
+  function pump(): Promise<void> {
     again = true
-    if (pumping) return
-    pumping = true
+    pumping ??= claimAll().finally(() => {
+      pumping = null
+      // Whoever came after the last look, too.
+      if (again && open) void pump()
+    })
+    return pumping
+  }
+
+  async function claimAll(): Promise<void> {
     try {
       while (again && open) {
         again = false
         const free = room()
-        if (free <= 0) continue
-        for (const job of await store.claim(free, clock.now())) begin(job, signal => attempt(job, signal))
+        if (free > 0) for (const job of await store.claim(free, clock.now())) begin(job, signal => attempt(job, signal))
+        if (!again) await armDeadline()
       }
-      await armDeadline()
     } catch (error) {
       log.error({ err: error }, 'Failed to claim jobs; it is tried again')
       cancelDeadline()
       if (open) cancelDeadline = clock.after(AGAIN_MS, () => void pump())
-    } finally {
-      pumping = false
     }
   }
 
   function begin(job: JobRow, work: (signal: AbortSignal) => Promise<void>): void {
     const controller = new AbortController()
     if (!open) controller.abort(new Stop('shutdown'))
+    // Asked for while nothing here ran it: between two attempts, or before a restart.
+    else if (job.cancelRequested) controller.abort(new Stop('cancel'))
     const done = work(controller.signal)
       .catch(error => log.error({ err: error, jobId: job.id }, 'Failed to conclude an attempt; the next start will'))
       .finally(() => {
@@ -142,15 +149,27 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   /** @returns null when the job ended while it looked for a node */
   async function find(job: JobRow, signal: AbortSignal): Promise<Placed | null> {
     looking += 1
+    let isStranded = false
+    const nobodyCan = () => {
+      if (isStranded || stranded >= MOST_STRANDED) return
+      isStranded = true
+      looking -= 1
+      stranded += 1
+      void pump()
+    }
+    let placed: Placed | null = null
     try {
-      return await placing.place(job, signal, awayFromAside)
+      placed = await placing.place(job, signal, { asOfNow: awayFromAside, nobodyCan })
     } catch (error) {
       placing.learn(job.id, fleet.self.id, false)
       await settle(job, endOf(error, signal))
-      return null
     } finally {
-      looking -= 1
+      if (isStranded) stranded -= 1
+      else looking -= 1
+      // The place of one that starts here was counted for it; otherwise there is room for one more.
+      if (placed?.kind !== 'here') void pump()
     }
+    return placed
   }
 
   /** A job with an attempt that may still finish goes to other nodes, and waits for them however long. */
@@ -225,8 +244,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
         // It was stopped for the other one, not for a person.
         return await ending.settle(job, { kind: 'returned', reason: 'Another attempt ended first.' })
       } catch (error) {
-        const isForNow = error instanceof ApiError && error.code === 'out_of_space'
-        if (!isForNow || closing.signal.aborted) throw error
+        if (!lacksSpace(error) || closing.signal.aborted) throw error
         log.error({ err: error, jobId: job.id }, 'Failed to write how an attempt ended; it is tried again')
         await pause(clock, AGAIN_MS, closing.signal)
       }
@@ -259,7 +277,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       events: [{ type: 'job.state', from: 'queued', to: 'failed', epoch: job.epoch, failure }],
       at,
     })
-    if (expired) await ending.seal(id)
+    if (expired) await ending.finish(id)
   }
 
   return {
@@ -269,7 +287,11 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       unsubscribe = () => {
         for (const off of subscriptions) off()
       }
-      for (const { job, row } of followed) begin(job, async signal => settleAway(await away.resume(job, row, signal)))
+      for (const { job, row } of followed) {
+        // A person may have asked to cancel it since it was read.
+        const now = (await store.job(job.id)) ?? job
+        begin(now, async signal => settleAway(await away.resume(now, row, signal)))
+      }
       await pump()
     },
     stopJob(id, kind) {
@@ -300,6 +322,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       unsubscribe()
       cancelDeadline()
       closing.abort(new Stop('shutdown'))
+      await pumping
       for (const { controller } of running.values()) controller.abort(new Stop('shutdown'))
       await Promise.all([...running.values()].map(({ done }) => done))
     },

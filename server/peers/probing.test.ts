@@ -110,3 +110,28 @@ test('a tailnet of thousands is asked by a few at a time, and whole', async () =
   while (asked.size < 2_000) await settled()
   expect(most).toBe(16)
 })
+
+test('one that knocks while it is asked, and was not there yet, is asked again soon', async () => {
+  const clock = virtualClock()
+  const answers: PromiseWithResolvers<void>[] = []
+  const probing = createProbing({
+    clock,
+    isDone: () => false,
+    probe() {
+      const answer = Promise.withResolvers<void>()
+      answers.push(answer)
+      return answer.promise
+    },
+  })
+  probing.follow([member('a')])
+  expect(probing.soon('a')).toBe(true)
+  clock.advance(5_000)
+  answers[0]?.reject(new Error('no node'))
+  await settled()
+  clock.advance(0)
+  expect(answers).toHaveLength(2)
+  answers[1]?.reject(new Error('no node'))
+  await settled()
+  clock.advance(9_000)
+  expect(answers).toHaveLength(2)
+})

@@ -17,6 +17,8 @@ interface Candidate {
   pause: number
   probedAt: number
   isRunning: boolean
+  /** It showed that it may be a node while it was being probed, which may have been too early. */
+  isKnocking: boolean
 }
 
 /** Asks the machines of a mesh whether they are nodes: at once when they come, then ever less often. */
@@ -56,6 +58,7 @@ export function createProbing(deps: {
     running += 1
     candidate.isRunning = true
     candidate.probedAt = clock.monotonic()
+    candidate.isKnocking = false
     const isNode = await probe(candidate.member).then(
       () => true,
       () => false,
@@ -64,7 +67,15 @@ export function createProbing(deps: {
     candidate.isRunning = false
     candidate.due = clock.monotonic() + (isNode ? CHECK_MS : candidate.pause)
     candidate.pause = isNode ? FIRST_PAUSE_MS : Math.min(2 * candidate.pause, LAST_PAUSE_MS)
+    if (!isNode && candidate.isKnocking) hurry(candidate)
     pump()
+  }
+
+  /** A node that is known and answers has no news; that also keeps two nodes from knocking at each other for ever. */
+  function hurry(candidate: Candidate): void {
+    if (isDone(candidate.member)) return
+    candidate.pause = FIRST_PAUSE_MS
+    candidate.due = Math.min(candidate.due, Math.max(clock.monotonic(), candidate.probedAt + KNOCK_MS))
   }
 
   return {
@@ -81,6 +92,7 @@ export function createProbing(deps: {
             pause: FIRST_PAUSE_MS,
             probedAt: Number.NEGATIVE_INFINITY,
             isRunning: false,
+            isKnocking: false,
           }
           candidates.set(member.id, fresh)
         }
@@ -90,10 +102,9 @@ export function createProbing(deps: {
     soon(memberId) {
       const candidate = candidates.get(memberId)
       if (!candidate) return false
-      // A node that is known and answers has no news; that also keeps two nodes from knocking at each other for ever.
-      if (!candidate.isRunning && !isDone(candidate.member)) {
-        candidate.pause = FIRST_PAUSE_MS
-        candidate.due = Math.min(candidate.due, Math.max(clock.monotonic(), candidate.probedAt + KNOCK_MS))
+      if (candidate.isRunning) candidate.isKnocking = true
+      else {
+        hurry(candidate)
         pump()
       }
       return true

@@ -176,6 +176,7 @@ export interface Store {
   readonly learned: LearnedStore
   /** Queued jobs whose `queueDeadline` is not after `now`, and when the next one is due. */
   overdue(now: number): Promise<{ ids: JobId[]; next: number | null }>
+  /** Jobs that ended before `before`, first ended first, with which nothing is to be done any more: delivered, and the log final. */
   ended(before: number, limit: number): Promise<{ id: JobId; endedAt: number; logBytes: number }[]>
   events(id: JobId, after: number, limit: number): Promise<JobEvent[]>
   allEvents(after: number, limit: number): Promise<JobEvent[]>

@@ -20,6 +20,11 @@ export const Health = z
 export type Health = z.infer<typeof Health>
 
 export const PruneReport = z
-  .strictObject({ jobs: z.int().describe('Ended jobs removed.'), logBytes: z.int(), freedBytes: z.int(), dryRun: z.boolean() })
+  .strictObject({
+    jobs: z.int().describe('Ended jobs removed; with dryRun those that would be, at most.'),
+    logBytes: z.int(),
+    freedBytes: z.int().describe('With dryRun what their logs take, which is not all that would be freed.'),
+    dryRun: z.boolean(),
+  })
   .meta({ id: 'PruneReport' })
 export type PruneReport = z.infer<typeof PruneReport>

@@ -384,14 +384,17 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.overdue(AT + 99)).toMatchObject({ next: null })
       })
 
-      test('tell which jobs ended first, with the size of their logs', async () => {
+      test('tell which jobs ended first, with the size of their logs, once nothing is to be done with them', async () => {
         const store = await open()
-        for (const [id, endedAt] of Object.entries({ a: AT + 30, b: AT + 10, c: AT + 20 })) {
+        for (const [id, endedAt] of Object.entries({ a: AT + 30, b: AT + 10, c: AT + 20, d: AT, e: AT })) {
           const job = await claimed(store, id)
-          await store.change({ ...moves(job, 'failed'), patch: { state: 'failed', endedAt } })
+          const patch = { state: 'failed', endedAt, undelivered: id === 'd' } as const
+          await store.change({ ...moves(job, 'failed'), patch })
         }
-        const row = { jobId: newJob('b').job.id, bytes: 42, sha256: 'x', sealedAt: AT }
-        await store.sealLog(row, { type: 'log.sealed', bytes: 42, sha256: 'x' })
+        for (const [id, bytes] of Object.entries({ a: 0, b: 42, c: 0, d: 0 })) {
+          const row = { jobId: newJob(id).job.id, bytes, sha256: 'x', sealedAt: AT }
+          await store.sealLog(row, { type: 'log.sealed', bytes, sha256: 'x' })
+        }
         expect(await store.ended(AT + 30, 9)).toEqual([
           { id: newJob('b').job.id, endedAt: AT + 10, logBytes: 42 },
           { id: newJob('c').job.id, endedAt: AT + 20, logBytes: 0 },

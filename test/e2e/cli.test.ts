@@ -171,6 +171,8 @@ describe('run', () => {
     const args = ['run', '--no-sandbox', '--apply', '--', 'sh', '-c', 'echo two >> a.txt']
     expect((await start(args, { cwd: own.path }).ended).code).toBe(0)
     expect(readFileSync(join(own.path, 'a.txt'), 'utf8')).toBe('one\ntwo\n')
+    // A job that succeeds without changes has nothing to apply, which is no failure.
+    expect((await start(['run', '--no-sandbox', '--apply', '--', 'true'], { cwd: own.path }).ended).code).toBe(0)
   })
 
   test.each<[what: string, args: string[], code: number, says: RegExp]>([

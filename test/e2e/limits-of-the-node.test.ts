@@ -49,6 +49,8 @@ describe.skipIf(!hasSandbox)('what a node refuses', () => {
     })
     await node.client.listArtifacts({ params: { id: job.id } })
     expect(await node.client.prune({ body: { olderThanMs: 0, dryRun: true } })).toMatchObject({ jobs: 1, dryRun: true })
+    expect(await node.client.prune({ body: { keepBytes: 0, dryRun: true } })).toMatchObject({ jobs: 1, dryRun: true })
+    expect(await node.client.prune({ body: { keepBytes: 2 ** 40, dryRun: true } })).toMatchObject({ jobs: 0, dryRun: true })
     expect(await node.client.getJob({ params: { id: job.id } })).toMatchObject({ state: 'succeeded' })
     expect(await node.client.prune({ body: { olderThanMs: 0 } })).toMatchObject({ jobs: 1, dryRun: false })
     await expect(node.client.getJob({ params: { id: job.id } })).rejects.toMatchObject({ code: 'not_found' })

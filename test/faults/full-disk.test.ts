@@ -45,8 +45,24 @@ async function nodeWithFullDisk(fails: (method: string, args: readonly unknown[]
       // The failure reaches whoever asked before this goes on.
       await new Promise(resolve => setImmediate(resolve))
     },
+    /** Waits for what happens while time passes; the failure may still be on its way to who tries again. */
+    async afterWaiting(happens: Promise<void>) {
+      let isWaiting = true
+      const end = happens.finally(() => {
+        isWaiting = false
+      })
+      while (isWaiting) {
+        await new Promise(resolve => setImmediate(resolve))
+        clock.advance(AGAIN_MS)
+      }
+      await end
+    },
     makeRoom() {
       isFull = false
+    },
+    async cancel(id: string): Promise<unknown> {
+      const call = { signal: new AbortController().signal }
+      return (await node.jobs.handlers.cancelJob({ params: { id } } as never, call as never)).body
     },
     async submit(): Promise<string> {
       const body = JobSpec.parse({ task: 'do', agent: 'command', argv: ['true'], sandbox: 'none' })
@@ -68,6 +84,17 @@ function ended(store: Store, id: string): Promise<JobState> {
         off()
         resolve(body.to)
       }
+    })
+  })
+}
+
+/** Fulfils when the log of a job is final. */
+function sealed(store: Store, id: string): Promise<void> {
+  return new Promise(resolve => {
+    const off = store.onEvents(events => {
+      if (!events.some(({ jobId, body }) => jobId === id && body.type === 'log.sealed')) return
+      off()
+      resolve()
     })
   })
 }
@@ -94,4 +121,23 @@ it('a claim that could not be written is tried again without a new job', async (
   node.makeRoom()
   node.clock.advance(AGAIN_MS)
   expect(await end).toBe('succeeded')
+})
+
+it('a log that could not be sealed is when there is room again, so that whoever follows it is not left waiting', async () => {
+  const node = await nodeWithFullDisk(method => method === 'sealLog')
+  const id = await node.submit()
+  const final = sealed(node.store, id)
+  await node.fails()
+  node.makeRoom()
+  await node.afterWaiting(final)
+})
+
+it('a cancel is answered though the log cannot be sealed yet', async () => {
+  const node = await nodeWithFullDisk(method => method === 'claim' || method === 'sealLog')
+  const id = await node.submit()
+  const final = sealed(node.store, id)
+  await node.fails()
+  expect(await node.cancel(id)).toEqual({ jobId: id, status: 'cancelled' })
+  node.makeRoom()
+  await node.afterWaiting(final)
 })

@@ -323,7 +323,9 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
     },
     async ended(before, limit) {
       const ended = sorted().flatMap(({ row, log }) =>
-        row.endedAt !== null && row.endedAt < before ? [{ id: row.id, endedAt: row.endedAt, logBytes: log?.bytes ?? 0 }] : [],
+        row.endedAt !== null && row.endedAt < before && log && !row.undelivered
+          ? [{ id: row.id, endedAt: row.endedAt, logBytes: log.bytes }]
+          : [],
       )
       return ended.toSorted((a, b) => a.endedAt - b.endedAt).slice(0, limit)
     },

@@ -114,8 +114,8 @@ export function createQueries(statements: Statements): Queries {
     },
     async ended(before, limit) {
       return all<{ id: JobId; endedAt: number; logBytes: number }>(
-        `SELECT j.id, j.ended_at AS endedAt, coalesce(l.bytes, 0) AS logBytes FROM job j INDEXED BY job_ended LEFT JOIN log l ON l.job = j.seq
-          WHERE j.ended_at IS NOT NULL AND j.ended_at < ? ORDER BY j.ended_at, j.seq LIMIT ?`,
+        `SELECT j.id, j.ended_at AS endedAt, l.bytes AS logBytes FROM job j INDEXED BY job_ended CROSS JOIN log l ON l.job = j.seq
+          WHERE j.ended_at IS NOT NULL AND j.ended_at < ? AND j.undelivered = 0 ORDER BY j.ended_at, j.seq LIMIT ?`,
         before,
         limit,
       )

@@ -1,0 +1,56 @@
+import { pino } from 'pino'
+import { expect, it } from 'vitest'
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '#shared/model/index.ts'
+import { virtualClock } from '#test/fakes/clock.ts'
+import { alone } from '#test/fakes/fleet.ts'
+import { createAway } from './away.ts'
+
+const WORKER = 'w'.repeat(26)
+
+it('gives an attempt up whose node was not trusted for a moment: it may have stopped it then', async () => {
+  let isTrusted = true
+  let renewals = 0
+  const listeners = new Set<() => void>()
+  const link = {
+    renew(_: unknown, __: unknown, signal: AbortSignal) {
+      // Of a home that asks for ever nobody would hear again.
+      if (++renewals > 100) isTrusted = false
+      const { promise, reject } = Promise.withResolvers<never>()
+      const abort = () => reject(signal.reason)
+      signal.addEventListener('abort', abort)
+      if (signal.aborted) abort()
+      return promise
+    },
+    settle: async () => {},
+  }
+  const fleet = {
+    ...alone,
+    link: () => (isTrusted ? link : null),
+    onChange(listener: () => void) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  const deps = {
+    store: { aside: async () => [] },
+    logs: { writer: async () => ({ offset: 0, written: 0, dropped: 0, close: async () => {} }) },
+    settings: { limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS, leaseMs: 90_000, graceMs: 1_000 },
+    clock: virtualClock(),
+    log: pino({ level: 'silent' }),
+  }
+  const bringHome = { log: async () => {}, forget: async () => {} }
+  const homeModels = { answer: async () => {} }
+  const away = createAway(deps as never, { fleet, bringHome, homeModels } as never)
+  const spec = { setup: [], checks: [], limits: {}, timeouts: {}, maxAttempts: 3 }
+  const job = { id: 'job', epoch: 1, state: 'running', snapshot: null, losses: 0, spec }
+  const row = { jobId: 'job', epoch: 1, worker: WORKER, seen: 0, logOffset: 0 }
+  const ended = away.resume(job as never, row, new AbortController().signal)
+  await new Promise(setImmediate)
+  expect(renewals).toBe(1)
+  for (const now of [false, true]) {
+    isTrusted = now
+    for (const listener of listeners) listener()
+  }
+  expect((await ended).end).toEqual({ kind: 'lost', reason: 'The trust in the node that ran it has ended.' })
+  expect(renewals).toBe(1)
+})
