@@ -120,6 +120,18 @@ export default {
       },
     },
     {
+      name: 'the-language-server-is-entered-by-its-command',
+      severity: 'error',
+      from: { pathNot: ['^cli/lsp/', '^cli/commands/lsp\\.ts$'] },
+      to: { path: '^cli/lsp/' },
+    },
+    {
+      name: 'only-the-language-server-speaks-its-protocol',
+      severity: 'error',
+      from: { path: '^(shared|server|cli|demo)/', pathNot: ['^cli/lsp/', '^cli/commands/lsp\\.ts$', tests] },
+      to: { path: 'node_modules/vscode-' },
+    },
+    {
       name: 'product-does-not-import-tests',
       severity: 'error',
       from: { path: '^(shared|server|cli|demo|extension|webviews)/', pathNot: tests },

@@ -22,7 +22,13 @@ export interface Connection {
 }
 
 /** What `serve` leaves in its data directory while it runs. */
-const ServerFile = z.looseObject({ url: z.url(), pid: z.int().min(1), version: z.string() })
+const ServerFile = z.looseObject({
+  url: z.url(),
+  pid: z.int().min(1),
+  version: z.string(),
+  /** Where it writes its log, if that is a file of the data directory. */
+  logFile: z.string().nullish(),
+})
 export type ServerFile = z.infer<typeof ServerFile>
 
 export function dataDirectory(world: Pick<World, 'env' | 'cwd'>, options: ConnectionOptions): string {
@@ -52,7 +58,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is such a process. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
@@ -74,12 +81,12 @@ export async function connect(world: Pick<World, 'env' | 'cwd'>, options: Connec
       throw new CliError(EXIT.usage, `"${given}" is not the URL of a server; it looks like http://127.0.0.1:8080.`)
     }
     const token = givenToken ?? (isLoopback(given) ? await readToken(dataDirectory(world, options)) : null)
-    return connection(given, token)
+    return connectTo(given, token)
   }
   const dataDir = dataDirectory(world, options)
   const server = await runningServer(dataDir)
   if (!server) throw noServer(dataDir)
-  return connection(server.url, givenToken ?? (await readToken(dataDir)))
+  return connectTo(server.url, givenToken ?? (await readToken(dataDir)))
 }
 
 const isLoopback = (url: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
@@ -89,7 +96,8 @@ const noServer = (dataDir: string): CliError =>
     remedy: 'Start one with `skein serve`, or name another with --url and --token.',
   })
 
-function connection(given: string, token: string | null): Connection {
+/** A server at an address, asked for nothing yet. */
+export function connectTo(given: string, token: string | null): Connection {
   const url = given.replace(/\/+$/, '')
   /** A server may go away at any time, in the middle of an answer too. */
   const asking = async <T>(work: () => Promise<T>): Promise<T> => {

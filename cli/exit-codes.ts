@@ -6,6 +6,7 @@ export const EXIT = {
   conflict: 3,
   unavailable: 69,
   internal: 70,
+  held: 73,
   detached: 75,
   denied: 77,
   config: 78,
@@ -22,6 +23,7 @@ export const EXIT_CODES_HELP = `Exit codes:
     3  the result does not apply cleanly; nothing was changed
    69  no server is running, or it cannot be reached
    70  a fault in skein itself
+   73  for serve: another server has the data directory
    75  detached; the job goes on
    77  the token is not the server's
    78  a setting is wrong

@@ -221,6 +221,11 @@ export function createProgram(
     .option('--config <file>', 'as for serve')
     .action(async options => done(await (await import('./commands/doctor.ts')).doctor(world, options)))
 
+  command('lsp', 'answer an editor on stdin and stdout: Spec Kit documents, and the orchestrator')
+    .option('--stdio', 'what editors say who could also speak over something else')
+    .addOption(new Option('--clientProcessId <pid>', 'end when that process does').hideHelp())
+    .action(async () => done(await (await import('./commands/lsp.ts')).lsp(world)))
+
   command('demo', 'show the whole job on a throw-away repository: agent, sandbox, check, diff, branch')
     .addOption(new Option('--fleet <nodes>', 'show several nodes on this machine instead').argParser(whole(2, 8)))
     .action(async options => done(await (await import('./commands/demo.ts')).demo(world, options, again)))

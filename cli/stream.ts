@@ -224,6 +224,14 @@ function logItem(frame: Uint8Array, position: Position): StreamItem | 'gap' | 's
 
 /** @returns what throws, once a socket is closed, when it was because of the token. */
 export function refusal(socket: WebSocket, url: string): () => void {
+  const isRefused = wasRefused(socket)
+  return () => {
+    if (isRefused()) throw denied(url)
+  }
+}
+
+/** @returns what tells, once a socket is closed, whether it was because of the token. */
+export function wasRefused(socket: WebSocket): () => boolean {
   let isRefused = false
   socket.on('error', error => {
     isRefused ||= /\b40[13]$/.test(error.message)
@@ -231,9 +239,7 @@ export function refusal(socket: WebSocket, url: string): () => void {
   socket.on('close', code => {
     isRefused ||= code === POLICY_VIOLATION
   })
-  return () => {
-    if (isRefused) throw denied(url)
-  }
+  return () => isRefused
 }
 
 const denied = (url: string): CliError =>

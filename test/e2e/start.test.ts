@@ -26,6 +26,16 @@ test('a server starts without what answers requests, and without the schemas of 
     expect(texts.filter(text => text.includes(`id:"${id}"`))).toEqual([])
 })
 
+test('the language server is loaded by nothing but its own command', () => {
+  const names = readdirSync(CHUNKS)
+  const speaks = (command: string): boolean => {
+    const entry = names.find(name => name.startsWith(`${command}-`)) ?? ''
+    return [...loadedWith(entry).values()].some(text => text.includes('textDocument/didOpen'))
+  }
+  expect(['lsp', 'serve', 'jobs', 'run', 'doctor'].map(speaks)).toEqual([true, false, false, false, false])
+  expect(readFileSync(join(ROOT, 'dist/skein.mjs'), 'utf8')).not.toContain('textDocument/didOpen')
+})
+
 test('when it says that it is ready it has not loaded the Fetch API, and it answers at once', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'skein-start-'))
   const tell = `
