@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import axe from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 
@@ -42,4 +43,11 @@ export async function listenTo(page: Page): Promise<Complaints> {
     window.__breach([event.violatedDirective, event.blockedURI, event.sample].join(' ')))`)
   page.on('pageerror', error => complaints.exceptions.push(error.stack ?? error.message))
   return complaints
+}
+
+/** What hinders those who cannot see or use a mouse, by the rules of axe: only what is serious or worse. */
+export function seriousFaults(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(`${axe.source}; axe.run().then(({ violations }) => violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join('; ')))`)
 }

@@ -1,9 +1,8 @@
-import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { type Complaints, hasBrowser, listenTo, openBrowser } from './browser.ts'
+import { type Complaints, hasBrowser, listenTo, openBrowser, seriousFaults } from './browser.ts'
 import { type PageServer, startServer } from './server.ts'
 
 const shell = (script: string) => ['sh', '-c', script]
@@ -173,12 +172,7 @@ describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
   it.each(['light', 'dark'] as const)('have no serious fault for those who cannot see or use a mouse (%s)', async colorScheme => {
     const id = await submit('echo axe')
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    const check = async (where: string) => {
-      const faults = await page.evaluate(`${axe.source}; axe.run().then(({ violations }) => violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join('; ')))`)
-      expect(faults, where).toEqual([])
-    }
+    const check = async (where: string) => expect(await seriousFaults(page), where).toEqual([])
     await page.goto(server.url)
     await page.getByLabel('Token').waitFor()
     await check('sign-in')

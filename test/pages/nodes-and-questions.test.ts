@@ -1,0 +1,91 @@
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startScriptedModel } from '#demo/scripted-model.ts'
+import { Lifetime } from '#server/lib/lifetime.ts'
+import { fleetNode, pair } from '#test/e2e/fleet.ts'
+import { hasSandbox, makeRepository, startNode } from '#test/e2e/node.ts'
+import { type Complaints, hasBrowser, listenTo, openBrowser, seriousFaults } from './browser.ts'
+
+const agent = fileURLToPath(new URL('../fakes/acp-agent.mjs', import.meta.url))
+
+describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
+  const life = new Lifetime()
+  let browser: Browser
+  let page: Page
+  let complaints: Complaints
+  beforeAll(async () => {
+    browser = await openBrowser(life)
+  })
+  afterAll(() => life[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    page = await (await browser.newContext()).newPage()
+    complaints = await listenTo(page)
+  })
+  afterEach(async () => {
+    expect(complaints).toEqual({ policy: [], exceptions: [] })
+    await page.context().close()
+  })
+  const faultsInBothThemes = async () => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      expect(await seriousFaults(page), colorScheme).toEqual([])
+    }
+  }
+
+  it.each([
+    ['Yes', 'made.txt'],
+    ['No', null],
+  ])('ask what an agent asks, and bring back %s', async (answer, made) => {
+    await using model = await startScriptedModel({ steps: [] })
+    using repository = makeRepository({ 'a.txt': 'a\n' })
+    const agents = { opencode: { command: agent, args: [], env: { FAKE_ACP: 'well' } } }
+    await using node = await startNode({ agents }, { OPENAI_BASE_URL: `${model.url}/v1` })
+    const { jobId } = await node.client.createJob({
+      body: { task: 'Write it', agent: 'opencode', permissions: 'ask', repository: { path: repository.path } },
+    })
+    await page.goto(`${node.url}/#token=${node.token}`)
+    await page.getByRole('link', { name: 'Write it' }).click()
+    await page.getByText('The agent asks: write made.txt').waitFor()
+    await faultsInBothThemes()
+    await page.getByRole('button', { name: answer, exact: true }).click()
+    await page.getByRole('status').filter({ hasText: 'succeeded' }).waitFor()
+    expect(await page.getByText('The agent asks').count()).toBe(0)
+    await page.getByRole('tab', { name: 'Changes' }).click()
+    await page.getByText(made ?? 'The job changed no files.').first().waitFor()
+    await page.getByRole('tab', { name: 'Timeline' }).click()
+    await page.getByText(`outcome ${answer.toLowerCase()}`).waitFor()
+    expect((await node.client.getJob({ params: { id: jobId } })).state).toBe('succeeded')
+  })
+
+  it('show what other nodes give and do, as it changes, and their names as text', async () => {
+    await using home = await fleetNode('home')
+    await using worker = await fleetNode('<b id=x>w\u202Ekr</b>')
+    await page.goto(`${home.url}/#token=${home.token}`)
+    await page.getByRole('link', { name: 'Fleet' }).click()
+    await page.getByText('This node knows no others.').waitFor()
+    await pair(home, worker)
+    const card = page.getByRole('region', { name: 'Node <b id=x>w<U+202E>kr</b>' })
+    await card.getByText('online').waitFor()
+    await card.getByText('runs our jobs').waitFor()
+    const [peer] = (await home.client.listPeers()).items
+    if (!peer) throw new Error('The peer is gone')
+    const { jobId } = await home.client.createJob({
+      body: { task: 'Wait there', agent: 'command', argv: ['sh', '-c', 'read wait < /dev/zero'], where: { on: [peer.id] } },
+    })
+    await card.getByRole('link', { name: 'Wait there' }).waitFor()
+    await card.getByText(/^1 of \d+ slots? taken/).waitFor()
+    await faultsInBothThemes()
+    expect(await page.locator('#x').count()).toBe(0)
+    await card.getByRole('link', { name: 'Wait there' }).click()
+    await page.getByText('<b id=x>w<U+202E>kr</b>').waitFor()
+    await page.getByRole('tab', { name: 'Details' }).click()
+    await page.getByRole('heading', { name: 'Attempt 1: bids' }).waitFor()
+    await faultsInBothThemes()
+    await home.client.cancelJob({ params: { id: jobId } })
+    await page.getByRole('status').filter({ hasText: 'cancelled' }).waitFor()
+    await page.getByRole('link', { name: 'Fleet' }).click()
+    await page.getByRole('button', { name: 'Drain' }).click()
+    await page.getByText('Draining: it takes no more attempts.').waitFor()
+  })
+})
