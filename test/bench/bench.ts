@@ -24,9 +24,9 @@ export interface Bench {
   /** Makes, once a bench and before the first pair, what its sides only read: into the directory `fixture`. */
   readonly prepare?: (fixture: string) => Promise<void>
   readonly unit: string
-  /** What is looked at: a/b (the default), or a - b in the unit. */
-  readonly compare?: 'ratio' | 'difference'
-  /** What the ratio (or difference) must hold, and so whether higher or lower figures are better. */
+  /** What is looked at: a/b (the default), a - b in the unit, or a in the unit, with b beside it only to say what that is worth. */
+  readonly compare?: 'ratio' | 'difference' | 'alone'
+  /** What that must hold, and so whether higher or lower figures are better. */
   readonly bar: { readonly atLeast: number } | { readonly atMost: number }
   /** What else a reader should know to trust or repeat the figure. */
   readonly note?: string

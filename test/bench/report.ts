@@ -108,7 +108,7 @@ const figure = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString('en-US') : value >= 10 ? value.toFixed(1) : value.toPrecision(3)
 const interval = ({ median, low, high }: Estimate): string => `**${figure(median)}** (${figure(low)} to ${figure(high)})`
 const barText = ({ bar, compare, unit }: Pick<BenchResult, 'bar' | 'compare' | 'unit'>): string =>
-  `${'atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`}${compare === 'difference' ? ` ${unit} more` : ''}`
+  `${'atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`}${compare === 'difference' ? ` ${unit} more` : compare === 'alone' ? ` ${unit}` : ''}`
 
 function page(results: readonly BenchResult[]): string {
   const rows = results.map(
@@ -135,7 +135,7 @@ function page(results: readonly BenchResult[]): string {
   ]
   return `# Benchmarks
 
-Written by \`npm run bench\`; do not edit. Each line is a ratio A / B (or, where the bar says "more", a difference A - B) of two fresh
+Written by \`npm run bench\`; do not edit. Each line is a ratio A / B (or, where the bar has a unit, A itself, and where it says "more", the difference A - B) of two fresh
 processes, measured in turns (A B B A), with the median of the pairs and its 95 % interval from order statistics. "Met" means that the whole interval is on the good side of the
 bar; the figures beside are medians and hold for the machine below only. How to add one: test/bench/README.md.
 

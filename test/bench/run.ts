@@ -11,6 +11,11 @@ import { type BenchResult, describeMachine, isNoticed, record, verdict } from '.
 import { type Estimate, estimateMedian } from './statistics.ts'
 
 const ENOUGH_PAIRS = 10
+const COMPARED: Readonly<Record<NonNullable<Bench['compare']>, (a: number, b: number) => number>> = {
+  ratio: (a, b) => a / b,
+  difference: (a, b) => a - b,
+  alone: a => a,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,7 +39,7 @@ async function estimate(
   side: SideName,
   fixture: string,
 ): Promise<{ ratio: Estimate; a: number; b: number }> {
-  const compare = ({ a, b }: { a: number; b: number }) => (bench.compare === 'difference' ? a - b : a / b)
+  const compare = ({ a, b }: { a: number; b: number }) => COMPARED[bench.compare ?? 'ratio'](a, b)
   const measured = await measurePairs(
     pairs,
     () => runSide(file, bench.name, side, fixture),
@@ -53,7 +58,7 @@ async function measure(one: { file: string; bench: Bench }, fixture: string): Pr
   const { name, a, b, unit, bar, note, planted, ceiling, compare = 'ratio' } = one.bench
   say(`${name}: ${a.what} / ${b.what}\n`)
   await one.bench.prepare?.(fixture)
-  say(`  ${compare}s`)
+  say(`  ${compare === 'alone' ? 'figure' : compare}s`)
   const { ratio, ...figures } = await estimate(one, 'a', fixture)
   let noticed: BenchResult['planted'] = null
   if (values.plant) {

@@ -52,7 +52,7 @@ export async function startNode(
   let config = configured({})
   let server = await serve({ config, env: environment })
   life.defer(() => server.close())
-  const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
+  const token = readFileSync(join(config.dataDir, 'token'), 'utf8').trim()
   const client = createClient((path, init) => fetch(server.url + path, init as RequestInit), token)
 
   /** Server-sent events of a job from its first to its last. */

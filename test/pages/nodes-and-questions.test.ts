@@ -52,7 +52,10 @@ describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
     await page.getByRole('status').filter({ hasText: 'succeeded' }).waitFor()
     expect(await page.getByText('The agent asks').count()).toBe(0)
     await page.getByRole('tab', { name: 'Changes' }).click()
-    await page.getByText(made ?? 'The job changed no files.').first().waitFor()
+    await page
+      .getByText(made ?? 'The job changed no files.')
+      .first()
+      .waitFor()
     await page.getByRole('tab', { name: 'Timeline' }).click()
     await page.getByText(`outcome ${answer.toLowerCase()}`).waitFor()
     expect((await node.client.getJob({ params: { id: jobId } })).state).toBe('succeeded')

@@ -125,6 +125,14 @@ export function segmentsOf(line: string, style: Style): Segment[] {
   return segments
 }
 
+/** Text without colours, when that is all there is in it that is not shown as it is; else null. */
+export function withoutColours(text: string): string | null {
+  const bare = text.includes('\u001B') ? text.replace(SGR, '') : text
+  return /[^\t\n\r\x20-\x7E\u00A0-\u061B]/.test(bare) ? null : bare
+}
+
 /** The characters of a line that are shown. */
-export const plainText = (line: string): string =>
-  /[^\t\x20-\x7E\u00A0-\u061B]/.test(line) ? createSanitizer({ colour: false }).write(line) : line
+export const plainText = (line: string): string => {
+  const bare = withoutColours(line)
+  return bare === null || bare.includes('\r') ? createSanitizer({ colour: false }).write(line) : bare
+}

@@ -9,13 +9,14 @@ import { isFlag, isText, keep, kept } from '../kit/kept.ts'
 import { base } from '../kit/styles.ts'
 import { logStyles } from './log-styles.ts'
 import { rowContent } from './row.ts'
+import { createRows, type RowContent } from './rows.ts'
 import { MOST_MATCHES, neighbour } from './search.ts'
 import { runSearch, type SearchRun } from './search-run.ts'
 import { BLOCK_BYTES, createLogStore, type LogStore } from './store.ts'
-import { scrollTo, type Window_, windowOf } from './window.ts'
+import { scrollTo, windowOf } from './window.ts'
 
-/** Blocks of a log that stay in memory: 64 MiB. */
-const MAX_BLOCKS = 64
+/** Blocks of a log that stay in memory: 32 MiB. */
+const MAX_BLOCKS = 32
 const ROW_HEIGHT = 18
 
 /** The log of a job, live: only the rows that are seen are drawn, whatever its length. */
@@ -40,6 +41,7 @@ class LogView extends LitElement {
   private current = -1
   private unsubscribe = () => {}
   private readonly fetching = new Map<number, Promise<void>>()
+  private rows: ReturnType<typeof createRows> | null = null
   private readonly drawing = oncePerFrame(() => this.draw())
   private readonly resized = new ResizeObserver(() => this.drawing.ask())
   private lastTop = 0
@@ -93,6 +95,7 @@ class LogView extends LitElement {
   private draw(): void {
     const { viewport } = this
     const rows = this.renderRoot.querySelector('.rows') as HTMLElement
+    this.rows ??= createRows(rows)
     const space = this.renderRoot.querySelector('.space') as HTMLElement
     space.style.height = `${windowOf({ ...this.shape(), scrollTop: 0 }).total}px`
     if (this.isFollowing) {
@@ -102,20 +105,20 @@ class LogView extends LitElement {
     const window_ = windowOf({ ...this.shape(), scrollTop: viewport.scrollTop })
     rows.style.translate = `0 ${window_.top}px`
     rows.style.setProperty('--digits', String(Math.max(4, String(this.store.count).length)))
-    rows.replaceChildren(...this.rowsOf(window_))
+    this.rows.show(window_.first, window_.end, line => this.rowOf(line))
     const missing = this.store.missing(window_.first, window_.end)
     if (missing.length > 0) void this.fetchBlocks(missing).then(this.drawing.ask, this.drawing.ask)
     this.figures()
   }
 
-  private *rowsOf({ first, end }: Window_): Generator<Node> {
-    for (let line = first; line < end; line++) {
-      const row = document.createElement('div')
-      row.className = line === this.current ? 'line current' : 'line'
-      row.dataset.number = String(line + 1)
-      const text = this.store.text(line)
-      row.append(text === null ? '…' : rowContent(document, text, this.store.styleAt(line), this.query))
-      yield row
+  private rowOf(line: number): RowContent {
+    const text = this.store.text(line)
+    const style = this.store.styleAt(line)
+    const isCurrent = line === this.current
+    return {
+      key: [style, isCurrent, this.query, text].join('\0'),
+      isCurrent,
+      fill: row => row.replaceChildren(text === null ? '…' : rowContent(document, text, style, this.query)),
     }
   }
 

@@ -1,4 +1,4 @@
-import { plainText } from './ansi.ts'
+import { plainText, withoutColours } from './ansi.ts'
 import type { LogStore } from './store.ts'
 
 /** Lines looked through at once: a few milliseconds of work. */
@@ -25,9 +25,9 @@ export function searchStep(store: LogStore, query: string, from: number, until: 
   if (missing.length > 0) return { done: from, found: [], missing }
   const wanted = query.toLowerCase()
   const found: number[] = []
-  const whole = new TextDecoder().decode(store.bytes(from, to) ?? new Uint8Array())
-  // What has no sequences in it can be told as a whole to have nothing of what is looked for.
-  if (!whole.includes('\u001B') && !whole.toLowerCase().includes(wanted)) return { done: to, found, missing }
+  // Most of a log has nothing of what is looked for, which is seen faster in many lines at once.
+  const whole = withoutColours(new TextDecoder().decode(store.bytes(from, to) ?? new Uint8Array()))
+  if (whole !== null && !whole.toLowerCase().includes(wanted)) return { done: to, found, missing }
   for (let line = from; line < to; line++) {
     if (
       plainText(store.text(line) ?? '')

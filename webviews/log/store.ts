@@ -103,6 +103,7 @@ export function createLogStore({ maxBlocks }: { maxBlocks: number }): LogStore {
     styleAt: line => styles.get(line),
     missing: (from, to) => blocksOf(from, to).filter(block => !blocks.has(block)),
     restore(block, restored) {
+      if (restored.length === BLOCK_BYTES) return keep(block, restored)
       const whole = new Uint8Array(BLOCK_BYTES)
       whole.set(restored.subarray(0, BLOCK_BYTES))
       keep(block, whole)
