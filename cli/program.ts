@@ -76,6 +76,7 @@ export function createProgram(
     .option('--changes', 'start from HEAD and uncommitted changes (the default at a terminal)')
     .option('--head', 'start from HEAD alone (the default where CI is set or output is no terminal)')
     .option('--repo <path>', 'repository to work on (default: the one you are in)')
+    .option('--spec <feature/task>', 'task of a spec that it is for, such as 001-login/T012')
     .option('--no-repo', 'work in an empty directory')
     .option('--no-sandbox', 'run with the rights of the server; recorded in the result')
     .addOption(
@@ -160,6 +161,31 @@ export function createProgram(
     .argument('<id>')
     .option('-f, --follow', 'go on to the end of the job')
     .action(async (id: string, options) => done(await (await import('./commands/logs.ts')).events(world, id, options)))
+
+  const spec = command('spec', 'Spec Kit features of a repository: their tasks, and what is wrong with them')
+  const ofSpecs = (text: string, description: string): Command =>
+    remote(spec.command(text).description(description)).option('--repo <path>', 'repository (default: the one you are in)')
+  ofSpecs('list', 'list the features').action(async options =>
+    done(await (await import('./commands/spec.ts')).listSpecs(world, options)),
+  )
+  ofSpecs('show', 'show one feature: its tasks, their jobs, and what is wrong')
+    .argument('<feature>', 'name of its folder, such as 001-login')
+    .action(async (feature: string, options) =>
+      done(await (await import('./commands/spec.ts')).showSpec(world, feature, options)),
+    )
+  ofSpecs('check', 'say what is wrong; exits 1 when there is an error')
+    .argument('[feature]', 'name of its folder; default: all')
+    .option('--strict', 'exit 1 for warnings too')
+    .action(async (feature: string | undefined, options) =>
+      done(await (await import('./commands/spec.ts')).checkSpecs(world, feature, options)),
+    )
+  ofSpecs('tick', 'tick a task whose newest job succeeded with green checks: in an open editor, else on a branch')
+    .argument('<feature>', 'name of its folder, such as 001-login')
+    .argument('<task>', 'id of the task, such as T012')
+    .option('--clear', 'clear the box instead')
+    .action(async (feature: string, task: string, options) =>
+      done(await (await import('./commands/spec.ts')).tickSpec(world, feature, task, options)),
+    )
 
   const peers = remote(command('peers', 'list the nodes this one knows'))
     .option('-w, --watch', 'go on as they change; with --json a line for each change')

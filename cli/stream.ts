@@ -144,6 +144,7 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
         case 'subscribed':
         case 'lagged':
         case 'peers':
+        case 'offer':
           yield { type: 'alive' }
           break
         case 'event': {

@@ -35,9 +35,10 @@ import {
 } from '#server/peers/index.ts'
 import { staticList } from '#server/peers/static-list/index.ts'
 import { tailscaleMesh } from '#server/peers/tailscale/index.ts'
+import { createOffers, createSpecHandlers, createSpecReader, rootOf } from '#server/specs/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog, type Log, lazyMetrics } from '#server/telemetry/index.ts'
-import { createWorkspace } from '#server/workspace/index.ts'
+import { createWorkspace, writeBranch } from '#server/workspace/index.ts'
 import { type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, overlay, type ProviderConfig } from '#shared/model/index.ts'
 import { apiKey, type Environment, secretValues } from './config.ts'
 import { type DataDirectory, nodeMarker } from './data-directory.ts'
@@ -224,8 +225,16 @@ export async function compose(input: {
   const metrics = lazyMetrics({ counts: store.counts, places: jobs.places, version: VERSION })
   store.onEvents(metrics.count)
   const node = createNodeHandlers({ name, capacity, metrics: metrics.text, models })
+  const offers = createOffers({ clock, rootOf })
+  const specs = createSpecHandlers({
+    reader: createSpecReader(),
+    offers,
+    jobs: store.specJobs,
+    nameOf: worker => peers.fleet.who(worker).name,
+    writeBranch,
+  })
   const api = createApi({
-    handlers: { ...jobs.handlers, ...peers.handlers, ...node },
+    handlers: { ...jobs.handlers, ...peers.handlers, ...specs, ...node },
     token,
     authenticatePeer: ({ authorization, body, ...request }) =>
       peers.verifier.verify(authorization, { ...request, bodySha256: async () => sha256(await body()) }),
@@ -246,6 +255,7 @@ export async function compose(input: {
     jobExists: async id => (await store.job(id)) !== null,
     lastSeq: store.lastSeq,
     peers: peers.feed,
+    offers,
     clock,
     log,
   })

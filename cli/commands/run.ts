@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { parseBytes, parseDuration } from '#server/lib/units.ts'
-import type { Disconnect, JobRequest } from '#shared/model/index.ts'
+import { type Disconnect, type JobRequest, SpecTaskRef } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { watch } from '../follow.ts'
@@ -30,6 +30,8 @@ export interface RunOptions extends ConnectionOptions {
   readonly env: readonly string[]
   /** A path, or false for none. */
   readonly repo: string | boolean
+  /** Feature and task, such as `001-login/T012`. */
+  readonly spec?: string
   readonly detach?: boolean
   readonly apply?: boolean
   readonly json?: boolean
@@ -98,6 +100,7 @@ async function jobRequest(
     ...(root === null
       ? {}
       : { repository: { path: root, include: includesChanges(world, options) ? ('changes' as const) : ('head' as const) } }),
+    ...(options.spec === undefined ? {} : { spec: specTask(options.spec) }),
     setup: options.setup.map(shell),
     checks: options.check.map(shell),
     sandbox: options.sandbox ? 'required' : 'none',
@@ -116,6 +119,14 @@ async function jobRequest(
       local: options.local === true,
     },
   }
+}
+
+/** @throws {CliError} */
+function specTask(text: string): SpecTaskRef {
+  const [, feature = '', task = ''] = /^(?:specs\/)?([^/]+)\/([^/]+)$/.exec(text) ?? []
+  const parsed = SpecTaskRef.safeParse({ feature, task })
+  if (parsed.success) return parsed.data
+  throw new CliError(EXIT.usage, `--spec takes a feature and a task, such as 001-login/T012, not "${text}".`)
 }
 
 /** @throws {CliError} */

@@ -200,6 +200,7 @@ describe('renderJobs', () => {
     state,
     epoch: 1,
     title,
+    spec: null,
     createdAt: '2026-01-01T00:00:00.000Z',
     updatedAt: '2026-01-01T00:00:00.000Z',
     startedAt: '2026-01-01T00:00:01.000Z',

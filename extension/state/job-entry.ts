@@ -42,6 +42,7 @@ export function created({ jobId, at, body }: JobEvent & { body: Extract<EventBod
     agent: body.agent,
     priority: body.priority,
     repository: null,
+    spec: body.spec ?? null,
   })
 }
 

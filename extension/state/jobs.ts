@@ -192,5 +192,6 @@ function summaryOf(job: Job): JobSummary {
     agent: spec.agent,
     priority: spec.priority,
     repository,
+    spec: spec.spec ?? null,
   }
 }

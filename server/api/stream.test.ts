@@ -14,7 +14,7 @@ import { createLogs } from '#server/logs/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog } from '#server/telemetry/index.ts'
 import { decodeLogFrame, HEARTBEAT_MS, ServerMessage } from '#shared/contract/index.ts'
-import type { EventBody, JobId, Peer } from '#shared/model/index.ts'
+import type { EventBody, JobId, Peer, SpecOffer } from '#shared/model/index.ts'
 import { AT, moves, newJob } from '#test/contract/job.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { attachStream } from './stream.ts'
@@ -24,6 +24,7 @@ const TOKEN = 'a-token-of-at-least-32-characters'
 const ID = newJob('a').job.id
 const warning = (detail: string): EventBody => ({ type: 'warning', code: 'test', detail })
 
+const OFFER: Omit<SpecOffer, 'repository' | 'id'> = { feature: '001-login', reason: 'Tick it', documents: [] }
 const PEER: Peer = {
   ...{ id: 'a'.repeat(26), name: 'desk', address: 'http://desk:1', source: 'listed', state: 'online' },
   ...{ runsOurs: true, weRunTheirs: false, card: null, lastSeenAt: null, problem: null },
@@ -51,6 +52,12 @@ async function startNode() {
       isSealed: async id => (await store.log(id)) !== null,
       jobExists: async id => (await store.job(id)) !== null,
       lastSeq: store.lastSeq,
+      offers: {
+        async *follow(repository, after, signal) {
+          yield { ...OFFER, repository, id: after + 1 }
+          await once(signal, 'abort')
+        },
+      },
       peers: {
         async *follow(after, signal) {
           asked.push(after)
@@ -480,5 +487,15 @@ test('peers come as they are, with a cursor that can be gone on from, until nobo
   client.send({ type: 'unsubscribe', subscription: 3 })
   client.send({ type: 'ping' })
   expect(await client.next()).toMatchObject({ type: 'heartbeat' })
+  client.socket.close()
+})
+
+test('changes of specs come as offers, with their id as the cursor', async () => {
+  const node = await startNode()
+  const client = await connectTo(node)
+  client.send({ type: 'subscribe', subscription: 3, topic: { name: 'specs', repository: '/src/app' }, cursor: 8 })
+  expect(await client.next()).toMatchObject({ type: 'subscribed', cursor: 8 })
+  const offer = { ...OFFER, repository: '/src/app', id: 9 }
+  expect(await client.next()).toMatchObject({ type: 'offer', cursor: 9, payload: { subscription: 3, offer } })
   client.socket.close()
 })

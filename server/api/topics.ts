@@ -1,7 +1,7 @@
 import type { Events } from '#server/events/index.ts'
 import type { Logs } from '#server/logs/index.ts'
 import { LOG_HEADER_BYTES, type PeersChange, writeLogHeader } from '#shared/contract/index.ts'
-import type { JobEvent, JobId } from '#shared/model/index.ts'
+import type { JobEvent, JobId, SpecOffer } from '#shared/model/index.ts'
 import type { Connection } from './connection.ts'
 
 /** Bytes of a log read and sent at once. */
@@ -14,6 +14,8 @@ export interface TopicSources {
   isSealed(id: JobId): Promise<boolean>
   /** Peers that changed after a cursor; null: all of them first. */
   readonly peers: { follow(after: number | null, signal: AbortSignal): AsyncIterable<PeersChange> }
+  /** Changes of a repository's specs that wait for somebody at an editor. */
+  readonly offers: { follow(repository: string, after: number, signal: AbortSignal): AsyncIterable<SpecOffer> }
 }
 
 export interface Subscription {
@@ -49,6 +51,16 @@ export async function pumpPeers(changes: AsyncIterable<PeersChange>, { id, conne
       if (signal.aborted) return
       const payload = { subscription: id, whole, items: [...items], removed: [...removed] }
       connection.send({ type: 'peers', cursor, payload })
+    })
+    if (signal.aborted) return
+  }
+}
+
+/** Sends changes of specs that wait for an answer. */
+export async function pumpOffers(offers: AsyncIterable<SpecOffer>, { id, connection, signal }: Subscription): Promise<void> {
+  for await (const offer of offers) {
+    await connection.inTurn(() => {
+      if (!signal.aborted) connection.send({ type: 'offer', cursor: offer.id, payload: { subscription: id, offer } })
     })
     if (signal.aborted) return
   }

@@ -96,7 +96,12 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
       .admit({
         job,
         idempotency: key === null ? null : { key, bodyHash },
-        events: [{ type: 'job.created', title, agent: spec.agent, priority: spec.priority, snapshot, retryOf }],
+        events: [
+          {
+            ...{ type: 'job.created', title, agent: spec.agent, priority: spec.priority, snapshot, retryOf },
+            ...(spec.spec ? { spec: spec.spec } : {}),
+          },
+        ],
       })
       .catch(async error => {
         if (snapshot) await workspace.release([id])

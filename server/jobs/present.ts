@@ -37,5 +37,6 @@ export function presentSummary(row: JobRow): JobSummary {
     agent: row.spec.agent,
     priority: row.priority,
     repository: row.spec.repository?.path ?? null,
+    spec: row.spec.spec ?? null,
   }
 }

@@ -1,4 +1,7 @@
 /** Spec Kit's documents: what they say, what is wrong with them, and how to change them. */
 export * from './analysis/index.ts'
 export * from './edits/index.ts'
+export { createSpecHandlers } from './handlers.ts'
 export * from './language/index.ts'
+export { createOffers } from './offers.ts'
+export { createSpecReader, rootOf } from './reader.ts'

@@ -113,6 +113,19 @@ export interface AwayRow {
   readonly logOffset: number
 }
 
+/** A job that says which task of a spec it is for. */
+export interface SpecJobRow {
+  readonly jobId: JobId
+  readonly state: JobState
+  readonly task: string
+  /** Work tree that the job started from. */
+  readonly repository: string
+  /** Node that its newest attempt runs on, when that is another one. */
+  readonly worker: NodeId | null
+  /** Checks of its result that exited 0, of all; none before it has a result. */
+  readonly checks: { readonly green: number; readonly all: number }
+}
+
 export interface LogRow {
   readonly jobId: JobId
   readonly bytes: number
@@ -170,6 +183,8 @@ export interface Store {
   forgetDismissal(dismissal: Dismissal): Promise<void>
   /** How the attempts of a job came to their nodes, by epoch. */
   placements(id: JobId): Promise<PlacementRecord[]>
+  /** Jobs that name a task of a feature, the newest first; one a task and work tree. */
+  specJobs(feature: string): Promise<SpecJobRow[]>
   /** Attempts of other nodes' jobs that run here. */
   readonly hosted: HostedStore
   /** What attempts that ended here, or were given away, have taught. */

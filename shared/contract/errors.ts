@@ -30,6 +30,9 @@ export const ERRORS = {
   pairing_refused: { status: 403, title: 'The pairing code is not valid' },
   rotation_refused: { status: 409, title: 'The key cannot be changed so' },
   not_yours: { status: 409, title: 'The attempt is not under this lease' },
+  base_moved: { status: 409, title: 'The document has changed since' },
+  no_evidence: { status: 409, title: 'No job proves the task done' },
+  edit_refused: { status: 422, title: 'The document cannot be changed so' },
   internal: { status: 500, title: 'Something went wrong on this node' },
 } as const satisfies Record<string, { status: number; title: string }>
 

@@ -17,6 +17,7 @@ import { fleetOperations } from './fleet-operations.ts'
 import { ChatRequest, EmbeddingRequest } from './openai.ts'
 import { madeWhenAsked, operation } from './operation.ts'
 import { peerOperations } from './peer-operations.ts'
+import { specOperations } from './spec-operations.ts'
 
 const jobParams = z.strictObject({ id: JobId })
 const count = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback)
@@ -297,6 +298,7 @@ export const operations = madeWhenAsked({
       errors: ['unknown_model', 'provider_failed'],
     }),
   ...fleetOperations,
+  ...specOperations,
   ...peerOperations,
 })
 

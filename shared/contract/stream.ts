@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { JobId } from '../model/index.ts'
+import { JobId, WorkTreePath } from '../model/index.ts'
 
 /** Path of the WebSocket. */
 export const STREAM_PATH = '/v1/stream'
@@ -10,13 +10,15 @@ export const MAX_BEHIND_BYTES = 1024 * 1024
 /**
  * Topics and what their cursor counts: `jobs` (every event of the node; cursor = `seq`), `job` (events of one job;
  * cursor = `n`), `log` (bytes of one job's log; cursor = byte offset), `peers` (the nodes this one knows; cursor = a number that rises
- * with each change). A cursor names the last thing already seen, so that subscribing again with it neither repeats nor skips.
+ * with each change), `specs` (changes of a repository's specs that wait for somebody at an editor; cursor = id of the offer). A cursor
+ * names the last thing already seen, so that subscribing again with it neither repeats nor skips.
  */
 export const Topic = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('jobs') }),
   z.strictObject({ name: z.literal('job'), jobId: JobId }),
   z.strictObject({ name: z.literal('log'), jobId: JobId }),
   z.strictObject({ name: z.literal('peers') }),
+  z.strictObject({ name: z.literal('specs'), repository: WorkTreePath }),
 ])
 export type Topic = z.infer<typeof Topic>
 
@@ -31,7 +33,9 @@ export const ClientMessage = z.discriminatedUnion('type', [
     topic: Topic,
     cursor: cursorNumber
       .optional()
-      .describe('Default: from the beginning; for topic `jobs`, from now on; for topic `peers`, the whole list.'),
+      .describe(
+        'Default: from the beginning; for topic `jobs`, from now on; for topic `peers`, the whole list; for topic `specs`, all that is open.',
+      ),
   }),
   z.strictObject({ type: z.literal('unsubscribe'), subscription: subscriptionNumber }),
   z.strictObject({ type: z.literal('ping') }),

@@ -5,6 +5,7 @@ import { IsolationLevel } from './isolation.ts'
 import { Failure, Snapshot } from './job.ts'
 import { since } from './protocol.ts'
 import { CheckRun, DiffStat, Result } from './result.ts'
+import { SpecTaskRef } from './spec.ts'
 import { JobState } from './state.ts'
 
 const epoch = z.int().min(1)
@@ -56,6 +57,7 @@ export const EventBody = z
       priority: z.int(),
       snapshot: Snapshot.nullable(),
       retryOf: JobId.nullable(),
+      spec: SpecTaskRef.optional().describe('The task of a spec that it is for.'),
     }),
     z.strictObject({ type: z.literal('job.state'), from: JobState, to: JobState, epoch: z.int(), failure: Failure.nullable() }),
     z.strictObject({ type: z.literal('job.cancel'), reason: text }),

@@ -6,6 +6,7 @@ import { JobId, Timestamp } from './id.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { since } from './protocol.ts'
 import { Result } from './result.ts'
+import { SpecTaskRef } from './spec.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
 
@@ -82,6 +83,7 @@ const jobFields = {
     .default({}),
   labels: z.record(z.string().min(1).max(63), z.string().max(255)).default({}),
   where: Where.prefault({}),
+  spec: since(3, SpecTaskRef.optional().describe('The task of a spec that it is for; shown with that task, and no more.')),
 }
 
 /** What a person asks for: the body of `POST /v1/jobs`. */
@@ -179,6 +181,6 @@ export const JobSummary = Job.pick({
   endedAt: true,
   failure: true,
 })
-  .extend({ agent: z.string(), priority: z.int(), repository: z.string().nullable() })
+  .extend({ agent: z.string(), priority: z.int(), repository: z.string().nullable(), spec: SpecTaskRef.nullable() })
   .meta({ id: 'JobSummary' })
 export type JobSummary = z.infer<typeof JobSummary>

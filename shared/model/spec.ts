@@ -7,14 +7,20 @@ export const FeatureName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[^/\\\0]+$/)
-  .refine(name => !name.startsWith('.'), 'must not begin with a dot')
+  .regex(/^[^./\\\0][^/\\\0]*$/)
   .meta({ id: 'FeatureName', description: 'Name of the folder of a feature under `specs/`, such as `001-login`.' })
 
 export const SpecTaskId = z
   .string()
   .regex(/^T\d{1,6}[a-z]?$/)
   .meta({ id: 'SpecTaskId', description: 'Such as `T012`.' })
+
+/** A work tree, as those name it who read its specs. */
+export const WorkTreePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/)
+  .meta({ id: 'WorkTreePath', description: 'Absolute path of a work tree on this node’s machine.' })
 
 /** A task of a spec, as a job names it. */
 export const SpecTaskRef = z.strictObject({ feature: FeatureName, task: SpecTaskId }).meta({ id: 'SpecTaskRef' })
@@ -45,9 +51,20 @@ export type SpecDocument = z.infer<typeof SpecDocument>
 
 /** A job that says which task it is for. */
 export const SpecJob = z
-  .strictObject({ jobId: JobId, state: JobState, node: z.string().nullable().describe('Where it runs, when that is not here.') })
+  .strictObject({
+    jobId: JobId,
+    state: JobState,
+    node: z.string().nullable().describe('Where it runs, when that is not here.'),
+    checks: z
+      .strictObject({ green: z.int().min(0), all: z.int().min(0) })
+      .describe('Acceptance commands that passed on its result, of those it had; none before it ended.'),
+  })
   .meta({ id: 'SpecJob' })
 export type SpecJob = z.infer<typeof SpecJob>
+
+/** Whether a job proves its task done, so that the box may be ticked: it succeeded, and checks say so, not its agent. */
+export const isEvidence = ({ state, checks }: Pick<SpecJob, 'state' | 'checks'>): boolean =>
+  state === 'succeeded' && checks.all > 0 && checks.green === checks.all
 
 export const SpecStory = z
   .strictObject({
@@ -175,10 +192,20 @@ export type SpecBase = z.infer<typeof SpecBase>
 export const SpecOffer = z
   .strictObject({
     id: z.int().min(1).describe('Rises; the cursor of topic `specs`.'),
-    repository: z.string(),
+    repository: WorkTreePath,
     feature: FeatureName,
     reason: z.string().describe('Shown to the person.'),
     documents: z.array(z.strictObject({ ...SpecBase.shape, edits: z.array(SpecTextEdit) })),
   })
   .meta({ id: 'SpecOffer' })
 export type SpecOffer = z.infer<typeof SpecOffer>
+
+/** What became of a change that was proposed. */
+export const SpecEditAccepted = z
+  .discriminatedUnion('status', [
+    z.strictObject({ status: z.literal('offered'), offer: SpecOffer.shape.id }),
+    z.strictObject({ status: z.literal('written'), branch: z.string(), commit: z.string() }),
+    z.strictObject({ status: z.literal('unchanged') }),
+  ])
+  .meta({ id: 'SpecEditAccepted' })
+export type SpecEditAccepted = z.infer<typeof SpecEditAccepted>

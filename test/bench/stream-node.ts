@@ -51,6 +51,7 @@ export async function streamClient(logs: Logs, defer: SideContext['defer']): Pro
       jobExists: async () => true,
       lastSeq: async () => 0,
       peers: { follow: never },
+      offers: { follow: never },
       clock: systemClock,
       log: createLog('silent'),
     },

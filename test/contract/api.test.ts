@@ -40,8 +40,10 @@ const UPLOADED = new TextEncoder().encode('raw bytes')
 const argumentsOf = (operation: Operation): Arguments => ({
   ...(operation.params ? { params: sample(operation.params) as Record<string, string> } : {}),
   ...(operation.body ? { body: sample(operation.body) } : {}),
-  ...(operation.upload && operation.query ? { query: sample(operation.query) as Record<string, unknown>, body: UPLOADED } : {}),
+  ...(needsQuery(operation) ? { query: sample(operation.query as z.ZodType) as Record<string, unknown> } : {}),
+  ...(operation.upload ? { body: UPLOADED } : {}),
 })
+const needsQuery = ({ query }: Operation): boolean => query !== undefined && !query.safeParse({}).success
 
 /** What an operation takes as its body, and as what. */
 function payloadOf(operation: Operation): { body?: string | Uint8Array; type?: string } {
@@ -169,8 +171,13 @@ describe('path and method', () => {
   ])('%s is not there', async path => void (await problemOf(await api.request(path), 'not_found')))
 
   test.each(table.filter(([, { params }]) => params))('%s: an id that cannot be one is not there', async (_, operation) => {
-    for (const id of ['x', 'UPPERCASE12345', '0123456789abcd0', '..%2f..%2fetc', '%F0%9F%98%80', "'%20OR%201=1"]) {
-      const path = operation.path.replace(':id', id).replace(':name', 'log.txt').replace(':requestId', 'r')
+    const ids = ['x', 'UPPERCASE12345', '0123456789abcd0', '..%2f..%2fetc', '%F0%9F%98%80', "'%20OR%201=1", '..', '%00']
+    // The name of a feature is its author's.
+    for (const id of operation.path.includes(':feature') ? ids.slice(3, 4).concat(ids.slice(6)) : ids) {
+      const path = operation.path
+        .replace(/:(id|feature)/, id)
+        .replace(':name', 'log.txt')
+        .replace(':requestId', 'r')
       const { body = null, type } = payloadOf(operation)
       const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }
       await problemOf(await api.request(path, { method: operation.method, body, headers } as RequestInit), 'not_found')

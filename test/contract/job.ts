@@ -1,5 +1,5 @@
 import type { Change, NewJob } from '#server/store/index.ts'
-import { type EventBody, JobSpec, type JobState } from '#shared/model/index.ts'
+import { checkVerdict, type EventBody, JobSpec, type JobState, NO_USAGE, type Result } from '#shared/model/index.ts'
 
 const spec = JobSpec.parse({ agent: 'command', argv: ['true'] })
 export const AT = Date.UTC(2026, 0, 2)
@@ -37,4 +37,32 @@ export function moves(job: { id: string; state: JobState; epoch: number }, ...st
   const chain = [state, ...states]
   const events = states.map((to, index): EventBody => ({ type: 'job.state', from: chain[index] ?? to, to, epoch, failure: null }))
   return { id, guard: { state, epoch }, patch: { state: chain.at(-1) ?? state }, events, at: AT + 5 }
+}
+
+/** A result whose checks ended with these exit codes. */
+export function resultWithChecks(...exitCodes: readonly number[]): Result {
+  const run = { ended: 'exit', durationMs: 1, logOffset: 0, logBytes: 0, logSha256: '' } as const
+  return {
+    ...{
+      epoch: 1,
+      snapshot: null,
+      commit: null,
+      ref: null,
+      exitCode: 0,
+      usage: NO_USAGE,
+      model: null,
+      logBytes: 0,
+      warnings: [],
+    },
+    ...{ diffStat: { files: 0, insertions: 0, deletions: 0, changes: [] }, executor: 'process', isolation: 'process' },
+    durations: { queueMs: 0, prepareMs: 0, runMs: 0, checkMs: 0 },
+    agent: { id: 'command', version: null },
+    checks: exitCodes.map(exitCode => {
+      const [base, result] = [
+        { ...run, exitCode: 1 },
+        { ...run, exitCode },
+      ]
+      return { argv: ['true'], verdict: checkVerdict(base, result), base, result }
+    }),
+  }
 }

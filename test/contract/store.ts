@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, NewJob, Store } from '#server/store/index.ts'
-import type { EventBody, JobState } from '#shared/model/index.ts'
-import { AT, moves, newJob } from './job.ts'
+import { type EventBody, JobSpec, type JobState, type Result } from '#shared/model/index.ts'
+import { AT, moves, newJob, resultWithChecks } from './job.ts'
 
 const TO_THE_END: JobState[] = ['preparing', 'running', 'checking', 'succeeded']
 const note = (detail: string): EventBody => ({ type: 'warning', code: 'note', detail })
@@ -45,6 +45,28 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.repeated('k')).toEqual({ id: newJob('a').job.id, state: 'queued', bodyHash: 'h' })
         expect(await store.repeated('unused')).toBeNull()
         expect((await store.jobs({ before: null, limit: 10 })).rows).toHaveLength(1)
+      })
+
+      test('the newest job of each task of a spec is found by its feature, and goes with the job', async () => {
+        const store = await open()
+        const named = (id: string, task: string, path = '/src/app', feature = '001-login', result: Result | null = null) =>
+          newJob(id, { result, spec: JobSpec.parse({ task: 'do it', repository: { path }, spec: { feature, task } }) })
+        for (const job of [named('a', 'T001'), named('b', 'T001'), named('d', 'T001', '/src/other')]) await store.admit(job)
+        await store.admit(named('c', 'T002', '/src/app', '001-login', resultWithChecks(0, 1, 0)))
+        await store.admit(named('e', 'T001', '/src/app', '002-fleet'))
+        await store.admit(newJob('f'))
+        const found = await store.specJobs('001-login')
+        const idOf = (id: string) => newJob(id).job.id
+        const queued = { state: 'queued', worker: null } as const
+        const none = { green: 0, all: 0 }
+        expect(found).toEqual([
+          { ...queued, jobId: idOf('c'), task: 'T002', repository: '/src/app', checks: { green: 2, all: 3 } },
+          { ...queued, jobId: idOf('d'), task: 'T001', repository: '/src/other', checks: none },
+          { ...queued, jobId: idOf('b'), task: 'T001', repository: '/src/app', checks: none },
+        ])
+        await store.remove([found[2]?.jobId ?? ''])
+        const ids = (await store.specJobs('001-login')).map(({ jobId }) => jobId.replace(/^0+/, ''))
+        expect(ids).toEqual(['c', 'd', 'a'])
       })
 
       test('a forgotten key may be used again', async () => {

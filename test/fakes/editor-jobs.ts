@@ -39,6 +39,7 @@ export const summary = (number: number, state: JobState, change: Partial<JobSumm
   agent: 'builtin',
   priority: 0,
   repository: '/src/app',
+  spec: null,
   ...change,
 })
 /** An orchestrator with so many jobs; its cursors are positions. */

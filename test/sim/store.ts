@@ -310,6 +310,22 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
       }),
     dismissals: async () => [...tables.dismissals.values()].toSorted((a, b) => a.since - b.since),
     forgetDismissal: dismissal => write(() => void tables.dismissals.delete(dismissalName(dismissal))),
+    async specJobs(feature) {
+      const named = sorted()
+        .toReversed()
+        .filter(({ row }) => row.spec.spec?.feature === feature && row.spec.repository)
+      const newest = new Map(named.toReversed().map(job => [`${job.row.spec.repository?.path} ${job.row.spec.spec?.task}`, job]))
+      return named.flatMap(job => {
+        const { row, away } = job
+        const { spec, repository } = row.spec
+        if (!spec || !repository || newest.get(`${repository.path} ${spec.task}`) !== job) return []
+        const place = away.get(row.epoch)
+        const worker = place && !place.isAside ? place.row.worker : null
+        const all = row.result?.checks ?? []
+        const checks = { green: all.filter(({ result }) => result.exitCode === 0).length, all: all.length }
+        return [{ jobId: row.id, state: row.state, task: spec.task, repository: repository.path, worker, checks }]
+      })
+    },
     async placements(id) {
       const placements = [...(tables.jobs.get(id)?.placements.values() ?? [])]
       return placements.toSorted((a, b) => a.epoch - b.epoch)

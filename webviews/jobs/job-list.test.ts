@@ -16,6 +16,7 @@ const job = (id: string, more: Partial<JobSummary> = {}): JobSummary => ({
   agent: 'command',
   priority: 0,
   repository: '/src/App',
+  spec: null,
   ...more,
 })
 const event = (jobId: string, body: EventBody): JobEvent => ({ seq: 1, n: 1, jobId, at: '2026-01-01T00:01:00.000Z', body })

@@ -125,6 +125,8 @@ export function createStream({ token, origin, tell }: StreamDeps): Stream {
         return
       case 'lagged':
       case 'heartbeat':
+      // Offers are for editors; no page subscribes to them.
+      case 'offer':
         return
     }
   }

@@ -114,6 +114,8 @@ export function createSubscriptions(): Subscriptions {
           const { whole, items, removed, subscription } = message.payload
           return deliver(subscription, { type: 'peers', whole, items, removed }, message.cursor)
         }
+        case 'offer':
+          return deliver(message.payload.subscription, { type: 'offer', offer: message.payload.offer }, message.cursor)
         case 'end':
           return deliver(message.payload.subscription, { type: 'end' }, message.cursor)
         case 'error':

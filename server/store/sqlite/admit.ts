@@ -47,6 +47,16 @@ export function admit(statements: Statements, batch: Batch, { job, idempotency, 
     json(job.snapshot),
     job.retryOf,
   )
+  const { spec, repository } = job.spec
+  if (spec && repository) {
+    statements.run(
+      'INSERT INTO spec_task (job, feature, task, repository) VALUES (?, ?, ?, ?)',
+      seq,
+      spec.feature,
+      spec.task,
+      repository.path,
+    )
+  }
   if (job.failure || job.result) {
     statements.run('INSERT INTO outcome (job, failure, result) VALUES (?, ?, ?)', seq, json(job.failure), json(job.result))
   }

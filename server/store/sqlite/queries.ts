@@ -1,5 +1,5 @@
 import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState, type PlacementRecord } from '#shared/model/index.ts'
-import type { AwayRow, Dismissal, JobRow, LogRow, ProcessRow, Store } from '../index.ts'
+import type { AwayRow, Dismissal, JobRow, LogRow, ProcessRow, SpecJobRow, Store } from '../index.ts'
 import { findRepeated } from './admit.ts'
 import { SELECT_AWAY } from './away.ts'
 import { type EventRecord, type JobRecord, selectJob, toEvent, toJob } from './rows.ts'
@@ -18,6 +18,7 @@ type Queries = Pick<
   | 'aside'
   | 'dismissals'
   | 'placements'
+  | 'specJobs'
   | 'overdue'
   | 'ended'
   | 'events'
@@ -105,6 +106,19 @@ export function createQueries(statements: Statements): Queries {
         'SELECT p.record FROM job j JOIN placement p ON p.job = j.seq WHERE j.id = ? ORDER BY p.epoch',
         id,
       ).map(({ record }) => JSON.parse(record) as PlacementRecord)
+    },
+    async specJobs(feature) {
+      const rows = all<Omit<SpecJobRow, 'checks'> & SpecJobRow['checks']>(
+        `SELECT j.id AS jobId, j.state, s.task, s.repository, a.worker,
+          coalesce(json_array_length(o.result, '$.checks'), 0) AS "all",
+          (SELECT count(*) FROM json_each(o.result, '$.checks') WHERE json_extract(value, '$.result.exitCode') = 0) AS green
+          FROM (SELECT task, repository, max(job) AS job FROM spec_task WHERE feature = ? GROUP BY repository, task) s
+          CROSS JOIN job j ON j.seq = s.job LEFT JOIN outcome o ON o.job = j.seq
+          LEFT JOIN away a ON a.job = j.seq AND a.epoch = j.epoch AND a.aside = 0
+          ORDER BY s.job DESC`,
+        feature,
+      )
+      return rows.map(({ green, all, ...row }) => ({ ...row, checks: { green, all } }))
     },
     async overdue(now) {
       const waiting = "job INDEXED BY job_to_expire WHERE state = 'queued' AND started_at IS NULL"

@@ -2,7 +2,7 @@ import type { JobId } from '#shared/model/index.ts'
 import type { Batch } from './batch.ts'
 import type { Statements } from './statements.ts'
 
-const BELONGINGS = ['request', 'outcome', 'event', 'idempotency', 'process', 'log', 'away', 'placement'] as const
+const BELONGINGS = ['request', 'outcome', 'event', 'idempotency', 'process', 'log', 'away', 'placement', 'spec_task'] as const
 
 /** Removes jobs and all that belongs to them. Their numbers are not given again. */
 export function remove(statements: Statements, batch: Batch, ids: readonly JobId[]): void {

@@ -170,4 +170,14 @@ export const MIGRATIONS: readonly string[] = [
     run INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Jobs that say which task of a spec they are for.
+  CREATE TABLE spec_task (
+    job INTEGER PRIMARY KEY,
+    feature TEXT NOT NULL,
+    task TEXT NOT NULL,
+    repository TEXT NOT NULL            -- path of the work tree
+  ) STRICT;
+  CREATE INDEX spec_task_of_feature ON spec_task (feature, repository, task, job);
+  `,
 ]

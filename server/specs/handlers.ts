@@ -1,0 +1,134 @@
+import type { Handlers } from '#server/lib/call.ts'
+import type { SpecJobRow } from '#server/store/index.ts'
+import { WorkspaceError } from '#server/workspace/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import { isEvidence, type SpecJob } from '#shared/model/index.ts'
+import { changesOf, newlyTicked } from './changes.ts'
+import { applyEdits, SpecEditError } from './edits/index.ts'
+import { print } from './language/index.ts'
+import type { Offers } from './offers.ts'
+import { presentFeature, summaryOf } from './present.ts'
+import { type ReadFeature, rootOf, type SpecReader } from './reader.ts'
+
+export interface SpecDeps {
+  readonly reader: SpecReader
+  readonly offers: Offers
+  jobs(feature: string): Promise<readonly SpecJobRow[]>
+  /** Name of another node. */
+  nameOf(worker: string): string
+  writeBranch(input: {
+    directory: string
+    prefix: string
+    message: string
+    files: readonly { path: string; bytes: Uint8Array }[]
+  }): Promise<{ branch: string; commit: string }>
+}
+
+export type SpecHandlers = Pick<Handlers, 'listSpecs' | 'getSpec' | 'editSpec' | 'getSpecOffer' | 'answerSpecOffer'>
+
+export function createSpecHandlers(deps: SpecDeps): SpecHandlers {
+  const { reader, offers } = deps
+
+  async function requireRoot(path: string): Promise<string> {
+    const root = await rootOf(path)
+    if (root === null) throw new ApiError('not_found', `There is no directory ${path} on this machine.`)
+    return root
+  }
+  async function requireFeature(root: string, name: string): Promise<ReadFeature> {
+    const feature = await reader.read(root, name)
+    if (feature) return feature
+    throw new ApiError('not_found', `${root} has no feature ${name}.`, { remedy: '`skein spec list` names those there are.' })
+  }
+  /** The newest job of each task that started from this work tree, whatever name it was given by. */
+  async function jobsOf(root: string, feature: string): Promise<ReadonlyMap<string, SpecJob>> {
+    const rows = await deps.jobs(feature)
+    const trees = new Map<string, string | null>()
+    for (const path of new Set(rows.map(({ repository }) => repository))) trees.set(path, await rootOf(path))
+    const jobs = new Map<string, SpecJob>()
+    for (const { task, jobId, state, worker, checks, repository } of rows)
+      if (trees.get(repository) === root && !jobs.has(task))
+        jobs.set(task, { jobId, state, checks, node: worker === null ? null : deps.nameOf(worker) })
+    return jobs
+  }
+  const present = async (root: string, feature: ReadFeature) => presentFeature(feature, await jobsOf(root, feature.name))
+
+  async function requireEvidence(root: string, feature: string, tasks: readonly string[]): Promise<void> {
+    if (tasks.length === 0) return
+    const jobs = await jobsOf(root, feature)
+    for (const task of tasks) {
+      const why = whyUnproven(task, jobs.get(task))
+      if (why !== null)
+        throw new ApiError('no_evidence', why, {
+          remedy: 'Run the task with checks; a person may tick its box in an editor at any time.',
+        })
+    }
+  }
+
+  return {
+    async listSpecs({ query }) {
+      const root = await requireRoot(query.repository)
+      const { features, isComplete } = await reader.readAll(root)
+      const items = []
+      for (const feature of features) items.push(summaryOf(await present(root, feature)))
+      return { status: 200, body: { items, isComplete } }
+    },
+    async getSpec({ params, query }) {
+      const root = await requireRoot(query.repository)
+      return { status: 200, body: await present(root, await requireFeature(root, params.feature)) }
+    },
+    async editSpec({ params, body }) {
+      const root = await requireRoot(body.repository)
+      const feature = await requireFeature(root, params.feature)
+      const changes = orProblem(() => changesOf(feature, body.change, body.bases))
+      if (changes.length === 0) return { status: 200, body: { status: 'unchanged' } }
+      await requireEvidence(root, feature.name, newlyTicked(feature, body.change))
+      if (offers.isAttended(root)) {
+        const documents = changes.map(({ document: { path, sha256 }, edits }) => ({ path, sha256, edits: [...edits] }))
+        const { id } = offers.offer({ repository: root, feature: feature.name, reason: body.reason, documents })
+        return { status: 202, body: { status: 'offered', offer: id } }
+      }
+      const files = changes.map(({ document, edits }) => ({
+        path: document.path,
+        bytes: Buffer.from(applyEdits(print(document.document), edits)),
+      }))
+      const prefix = `skein/specs/${inRefs(feature.name)}`
+      try {
+        const written = await deps.writeBranch({ directory: root, prefix, message: body.reason, files })
+        return { status: 201, body: { status: 'written', ...written } }
+      } catch (cause) {
+        if (!(cause instanceof WorkspaceError)) throw cause
+        throw new ApiError('snapshot_failed', cause.message, { cause, ...(cause.remedy ? { remedy: cause.remedy } : {}) })
+      }
+    },
+    async getSpecOffer({ params }) {
+      return { status: 200, body: offers.get(params.id) }
+    },
+    async answerSpecOffer({ params, body }) {
+      offers.answer(params.id, body.outcome, body.detail)
+      return { status: 200, body: { ok: true } }
+    },
+  }
+}
+
+function orProblem<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (!(cause instanceof SpecEditError)) throw cause
+    const remedy = cause.remedy === undefined ? {} : { remedy: cause.remedy }
+    throw new ApiError(cause.code === 'base_moved' ? 'base_moved' : 'edit_refused', cause.message, { cause, ...remedy })
+  }
+}
+
+const inRefs = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+/, '') || 'feature'
+
+/** Why no job proves a task done; null when one does. */
+function whyUnproven(task: string, job: SpecJob | undefined): string | null {
+  if (!job) return `No job was for ${task}.`
+  if (isEvidence(job)) return null
+  const { jobId, state, checks } = job
+  if (state !== 'succeeded') return `The newest job for ${task}, ${jobId}, has not succeeded: it is ${state}.`
+  return checks.all === 0
+    ? `Job ${jobId} for ${task} succeeded without a check, so that only its agent says it is done.`
+    : `${checks.all - checks.green} of ${checks.all} checks of job ${jobId} for ${task} are red.`
+}
