@@ -4,7 +4,9 @@ import { jobSource, mirror, refreshSelf } from './backend/mirror.ts'
 import { startServerProcess } from './backend/start.ts'
 import { createTokens } from './backend/tokens.ts'
 import { registerCommands } from './commands/index.ts'
+import { runPageCommand } from './commands/page-command.ts'
 import { askPermissions } from './commands/permissions.ts'
+import { createPages } from './panels/pages.ts'
 import { createChanges } from './state/changes.ts'
 import { systemClock } from './state/clock.ts'
 import { createFleet } from './state/fleet.ts'
@@ -30,16 +32,18 @@ export function activate(context: vscode.ExtensionContext): void {
   const fleet = createFleet(peerChanges)
   const jobs = createJobs(jobSource(backend), jobChanges)
   const view = createJobsView({ jobs, changes: jobChanges, clock: systemClock })
+  const pages = createPages({ backend, extensionUri: context.extensionUri, run: runPageCommand })
   const peers = createPeersView({ fleet, jobs, now: systemClock.now, t, changes: peerChanges })
 
   context.subscriptions.push(
-    ...[log, tokens, texts, jobChanges, peerChanges, view, peers],
+    ...[log, tokens, texts, jobChanges, peerChanges, view, peers, pages],
     createStatusBar({ jobs, changes: jobChanges, state: () => backend.state, onState: backend.onState }),
     backend.onState(({ state }) => setContext('skein.server', state)),
     registerCommands({
       backend,
       jobs,
       view,
+      pages,
       started,
       fleet,
       log,

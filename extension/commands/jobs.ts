@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as vscode from 'vscode'
 import type { JobId, JobRequest } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
+import type { Pages } from '../panels/pages.ts'
 import { plainLine } from '../rows/plain.ts'
 import { hasEnded } from '../state/job-states.ts'
 import type { Jobs } from '../state/jobs.ts'
@@ -18,6 +19,7 @@ export interface JobCommandDeps {
   readonly jobs: Jobs
   readonly view: JobsView
   readonly started: Started
+  readonly pages: Pages
 }
 
 /** Has the orchestrator take a job, once, whatever happens to the connection meanwhile. @throws {BackendError} */
@@ -27,7 +29,7 @@ async function startJob(backend: Backend, started: Started, request: JobRequest)
   return jobId
 }
 
-export function jobCommands({ backend, jobs, view, started }: JobCommandDeps) {
+export function jobCommands({ backend, jobs, view, started, pages }: JobCommandDeps) {
   return {
     async 'skein.jobs.new'() {
       const folder = await askForFolder()
@@ -39,9 +41,18 @@ export function jobCommands({ backend, jobs, view, started }: JobCommandDeps) {
         ignoreFocusOut: true,
       })
       if (task === undefined || task.trim() === '') return
-      await startJob(backend, started, jobRequest(task.trim(), folder))
-      await vscode.commands.executeCommand('skein.jobs.focus')
+      const jobId = await startJob(backend, started, jobRequest(task.trim(), folder))
+      pages.open({ page: 'job', jobId, tab: 'log' })
     },
+    async 'skein.jobs.open'(argument: unknown) {
+      const jobId = await askForJob(argument, jobs, t('Open Job'), () => true)
+      if (jobId) pages.open({ page: 'job', jobId })
+    },
+    async 'skein.jobs.openLog'(argument: unknown) {
+      const jobId = await askForJob(argument, jobs, t('Open Log'), () => true)
+      if (jobId) pages.open({ page: 'job', jobId, tab: 'log' })
+    },
+    'skein.jobs.openPage': () => pages.open({ page: 'jobs' }),
     async 'skein.jobs.cancel'(argument: unknown) {
       const id = await askForJob(argument, jobs, t('Cancel Job'), ({ summary }) => !hasEnded(summary.state))
       if (id) await backend.call('cancelJob', { params: { id } })

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import type { Peer } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
+import type { Pages } from '../panels/pages.ts'
 import { plainLine } from '../rows/plain.ts'
 import type { Fleet } from '../state/fleet.ts'
 import { confirm, inform } from '../ui/notice.ts'
@@ -9,11 +10,12 @@ import { t } from '../ui/texts.ts'
 export interface PeerCommandDeps {
   readonly backend: Backend
   readonly fleet: Fleet
+  readonly pages: Pages
   /** Asks this node about itself again. */
   readonly refreshSelf: () => Promise<void>
 }
 
-export function peerCommands({ backend, fleet, refreshSelf }: PeerCommandDeps) {
+export function peerCommands({ backend, fleet, pages, refreshSelf }: PeerCommandDeps) {
   async function askForPeer(argument: unknown, title: string, fits: (peer: Peer) => boolean): Promise<Peer | undefined> {
     const named = typeof argument === 'string' ? fleet.peer(argument.split('/')[0] ?? '') : undefined
     if (named) return named
@@ -28,6 +30,7 @@ export function peerCommands({ backend, fleet, refreshSelf }: PeerCommandDeps) {
     await refreshSelf()
   }
   return {
+    'skein.peers.openPage': () => pages.open({ page: 'fleet' }),
     async 'skein.peers.add'() {
       const address = await vscode.window.showInputBox({
         title: t('Add Peer (1 of 2)'),

@@ -63,6 +63,10 @@ export function serverCommands({ backend, log, tokens, texts }: ServerCommandDep
       )
       if (picked) await vscode.commands.executeCommand(picked.command)
     },
+    async 'skein.server.openWeb'() {
+      const { state } = backend
+      if (state.state === 'ready') await vscode.env.openExternal(vscode.Uri.parse(state.url))
+    },
     async 'skein.server.settings'() {
       await vscode.commands.executeCommand('workbench.action.openSettings', '@ext:skein.skein')
     },

@@ -24,6 +24,8 @@ export const PALETTE_WHEN = {
 /** Every command of the extension. `extension/commands/` has a function for each, or does not compile. */
 export const COMMANDS = {
   'skein.jobs.new': { title: 'New Job…', icon: 'add', palette: 'ready', needsTrust: true },
+  'skein.jobs.open': { title: 'Open Job', icon: 'go-to-file', palette: 'ready' },
+  'skein.jobs.openLog': { title: 'Open Log', icon: 'output', palette: 'ready' },
   'skein.jobs.cancel': { title: 'Cancel Job', icon: 'debug-stop', palette: 'active' },
   'skein.jobs.retry': { title: 'Retry Job', icon: 'debug-rerun', palette: 'ready', needsTrust: true },
   'skein.jobs.answer': { title: 'Answer Permission Request…', icon: 'question', palette: 'active', needsTrust: true },
@@ -32,6 +34,8 @@ export const COMMANDS = {
   'skein.jobs.onlyHere': { title: 'Show Jobs of This Workspace Only', icon: 'filter', palette: 'ready' },
   'skein.jobs.showAll': { title: 'Show All Jobs', icon: 'filter-filled', palette: 'ready' },
   'skein.jobs.refresh': { title: 'Refresh Jobs', icon: 'refresh', palette: 'ready' },
+  'skein.jobs.openPage': { title: 'Open Jobs as a Page', icon: 'go-to-file', palette: 'ready' },
+  'skein.peers.openPage': { title: 'Open Fleet as a Page', icon: 'go-to-file', palette: 'ready' },
   'skein.peers.add': { title: 'Add Peer…', icon: 'add', palette: 'ready' },
   'skein.peers.pair': { title: 'Show Pairing Code', icon: 'key', palette: 'ready' },
   'skein.peers.trust': { title: 'Trust Peer', icon: 'verified', palette: 'peers' },
@@ -44,6 +48,7 @@ export const COMMANDS = {
   'skein.server.doctor': { title: 'Doctor', palette: 'always' },
   'skein.server.reconnect': { title: 'Reconnect to the Server', icon: 'debug-restart', palette: 'always' },
   'skein.server.setToken': { title: 'Set Token of the Server…', palette: 'always' },
+  'skein.server.openWeb': { title: 'Open in Browser', icon: 'globe', palette: 'ready' },
   'skein.server.settings': { title: 'Open Settings', palette: 'always' },
   'skein.server.menu': { title: 'Status', palette: 'always' },
 } as const satisfies Readonly<Record<string, CommandRow>>

@@ -78,6 +78,7 @@ export function jobRow(entry: JobEntry, now: number, t: Translate, id: string = 
     icon,
     ...(color === null ? {} : { color }),
     context: context(entry),
+    job: summary.id,
   }
 }
 

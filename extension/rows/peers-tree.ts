@@ -57,7 +57,7 @@ export function createPeersTree({ fleet, jobs, now, t }: PeersTreeDeps): Tree {
         description: [stateName(state, t), home ? t('for {0}', plainLine(home.name, 40)) : null].filter(Boolean).join(' · '),
         icon: 'sync~spin',
         // A job of another node is in that node's list, not in this one's.
-        context: home ? 'guest' : 'job active',
+        ...(home ? { context: 'guest' } : { context: 'job active', job: jobId }),
       })),
     ]
   }

@@ -1,3 +1,5 @@
+import type { JobId } from '#shared/model/index.ts'
+
 /** Writes a text in the language of the editor; `{0}` is the first of what follows. */
 export type Translate = (message: string, ...values: readonly (string | number)[]) => string
 
@@ -15,6 +17,8 @@ export interface Row {
   readonly context: string
   /** Whether it has rows of its own, and whether they are shown at first. */
   readonly children?: 'collapsed' | 'expanded'
+  /** The job that a click opens. */
+  readonly job?: JobId
 }
 
 /** What a view shows, without the editor's types. An id is all a row is asked by, so that a changed row is found again. */

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode'
+import { COMMANDS } from '../manifest/commands.ts'
 import type { Row, Tree } from '../rows/row.ts'
 import type { Changes } from '../state/changes.ts'
 
@@ -45,6 +46,7 @@ export function showTree({ id, tree, changes }: TreeViewOptions): ShownTree {
   }
 }
 
+const OPEN = 'skein.jobs.open'
 const COLLAPSE = {
   collapsed: vscode.TreeItemCollapsibleState.Collapsed,
   expanded: vscode.TreeItemCollapsibleState.Expanded,
@@ -59,6 +61,7 @@ function itemOf(row: Row | undefined, id: string): vscode.TreeItem {
     description: row.description ?? '',
     contextValue: row.context,
     collapsibleState: row.children ? COLLAPSE[row.children] : vscode.TreeItemCollapsibleState.None,
+    ...(row.job ? { command: { title: COMMANDS[OPEN].title, command: OPEN, arguments: [{ jobId: row.job }] } } : {}),
     ...(row.icon ? { iconPath: new vscode.ThemeIcon(row.icon, row.color ? new vscode.ThemeColor(row.color) : undefined) } : {}),
   }
 }
