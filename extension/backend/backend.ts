@@ -157,8 +157,9 @@ export function createBackend(): Backend {
       const open = [...subscriptions]
       isAttached = true
       wire.resolve(connection)
-      become((await request(LSP_REQUESTS.serverState, null)) as ServerState)
+      // What is followed comes first: who hears that the server is ready may read, and misses nothing.
       await Promise.all(open.map(([number, subscription]) => subscribe(number, subscription)))
+      become((await request(LSP_REQUESTS.serverState, null)) as ServerState)
     },
     detach(next) {
       for (const listener of attached.splice(0)) listener.dispose()

@@ -65,9 +65,9 @@ const LEVELS = [
   [30, 'info'],
 ] as const
 
-/** Logs are JSON; what a Node.js says when it cannot start is not. @returns what it says */
+/** Some lines are JSON of pino; others stand as they are. @returns what it says */
 function write(line: string, log: Lines): string {
-  let level = 50
+  let level = 30
   let text = plainLine(line, 2000)
   try {
     const { level: number, msg, ...more } = JSON.parse(line)
@@ -75,7 +75,7 @@ function write(line: string, log: Lines): string {
     level = Number(number)
     text = plainLine(Object.keys(facts).length === 0 ? String(msg) : `${msg} ${JSON.stringify(facts)}`, 2000)
   } catch {
-    // It is shown as it stands.
+    // Not JSON.
   }
   const [, way] = LEVELS.find(([least]) => level >= least) ?? [0, 'debug' as const]
   log[way](text)

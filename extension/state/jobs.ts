@@ -61,16 +61,18 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
     if (list[at]?.summary.id === summary.id) list.splice(at, 1)
     entries.delete(summary.id)
   }
-  /** Marks the row alone, or the groups when it came or changed its group. */
+  /** Marks the row alone, or the groups when it came or changed its group; all, when a group comes or goes by that. */
   function put(entry: JobEntry): void {
     const { id, state } = entry.summary
     const before = entries.get(id)
     const group = GROUP_OF[state]
-    if (before && GROUP_OF[before.summary.state] !== group) {
+    const from = before && GROUP_OF[before.summary.state]
+    if (from === group) changes.mark(id)
+    else changes.mark(groups[group].length === 0 ? null : group)
+    if (before && from !== group) {
       takeOut(before)
-      changes.mark(GROUP_OF[before.summary.state])
+      changes.mark(from === undefined || groups[from].length === 0 ? null : from)
     }
-    changes.mark(before && GROUP_OF[before.summary.state] === group ? id : group)
     place(entry)
   }
   /** A job that something happens to, and of which more is to be known than events say. */

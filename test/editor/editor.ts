@@ -50,6 +50,8 @@ export interface Editor {
   readonly url: string
   /** Types a command's title into the palette and runs it. */
   command(title: string): Promise<void>
+  /** Answers a box that asks for a text. @param title of the box */
+  answer(title: RegExp, text: string): Promise<void>
   /** Keeps a picture of the window. */
   picture(name: string): Promise<void>
 }
@@ -104,6 +106,13 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
       await input.waitFor({ state: 'visible' })
       await input.fill(`>${title}`)
       await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click()
+    },
+    async answer(title, text) {
+      await page.locator('.quick-input-title', { hasText: title }).waitFor()
+      const input = page.locator('.quick-input-widget .quick-input-box input')
+      await input.fill(text)
+      await input.press('Enter')
+      await page.locator('.quick-input-title', { hasText: title }).waitFor({ state: 'hidden' })
     },
     async picture(name) {
       await page.screenshot({ path: join(pictures, `${name}.png`) })
