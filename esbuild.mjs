@@ -83,7 +83,7 @@ const { metafile } = await build({
   bundle: true,
   splitting: true,
   format: 'esm',
-  target: ['es2022', 'chrome120', 'firefox121', 'safari17'],
+  target: ['es2022', 'chrome123', 'firefox121', 'safari17.5'],
   minify: true,
   entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',

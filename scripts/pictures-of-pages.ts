@@ -1,78 +1,109 @@
-// npm run pictures [-- DIRECTORY]: shows the pages of a real node with real jobs in a real browser, light, dark and narrow, and keeps pictures.
-import { mkdirSync } from 'node:fs'
+// npm run pictures [-- DIRECTORY]: shows the pages of three real nodes with real jobs in a real browser, light, dark and narrow, and keeps
+// pictures: all of them in DIRECTORY, or those of the README in docs/pictures.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'playwright-core'
+import { makeRepository } from '#demo/repository.ts'
+import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
-import { makeRepository } from '#test/e2e/node.ts'
+import type { JobRequest } from '#shared/model/index.ts'
+import { fleetNode, pair } from '#test/e2e/fleet.ts'
+import type { TestNode } from '#test/e2e/node.ts'
 import { openBrowser } from '#test/pages/browser.ts'
-import { startServer } from '#test/pages/server.ts'
 
-const directory = process.argv[2] ?? 'pictures'
+const README = new Set(['jobs-light', 'log-dark', 'details-light', 'timeline-dark', 'fleet-light'])
+const all = process.argv[2]
+const directory = all ?? fileURLToPath(new URL('../docs/pictures', import.meta.url))
 mkdirSync(directory, { recursive: true })
-const life = new Lifetime()
-try {
-  const server = await startServer(life)
-  using repository = makeRepository({
-    'sum.js': 'module.exports = (a, b) => a - b\n',
-    'check.sh': 'test "$(cat answer 2>/dev/null)" = 42\n',
+
+const COLOURS = `i=1; while [ $i -le 400 ]; do printf '\\033[32m✓\\033[0m sells %s things \\033[2m(%s ms)\\033[0m\\n' $i $((i % 17)); i=$((i+1)); done
+printf '\\033[1;31mFAIL\\033[0m \\033[7m price.test.js \\033[0m expected \\033[32m900\\033[0m, got \\033[31m-9000\\033[0m\\n'; exit 3`
+const WAITING = 'i=0; while :; do echo "step $i"; i=$((i+1)); sleep 0.2; done'
+const VIEWS = [
+  ['light', { colorScheme: 'light', viewport: { width: 1200, height: 760 } }],
+  ['dark', { colorScheme: 'dark', viewport: { width: 1200, height: 760 } }],
+  ['narrow', { colorScheme: 'dark', viewport: { width: 390, height: 760 } }],
+] as const
+
+await using life = new Lifetime()
+const root = mkdtempSync(join(tmpdir(), 'skein-pictures-'))
+life.defer(() => rmSync(root, { recursive: true, force: true }))
+const repository = join(root, 'shop')
+await makeRepository(repository)
+const model = life.use(await startScriptedModel({ steps: FIX_TEST_SESSION }))
+async function node(name: string): Promise<TestNode> {
+  const one = await fleetNode(name, {}, { OPENAI_BASE_URL: `${model.url}/v1` })
+  life.defer(() => one[Symbol.asyncDispose]())
+  return one
+}
+const [home, desktop, cupboard] = [await node('laptop'), await node('desktop'), await node('cupboard')]
+for (const worker of [desktop, cupboard]) await pair(home, worker)
+const peers = (await home.client.listPeers()).items
+
+const submit = async (request: Partial<JobRequest>) =>
+  (await home.client.createJob({ body: { agent: 'command', repository: { path: repository, include: 'changes' }, ...request } }))
+    .jobId
+const shell = (script: string) => ({ argv: ['sh', '-c', script] })
+await home.finish(await submit({ task: 'Sell four hundred things', ...shell(COLOURS) }))
+const fix = { task: 'Make the failing test pass', agent: 'builtin', checks: [['node', '--test']] }
+await home.finish(await submit(fix))
+const [first, second] = peers
+if (!first || !second) throw new Error('The other nodes are gone')
+for (const [task, { id }] of [
+  ['Write the release notes', first],
+  ['Say which dependency is the slowest', second],
+  ['Translate the receipts', second],
+] as const) {
+  const jobId = await submit({ task, ...shell(WAITING), where: { on: [id] } })
+  await home.until(jobId, ({ body }) => body.type === 'job.state' && body.to === 'running')
+}
+
+const browser = await openBrowser(life)
+for (const [name, options] of VIEWS) {
+  const context = await browser.newContext(options)
+  await show(await context.newPage(), async (page, what) => {
+    const file = `${what}-${name}`
+    if (all !== undefined || README.has(file)) await page.screenshot({ path: join(directory, `${file}.png`) })
   })
-  const shell = (script: string) => ['sh', '-c', script]
-  const submit = (title: string, script: string, more: object = {}) =>
-    server.client.createJob({
-      body: { task: title, agent: 'command', argv: shell(script), repository: { path: repository.path }, ...more },
-    })
-  const colours =
-    'i=1; while [ $i -le 400 ]; do printf "\\033[32m✓\\033[0m test %s \\033[2m(%s ms)\\033[0m\\n" $i $((i % 17)); i=$((i+1)); done; printf "\\033[1;31mFAIL\\033[0m \\033[7m sum.test.js \\033[0m expected \\033[32m3\\033[0m, got \\033[31m-1\\033[0m\\n"'
-  await submit(
-    'Make the failing test pass',
-    `${colours}; sed -i 's/a - b/a + b/' sum.js; printf 42 > answer; printf '# Notes\\n\\nSums now add.\\n' > NOTES.md`,
-    { checks: [shell('sh check.sh'), shell('grep -q "+ b" sum.js')] },
-  )
-  await submit('Rename the module that nobody understands', 'echo no; exit 3')
-  for (const id of (await server.client.listJobs({})).items.map(({ id }) => id)) await settled(id)
-  await submit('Write the release notes', 'i=0; while :; do echo "step $i"; i=$((i+1)); sleep 0.2; done')
+  await context.close()
+}
 
-  const browser = await openBrowser(life)
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light', viewport: { width: 1200, height: 760 } }],
-    ['dark', { colorScheme: 'dark', viewport: { width: 1200, height: 760 } }],
-    ['narrow', { colorScheme: 'dark', viewport: { width: 390, height: 760 } }],
+async function show(page: Page, keep: (page: Page, what: string) => Promise<void>): Promise<void> {
+  const shot = async (what: string) => {
+    // Nothing is under the mouse.
+    await page.mouse.move(0, 0)
+    await keep(page, what)
+  }
+  const open = (title: string) => page.getByRole('link', { name: title }).click()
+  await page.goto(home.url)
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await shot('sign-in')
+  await page.goto('about:blank')
+  await page.goto(`${home.url}/#token=${home.token}`)
+  await page.getByRole('link', { name: fix.task }).waitFor()
+  await shot('jobs')
+  await page.getByRole('button', { name: 'New job' }).click()
+  await page.getByRole('dialog').waitFor()
+  await shot('new-job')
+  await page.keyboard.press('Escape')
+  await open('Sell four hundred things')
+  await page.getByText('complete').waitFor()
+  await shot('log')
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click()
+  await open(fix.task)
+  for (const [tab, sign] of [
+    ['Timeline', 'ol'],
+    ['Changes', '.diff'],
+    ['Details', 'h2'],
   ] as const) {
-    const context = await browser.newContext(options)
-    const page = await context.newPage()
-    const shot = (what: string) => page.screenshot({ path: join(directory, `${what}-${name}.png`) })
-    await page.goto(server.url)
-    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    await shot('sign-in')
-    await page.goto('about:blank')
-    await page.goto(`${server.url}/#token=${server.token}`)
-    await page.getByRole('link', { name: 'Make the failing test pass' }).waitFor()
-    await shot('jobs')
-    await page.getByRole('button', { name: 'New job' }).click()
-    await page.getByRole('dialog').waitFor()
-    await shot('new-job')
-    await page.keyboard.press('Escape')
-    await page.getByRole('link', { name: 'Make the failing test pass' }).click()
-    await page.getByText('complete').waitFor()
-    await shot('log')
-    for (const tab of ['Timeline', 'Changes', 'Details']) {
-      await page.getByRole('tab', { name: tab }).click()
-      await page
-        .locator(tab === 'Changes' ? '.diff' : tab === 'Details' ? 'h2' : 'ol')
-        .first()
-        .waitFor()
-      await shot(tab.toLowerCase())
-    }
-    await page.getByRole('link', { name: 'Fleet' }).click()
-    await page.getByText('1 running').waitFor()
-    await shot('fleet')
-    await context.close()
+    await page.getByRole('tab', { name: tab }).click()
+    await page.locator(sign).first().waitFor()
+    await shot(tab.toLowerCase())
   }
-
-  /** Waits for the end of a job. */
-  async function settled(id: string): Promise<void> {
-    const headers = { authorization: `Bearer ${server.token}`, accept: 'text/event-stream' }
-    await (await fetch(`${server.url}/v1/jobs/${id}/events`, { headers })).text()
-  }
-} finally {
-  await life[Symbol.asyncDispose]()
+  await page.getByRole('link', { name: 'Fleet' }).click()
+  await page.getByRole('link', { name: 'Translate the receipts' }).waitFor()
+  await page.getByText(/^2 of \d+ slots taken/).waitFor()
+  await shot('fleet')
 }

@@ -34,7 +34,7 @@ export class SkeinApp extends LitElement {
         flex-direction: column;
         height: 100%;
       }
-      header {
+      header.row {
         border-bottom: 1px solid var(--vscode-panel-border);
         gap: 18px;
         padding: 8px 20px;
@@ -45,6 +45,9 @@ export class SkeinApp extends LitElement {
       }
       header a[aria-current] {
         box-shadow: inset 0 -2px var(--vscode-focusBorder);
+      }
+      header nav.row {
+        gap: 18px;
       }
       .brand {
         font-weight: 600;
@@ -67,7 +70,7 @@ export class SkeinApp extends LitElement {
       }
       @media (max-width: 600px) {
         main > *,
-        header,
+        header.row,
         .banner {
           padding-left: 12px;
           padding-right: 12px;

@@ -2,18 +2,21 @@ import '@vscode-elements/elements/dist/vscode-button/vscode-button.js'
 import '@vscode-elements/elements/dist/vscode-progress-ring/vscode-progress-ring.js'
 import { css, html, nothing, svg, type TemplateResult } from 'lit'
 import type { DrainStatus, Health, JobSummary, Peer } from '#shared/model/index.ts'
-import { ago, bytes, times } from '../kit/format.ts'
+import { ago, bytes, duration, times } from '../kit/format.ts'
+import { keep, kept } from '../kit/kept.ts'
 import { Page } from '../kit/page.ts'
 import { toHash } from '../kit/route-hash.ts'
 import { stateMark, stateStyles } from '../kit/state-mark.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
-import { type History, linePoints, sampleOf, withPeers, withSample } from './history.ts'
+import { type History, isHistory, linePoints, sampleOf, withPeers, withSample } from './history.ts'
 
 /** How often what has no stream is asked for, ms. */
 const REFRESH_MS = 3_000
 /** Jobs of ours for which is asked where they are. */
 const MOST_PLACES = 50
+/** Nodes that are shown at first, and of which the use is kept. */
+const MOST_PEERS = 50
 const THIS_NODE = 'self'
 
 /** The nodes there are: what they can give, how much of it is taken, what runs where, and who trusts whom. */
@@ -25,6 +28,7 @@ class FleetPage extends Page {
     peers: { state: true },
     elsewhere: { state: true },
     history: { state: true },
+    shownPeers: { state: true },
   }
   declare health: Health | null
   declare drain: DrainStatus | null
@@ -32,6 +36,8 @@ class FleetPage extends Page {
   /** Jobs of ours that other nodes have, by the node. */
   declare elsewhere: ReadonlyMap<string, readonly JobSummary[]>
   declare history: History
+  /** How many nodes are shown, those that are there first. */
+  declare shownPeers: number
   private abort = new AbortController()
 
   static override styles = [base, stateStyles, styles()]
@@ -43,13 +49,17 @@ class FleetPage extends Page {
     this.peers = null
     this.elsewhere = new Map()
     this.history = {}
+    this.shownPeers = MOST_PEERS
   }
 
   protected override start(): void {
     this.host.setTitle('Fleet')
     this.abort = new AbortController()
     this.endWith(() => this.abort.abort())
-    const timer = setInterval(() => void this.refresh(), REFRESH_MS)
+    this.history = kept(this.host, 'fleet.history', {}, isHistory)
+    const timer = setInterval(() => {
+      if (!document.hidden) void this.refresh()
+    }, REFRESH_MS)
     this.endWith(() => clearInterval(timer))
     this.endWith(
       this.host.subscribe({ name: 'peers' }, null, item => {
@@ -88,10 +98,12 @@ class FleetPage extends Page {
   private sample(): void {
     const at = Date.now()
     let { history } = this
-    for (const { id, card } of this.peers ?? []) if (card) history = withSample(history, id, sampleOf(card, at))
+    for (const { id, card } of this.peers?.slice(0, MOST_PEERS) ?? [])
+      if (card) history = withSample(history, id, sampleOf(card, at))
     if (this.drain && this.health)
       history = withSample(history, THIS_NODE, { at, taken: this.drain.running.length, slots: this.health.capacity.cpuCores })
     this.history = history
+    keep(this.host, 'fleet.history', history)
   }
 
   private async setDraining(draining: boolean): Promise<void> {
@@ -102,7 +114,8 @@ class FleetPage extends Page {
   override render(): TemplateResult {
     return html`<h1>Fleet</h1>
       ${this.renderFailure()}
-      <div class="nodes">${this.renderSelf()} ${this.peers?.map(peer => this.renderPeer(peer))}</div>
+      <div class="nodes">${this.renderSelf()} ${this.peers?.slice(0, this.shownPeers).map(peer => this.renderPeer(peer))}</div>
+      ${this.renderMore()}
       ${
         this.peers?.length === 0
           ? html`<p class="dim">
@@ -111,6 +124,12 @@ class FleetPage extends Page {
             </p>`
           : nothing
       }`
+  }
+
+  private renderMore(): TemplateResult | typeof nothing {
+    const hidden = (this.peers?.length ?? 0) - this.shownPeers
+    if (hidden <= 0) return nothing
+    return html`<vscode-button secondary @click=${() => (this.shownPeers += MOST_PEERS)}>Show ${times(hidden, 'more node')}</vscode-button>`
   }
 
   private renderSelf(): TemplateResult {
@@ -173,15 +192,15 @@ class FleetPage extends Page {
     </section>`
   }
 
-  /** How much was taken since the page was opened: nodes keep no such history. */
+  /** How much was taken since the page was first opened: nodes keep no such history. */
   private renderUse(node: string, text: string): TemplateResult {
     const samples = this.history[node] ?? []
-    const since = samples[0] ? ago(new Date(samples[0].at).toISOString(), Date.now()) : ''
+    const span = samples[0] ? `last ${duration(Date.now() - samples[0].at)}` : ''
     return html`<figure>
-      <svg viewBox="0 0 240 36" preserveAspectRatio="none" role="img" aria-label="Use since this page was opened: ${text} now">
+      <svg viewBox="0 0 240 36" preserveAspectRatio="none" role="img" aria-label="Use, ${span}: ${text} now">
         ${svg`<polyline points=${linePoints(samples, Date.now(), 240, 34)} transform="translate(0 1)" />`}
       </svg>
-      <figcaption class="dim">${text}<span class="since">${since}</span></figcaption>
+      <figcaption class="dim">${text}<span>${span}</span></figcaption>
     </figure>`
   }
 }
@@ -225,6 +244,7 @@ function styles() {
       background: var(--vscode-editor-background);
       border: 1px solid var(--vscode-panel-border);
       border-radius: 3px;
+      box-sizing: border-box;
       display: block;
       height: 36px;
       width: 100%;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Peer } from '#shared/model/index.ts'
-import { type History, linePoints, withPeers, withSample } from './history.ts'
+import { type History, isHistory, linePoints, withPeers, withSample } from './history.ts'
 
 const sample = (at: number, taken: number) => ({ at, taken, slots: 4 })
 
@@ -31,9 +31,16 @@ it('draws steps', () => {
 })
 
 it('takes changes of peers, and a whole list', () => {
-  const peer = (id: string) => ({ id, name: id }) as Peer
+  const peer = (id: string, state: Peer['state'] = 'online') => ({ id, name: id, state }) as Peer
   const two = withPeers([], { whole: true, items: [peer('b'), peer('a')], removed: [] })
   expect(two.map(({ id }) => id)).toEqual(['a', 'b'])
   expect(withPeers(two, { whole: false, items: [peer('c')], removed: ['a'] }).map(({ id }) => id)).toEqual(['b', 'c'])
   expect(withPeers(two, { whole: true, items: [], removed: [] })).toEqual([])
+  const away = withPeers(two, { whole: false, items: [peer('a', 'offline')], removed: [] })
+  expect(away.map(({ id }) => id)).toEqual(['b', 'a'])
+})
+
+it('takes for a history what is one', () => {
+  expect([{}, { n: [sample(0, 1)] }].every(isHistory)).toBe(true)
+  expect([null, 'x', { n: 1 }, { n: [null] }, { n: [{ at: 0, taken: '<', slots: 1 }] }].some(isHistory)).toBe(false)
 })

@@ -41,7 +41,15 @@ export function linePoints(samples: readonly Sample[], now: number, width: numbe
   return points.map(([left, top]) => `${left.toFixed(1)},${top.toFixed(1)}`).join(' ')
 }
 
-/** The peers after a message of their topic. */
+/** Whether a value that was kept is a history. */
+export const isHistory = (value: unknown): value is History =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every(samples => Array.isArray(samples) && samples.every(isSample))
+const isSample = (value: Partial<Sample> | null): boolean =>
+  [value?.at, value?.taken, value?.slots].every(part => Number.isFinite(part))
+
+/** The peers after a message of their topic, those that are there first. */
 export function withPeers(
   peers: readonly Peer[],
   change: { readonly whole: boolean; readonly items: readonly Peer[]; readonly removed: readonly string[] },
@@ -49,7 +57,8 @@ export function withPeers(
   const known = new Map(change.whole ? [] : peers.map(peer => [peer.id as string, peer]))
   for (const peer of change.items) known.set(peer.id, peer)
   for (const id of change.removed) known.delete(id)
-  return [...known.values()].sort((a, b) => a.name.localeCompare(b.name))
+  const isAway = (peer: Peer) => Number(peer.state !== 'online')
+  return [...known.values()].sort((a, b) => isAway(a) - isAway(b) || a.name.localeCompare(b.name))
 }
 
 export const sampleOf = ({ busy, slots }: Pick<Card, 'busy' | 'slots'>, at: number): Sample => ({ at, taken: busy, slots })

@@ -6,13 +6,15 @@ import { bytes, times } from '../kit/format.ts'
 import { CallError } from '../kit/host.ts'
 import { Page } from '../kit/page.ts'
 import { base } from '../kit/styles.ts'
-import { visible, visibleText } from '../kit/visible.ts'
+import { beginningOf, visible, visibleText } from '../kit/visible.ts'
 import { type PatchFile, type PatchLine, parsePatch } from './patch.ts'
 
 /** A patch past this is not shown here; bytes. */
 const LARGEST = 8 * 1024 * 1024
 /** Lines of one file that are drawn before somebody asks for all. */
 const FIRST_LINES = 500
+/** Characters of a line. */
+const LONGEST_LINE = 4_000
 /** Files that are open at first, so that a small change is seen at once. */
 const OPEN_FILES = 5
 
@@ -76,7 +78,7 @@ class Changes extends Page {
     if (this.files === null) return html`<div class="row"><vscode-progress-ring></vscode-progress-ring> Loading the diff…</div>`
     if (this.size > LARGEST)
       return html`<p>The patch is ${bytes(this.size)} long: see it with <code>skein diff ${this.jobId}</code>.</p>
-        ${this.stat?.changes.map(change => html`<div>${visible(change.path)} <span class="dim">${change.status}</span></div>`)}`
+        ${this.stat?.changes.slice(0, FIRST_LINES).map(change => html`<div>${visible(change.path)} <span class="dim">${change.status}</span></div>`)}`
     if (this.files.length === 0) return html`<p class="dim">The job changed no files.</p>`
     const sum = (name: 'insertions' | 'deletions') => (this.files ?? []).reduce((all, file) => all + file[name], 0)
     return html`<p class="row">
@@ -107,7 +109,7 @@ class Changes extends Page {
   private renderLines({ path, lines, isBinary }: PatchFile): TemplateResult {
     if (lines.length === 0) return html`<p class="dim">${isBinary ? 'A binary file.' : 'Its content is the same.'}</p>`
     const shown = this.whole.has(path) ? lines : lines.slice(0, FIRST_LINES)
-    return html`<div class="diff" tabindex="0" role="region" aria-label="Changes of ${path}">
+    return html`<div class="diff" tabindex="0" role="region" aria-label="Changes of ${visible(path)}">
         <table>
           <tbody>
             ${shown.map(renderLine)}
@@ -130,7 +132,7 @@ const renderLine = ({ kind, text, oldNumber, newNumber }: PatchLine): TemplateRe
   html`<tr class=${kind}>
     <td class="number">${oldNumber ?? ''}</td>
     <td class="number">${newNumber ?? ''}</td>
-    <td class="code">${MARKS[kind]}${visibleText(text)}</td>
+    <td class="code">${MARKS[kind]}${visibleText(beginningOf(text, LONGEST_LINE))}</td>
   </tr>`
 
 function diffStyles() {

@@ -1,8 +1,11 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
 import { type CheckRun, checkVerdict, type Job, type PlacementRecord } from '#shared/model/index.ts'
 import { commandText, duration, times } from '../kit/format.ts'
-import { visible } from '../kit/visible.ts'
+import { beginningOf, visible, visibleText } from '../kit/visible.ts'
 import type { CheckStory, Story } from './story.ts'
+
+/** Characters of a task. */
+const LONGEST_TASK = 20_000
 
 /** Plan, checks, usage, where it ran and why, and what was asked for. */
 export function renderDetails(story: Story, job: Job | null, placements: readonly PlacementRecord[]): TemplateResult {
@@ -74,6 +77,8 @@ function renderVerdict(check: CheckStory | undefined): TemplateResult | typeof n
 }
 
 function renderUsage({ usage, agentUsage }: Story): TemplateResult {
+  if (usage.requests === 0 && agentUsage === null)
+    return html`<h2>Usage</h2><p class="dim">No model was called through this node.</p>`
   const count = (value: number) => value.toLocaleString('en')
   const facts: (readonly [string, string])[] = [
     ['Model calls', count(usage.requests)],
@@ -132,7 +137,7 @@ function renderAsked({ name, why, answer }: PlacementRecord['asked'][number], is
 function renderRequest(story: Story, { id, spec, snapshot, retryOf }: Job): TemplateResult {
   const facts: (readonly [string, string | TemplateResult])[] = [
     ['Job', html`<code>${id}</code>`],
-    ['Task', html`<pre>${visible(spec.task) || (spec.argv ? commandText(spec.argv) : '')}</pre>`],
+    ['Task', html`<pre>${visibleText(beginningOf(spec.task || commandText(spec.argv ?? []), LONGEST_TASK))}</pre>`],
     ...(spec.repository ? [['Repository', html`<code>${visible(spec.repository.path)}</code>`] as const] : []),
     ...(snapshot
       ? [

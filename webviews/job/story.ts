@@ -181,7 +181,7 @@ function moved(story: Draft, { at, n }: JobEvent, body: Body<'job.state'>): Part
     state: body.to,
     epoch: body.epoch,
     failure: body.failure,
-    ...(body.to === 'running' && story.startedAt === null ? { startedAt: at } : {}),
+    ...(body.to !== 'queued' && story.startedAt === null ? { startedAt: at } : {}),
     ...(isEnd ? { endedAt: at, questions: [] } : {}),
   }
 }

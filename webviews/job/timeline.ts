@@ -1,8 +1,12 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
-import { times } from '../kit/format.ts'
+import { timeOfDay, times } from '../kit/format.ts'
 import { isOver, stateMark } from '../kit/state-mark.ts'
-import { visible, visibleText } from '../kit/visible.ts'
+import { beginningOf, visible, visibleText } from '../kit/visible.ts'
 import type { Entry, Story, ToolStory } from './story.ts'
+
+/** Characters of one text. */
+const LONGEST = 20_000
+const shownText = (text: string) => visibleText(beginningOf(text, LONGEST))
 
 /** What happened, the oldest first. @param shown how many of the last @param showMore shows earlier ones */
 export function renderTimeline(story: Story, shown: number, showMore: () => void): TemplateResult {
@@ -13,7 +17,7 @@ export function renderTimeline(story: Story, shown: number, showMore: () => void
     <ol class="timeline">
       ${story.entries.slice(hidden).map(
         entry => html`<li>
-        <time class="dim" datetime=${entry.at}>${entry.at.slice(11, 19)}</time>
+        <time class="dim" datetime=${entry.at} title=${entry.at}>${timeOfDay(entry.at)}</time>
         <div class="what">${renderEntry(entry)}</div>
       </li>`,
       )}
@@ -26,9 +30,9 @@ function renderEntry(entry: Entry): TemplateResult {
     case 'state':
       return html`${isOver(entry.to) ? stateMark(entry.to) : html`<span class="dim">${entry.to}</span>`}${entry.failure ? html`<div class="dim">${visible(entry.failure.detail)}</div>` : nothing}`
     case 'message':
-      return html`<div class="said">${visibleText(entry.text).trim()}</div>`
+      return html`<div class="said">${shownText(entry.text).trim()}</div>`
     case 'thought':
-      return html`<details><summary class="dim">Thought</summary><div class="said dim">${visibleText(entry.text).trim()}</div></details>`
+      return html`<details><summary class="dim">Thought</summary><div class="said dim">${shownText(entry.text).trim()}</div></details>`
     case 'note':
       return html`<span class=${entry.tone === 'plain' ? 'dim' : entry.tone}>${visible(entry.text)}</span>`
     case 'tool':
@@ -50,11 +54,11 @@ function renderTool(tool: ToolStory): TemplateResult {
   if (tool.input === null && tool.output === null && tool.diffs.length === 0 && places.length === 0)
     return html`<div>${head}</div>`
   const part = (name: string, text: string | null) =>
-    text === null || text === '' ? nothing : html`<h3>${name}</h3><pre>${visibleText(text)}</pre>`
+    text === null || text === '' ? nothing : html`<h3>${name}</h3><pre>${shownText(text)}</pre>`
   return html`<details>
     <summary>${head}</summary>
     ${part('Files', places.join('\n'))} ${part('Input', tool.input)} ${part('Output', tool.output)}
-    ${tool.diffs.map(diff => html`<h3>${visible(diff.path)}</h3><pre>${visibleText(diff.newText.slice(0, 20_000))}</pre>`)}
+    ${tool.diffs.map(diff => html`<h3>${visible(diff.path)}</h3><pre>${shownText(diff.newText)}</pre>`)}
   </details>`
 }
 

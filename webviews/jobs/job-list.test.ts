@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EventBody, JobEvent, JobSummary } from '#shared/model/index.ts'
-import { EMPTY, matching, unknownIn, withEvent, withPage } from './job-list.ts'
+import { EMPTY, matching, unknownIn, withEvent, withJob, withPage } from './job-list.ts'
 
 const at = '2026-01-01T00:00:00.000Z'
 const job = (id: string, more: Partial<JobSummary> = {}): JobSummary => ({
@@ -42,21 +42,40 @@ describe('pages', () => {
     expect(again.items[1]?.state).toBe('failed')
     expect(again.nextCursor).toBe('2')
   })
+  it('all newer than what is there replace it, so that no job between is passed over', () => {
+    const before = { items: [job('b'), job('a')], nextCursor: null }
+    const page = { items: [job('z'), job('y')], nextCursor: '2' }
+    expect(withPage(before, page, false)).toEqual(page)
+    expect(ids(withPage(before, { ...page, nextCursor: null }, false))).toEqual(['z', 'y', 'b', 'a'])
+  })
+  it('take in a single job at its place', () => {
+    const list = { items: [job('c'), job('a')], nextCursor: '1' }
+    expect(ids(withJob(list, job('b')))).toEqual(['c', 'b', 'a'])
+    expect(withJob(list, job('b')).nextCursor).toBe('1')
+  })
 })
 
 describe('events', () => {
   const list = { items: [job('b'), job('a')], nextCursor: null }
   it('move a job, and tell when it began and ended', () => {
-    const running = withEvent(list, move('a', 'running')).list
+    const running = withEvent(list, move('a', 'running'))
     expect(running.items[1]).toMatchObject({ state: 'running', epoch: 1, startedAt: '2026-01-01T00:01:00.000Z', endedAt: null })
-    expect(withEvent(running, move('a', 'failed')).list.items[1]).toMatchObject({ endedAt: '2026-01-01T00:01:00.000Z' })
+    expect(withEvent(running, move('a', 'failed')).items[1]).toMatchObject({ endedAt: '2026-01-01T00:01:00.000Z' })
     expect(running.items[0]).toBe(list.items[0])
   })
-  it('of jobs that are not there name them once', () => {
-    expect(unknownIn(list, [move('x', 'running'), move('x', 'checking'), move('a', 'running')])).toEqual(['x'])
+  it('of jobs that are not there name them once, when they fit the filter', () => {
+    const events = [move('x', 'running'), move('x', 'checking'), move('a', 'running'), move('y', 'failed')]
+    expect(unknownIn(list, events, 'all')).toEqual(['x', 'y'])
+    expect(unknownIn(list, events, 'active')).toEqual(['x'])
+    expect(unknownIn(list, events, 'failed')).toEqual(['y'])
+    expect(unknownIn(list, events, 'running')).toEqual([])
+  })
+  it('that are older than the list change nothing', () => {
+    const newer = { ...list, items: [job('a', { state: 'succeeded', updatedAt: '2026-01-01T00:02:00.000Z' })] }
+    expect(withEvent(newer, move('a', 'running'))).toBe(newer)
   })
   it('that change nothing in a list leave it as it is', () => {
-    expect(withEvent(list, event('a', { type: 'warning', code: 'c', detail: '' })).list).toBe(list)
+    expect(withEvent(list, event('a', { type: 'warning', code: 'c', detail: '' }))).toBe(list)
   })
 })
 

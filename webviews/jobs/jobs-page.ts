@@ -5,19 +5,34 @@ import '@vscode-elements/elements/dist/vscode-single-select/vscode-single-select
 import '@vscode-elements/elements/dist/vscode-textfield/vscode-textfield.js'
 import './submit-dialog.ts'
 import { css, html, nothing, type TemplateResult } from 'lit'
-import type { JobEvent, JobSummary } from '#shared/model/index.ts'
+import type { JobEvent, JobId, JobSummary } from '#shared/model/index.ts'
 import { ago, baseName, duration } from '../kit/format.ts'
-import { oncePerFrame } from '../kit/frame.ts'
+import { oncePerFrame, oneAfterAnother } from '../kit/frame.ts'
 import { isText, keep, kept } from '../kit/kept.ts'
 import { Page } from '../kit/page.ts'
 import { toHash } from '../kit/route-hash.ts'
 import { stateMark, stateStyles } from '../kit/state-mark.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
-import { EMPTY, type JobList, matching, queryOf, type StateFilter, unknownIn, withEvent, withPage } from './job-list.ts'
+import {
+  EMPTY,
+  type JobList,
+  matching,
+  queryOf,
+  type StateFilter,
+  summaryOf,
+  unknownIn,
+  withEvent,
+  withJob,
+  withPage,
+} from './job-list.ts'
 import type { SubmitDialog } from './submit-dialog.ts'
 
 const PAGE_SIZE = 50
+/** Between two times that the list is asked for, however much happens, ms. */
+const REFRESH_MS = 250
+/** Jobs that are asked for one by one. */
+const MOST_SINGLE = 20
 const FILTERS: readonly (readonly [StateFilter, string])[] = [
   ['all', 'All states'],
   ['active', 'Active'],
@@ -45,7 +60,10 @@ class JobsPage extends Page {
   declare text: string
   private abort = new AbortController()
   private arrived: JobEvent[] = []
-  private readonly taking = oncePerFrame(() => void this.takeEvents())
+  /** Jobs that events told of and the list does not have. */
+  private unknown: readonly JobId[] = []
+  private readonly taking = oncePerFrame(() => this.takeEvents())
+  private readonly refreshing = oneAfterAnother(() => this.refresh(), REFRESH_MS)
 
   static override styles = [base, stateStyles, styles()]
 
@@ -64,17 +82,17 @@ class JobsPage extends Page {
     this.abort = new AbortController()
     this.endWith(() => this.abort.abort())
     this.endWith(this.taking.cancel)
+    this.endWith(this.refreshing.cancel)
     const tick = setInterval(() => this.requestUpdate(), 1000)
     this.endWith(() => clearInterval(tick))
     void this.begin()
   }
 
-  /** The list first, then every event since its newest job was made: so nothing falls between. */
+  /** Every event since the newest job was made, asked for before the list is: so nothing falls between. */
   private async begin(): Promise<void> {
-    await this.load(false)
-    if (this.failure || this.abort.signal.aborted) return
     const cursor = await this.attempt(() => this.firstEvent())
-    if (cursor === undefined || this.abort.signal.aborted) return
+    if (cursor !== undefined) await this.load(false)
+    if (cursor === undefined || this.failure || this.abort.signal.aborted) return
     this.endWith(
       this.host.subscribe({ name: 'jobs' }, cursor, item => {
         if (item.type !== 'event') return
@@ -102,13 +120,32 @@ class JobsPage extends Page {
     this.isLoading = false
   }
 
-  private async takeEvents(): Promise<void> {
+  private takeEvents(): void {
     const events = this.arrived.splice(0)
-    for (const event of events) this.list = withEvent(this.list, event).list
+    for (const event of events) this.list = withEvent(this.list, event)
     // Of older jobs that are not loaded nothing is shown, so nothing is asked.
     const oldest = this.list.nextCursor === null ? '' : (this.list.items.at(-1)?.id ?? '')
-    const unknown = unknownIn(this.list, events).filter(id => id > oldest)
-    if (unknown.length > 0) await this.load(false)
+    const unknown = unknownIn(this.list, events, this.filter).filter(id => id > oldest)
+    if (unknown.length === 0) return
+    this.unknown = [...this.unknown, ...unknown]
+    this.refreshing.ask()
+  }
+
+  /** Asks for jobs that are new here: nearly always the newest; else, as under a filter, for each. */
+  private async refresh(): Promise<void> {
+    const wanted = this.unknown
+    this.unknown = []
+    await this.load(false)
+    const known = new Set(this.list.items.map(({ id }) => id))
+    const oldest = this.list.items.at(-1)?.id ?? ''
+    const left = wanted.filter(id => !known.has(id) && id > oldest)
+    if (left.length > MOST_SINGLE) {
+      this.list = EMPTY
+      return this.load(false)
+    }
+    const { signal } = this.abort
+    const one = (id: JobId) => this.attempt(() => this.host.call('getJob', { params: { id } }, signal))
+    for (const job of await Promise.all(left.map(one))) if (job) this.list = withJob(this.list, summaryOf(job))
   }
 
   private setFilter(filter: unknown): void {
@@ -203,7 +240,7 @@ function renderRow(job: JobSummary, now: number, host: Page['host']): TemplateRe
       ${job.failure ? html`<div class="dim reason">${visible(job.failure.detail)}</div>` : nothing}
     </td>
     <td class="wide">${job.agent}</td>
-    <td class="wide" title=${job.repository ?? nothing}>${job.repository === null ? html`<span class="dim">none</span>` : visible(baseName(job.repository))}</td>
+    <td class="wide" title=${job.repository === null ? nothing : visible(job.repository)}>${job.repository === null ? html`<span class="dim">none</span>` : visible(baseName(job.repository))}</td>
     <td class="wide number">${took}</td>
     <td class="number dim" title=${job.createdAt}>${ago(job.createdAt, now)}</td>
   </tr>`

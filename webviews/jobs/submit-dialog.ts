@@ -127,7 +127,7 @@ export class SubmitDialog extends LitElement {
           ${this.field('permissions', 'When the agent asks', this.select('permissions', 'When the agent asks', PERMISSIONS))}
         </div>
       </div>
-      ${this.failure === '' ? nothing : html`<div class="note bad" role="alert">${this.failure}</div>`}
+      ${this.failure === '' ? nothing : html`<div class="note bad" role="alert">${visible(this.failure)}</div>`}
       <div class="row end">
         <vscode-button secondary @click=${this.close}>Cancel</vscode-button>
         <vscode-button ?disabled=${this.isSending} @click=${this.submit}>${this.isSending ? 'Submitting…' : 'Submit'}</vscode-button>

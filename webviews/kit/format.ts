@@ -20,6 +20,12 @@ export function ago(at: string, now: number): string {
   return `${Math.floor(ms / DAY)} d ago`
 }
 
+/** The time of day where the reader is, such as `09:05:30`. @param at RFC 3339 */
+export function timeOfDay(at: string): string {
+  const time = new Date(at)
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map(part => String(part).padStart(2, '0')).join(':')
+}
+
 /** Such as `1.5 GiB`. */
 export function bytes(count: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -1,5 +1,6 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit'
 import { CallError, type Host } from './host.ts'
+import { visible } from './visible.ts'
 
 /** What every page is: an element with a host, which ends all it started when it is taken away. */
 export abstract class Page extends LitElement {
@@ -64,6 +65,6 @@ export abstract class Page extends LitElement {
   protected renderFailure(): TemplateResult | typeof nothing {
     if (!this.failure) return nothing
     const { detail, remedy } = this.failure.problem
-    return html`<div class="note bad" role="alert">${detail}${remedy ? html` <span class="dim">${remedy}</span>` : nothing}</div>`
+    return html`<div class="note bad" role="alert">${visible(detail)}${remedy ? html` <span class="dim">${visible(remedy)}</span>` : nothing}</div>`
   }
 }

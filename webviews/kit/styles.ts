@@ -56,6 +56,10 @@ export const base = css`
     margin: 0;
     white-space: pre-wrap;
   }
+  vscode-textfield {
+    border-radius: 4px;
+    overflow: clip;
+  }
   .dim {
     color: var(--vscode-descriptionForeground);
   }

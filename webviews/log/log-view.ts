@@ -7,6 +7,7 @@ import { oncePerFrame } from '../kit/frame.ts'
 import type { Host } from '../kit/host.ts'
 import { isFlag, isText, keep, kept } from '../kit/kept.ts'
 import { base } from '../kit/styles.ts'
+import { visible } from '../kit/visible.ts'
 import { logStyles } from './log-styles.ts'
 import { rowContent } from './row.ts'
 import { createRows, type RowContent } from './rows.ts'
@@ -229,7 +230,7 @@ class LogView extends LitElement {
               >`
         }
       </div>
-      ${this.failure === '' ? nothing : html`<div class="note bad" role="alert">${this.failure}</div>`}
+      ${this.failure === '' ? nothing : html`<div class="note bad" role="alert">${visible(this.failure)}</div>`}
       <div class="viewport" role="region" aria-label="Log" tabindex="0" @scroll=${this.scrolled} @keydown=${this.key}>
         <div class="space"></div>
         <div class="rows"></div>
