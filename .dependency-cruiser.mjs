@@ -116,8 +116,26 @@ export default {
       from: { path: '^cli/', pathNot: tests },
       to: {
         path: '^server/',
-        pathNot: ['^server/(main|config|doctor|compose)\\.ts$', '^server/workspace/index\\.ts$', '^server/lib/'],
+        pathNot: ['^server/(main|config|doctor|compose)\\.ts$', '^server/(workspace|specs)/index\\.ts$', '^server/lib/'],
       },
+    },
+    {
+      name: 'only-the-language-server-reads-specs-by-itself',
+      severity: 'error',
+      from: { path: '^cli/', pathNot: ['^cli/lsp/', tests] },
+      to: { path: '^server/specs/' },
+    },
+    {
+      name: 'the-way-to-the-orchestrator-knows-no-language',
+      severity: 'error',
+      from: { path: '^cli/lsp/orchestrator/' },
+      to: { path: ['^cli/lsp/language/', '^server/specs/'] },
+    },
+    {
+      name: 'the-language-knows-no-orchestrator',
+      severity: 'error',
+      from: { path: '^cli/lsp/language/' },
+      to: { path: ['^cli/(?!lsp/language/)'] },
     },
     {
       name: 'the-language-server-is-entered-by-its-command',

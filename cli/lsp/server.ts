@@ -1,11 +1,4 @@
-import {
-  type Connection,
-  ErrorCodes,
-  type InitializeResult,
-  LSPErrorCodes,
-  ResponseError,
-  TextDocumentSyncKind,
-} from 'vscode-languageserver/node'
+import { type Connection, ErrorCodes, type InitializeResult, LSPErrorCodes, ResponseError } from 'vscode-languageserver/node'
 import { VERSION } from '#server/lib/version.ts'
 import { type DoctorAnswer, LSP_NOTIFICATIONS, type ServerState } from '#shared/contract/index.ts'
 import { LspInitialization } from '#shared/contract/lsp-input.ts'
@@ -13,10 +6,12 @@ import { sanitizeLine } from '#shared/model/index.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Terminal } from '../terminal.ts'
 import type { World } from '../world.ts'
+import { CAPABILITIES } from './language/answers.ts'
 import { type LocateOptions, locate, settings } from './orchestrator/locate.ts'
 import { answerRequests } from './orchestrator/requests.ts'
 import { createSession, type Session } from './orchestrator/session.ts'
 import { logFileOf } from './orchestrator/start.ts'
+import { serveSpecs } from './specs.ts'
 
 /** Columns of the text of `skein/doctor`. */
 const DOCTOR_COLUMNS = 120
@@ -24,7 +19,17 @@ const DOCTOR_COLUMNS = 120
 /** Answers an editor on a connection, from `initialize` on. */
 export function serveEditor(connection: Connection, world: World): void {
   let options: LocateOptions | null = null
-  let session: Session | null = null
+  let opened: Session | null = null
+  // Where nobody reads any more, this process is about to end.
+  const log = (line: string): void => void world.err.line(`${new Date().toISOString()} ${line}`).catch(() => {})
+  const session = (): Session => {
+    if (!opened) throw new ResponseError(ErrorCodes.ServerNotInitialized, 'The first request is `initialize`.')
+    return opened
+  }
+  const specs = serveSpecs(connection, {
+    session,
+    failed: error => log(`failed ${sanitizeLine(error instanceof Error ? error.message : String(error))}`),
+  })
 
   connection.onInitialize((params): InitializeResult | ResponseError<{ retry: boolean }> => {
     const parsed = LspInitialization.safeParse(params.initializationOptions ?? {})
@@ -35,28 +40,29 @@ export function serveEditor(connection: Connection, world: World): void {
     }
     const { server } = parsed.data
     options = server
-    session = createSession({
+    opened = createSession({
       locate: signal => locate(world, server, signal),
       logFile: logFileFor(world, server),
       changed(state) {
-        // Where nobody reads any more, this process is about to end.
-        void world.err.line(describe(state)).catch(() => {})
+        log(`server ${describe(state)}`)
         void connection.sendNotification(LSP_NOTIFICATIONS.serverState, state).catch(() => {})
+        specs.serverState(state)
       },
       random: Math.random,
     })
-    return { capabilities: { textDocumentSync: TextDocumentSyncKind.None }, serverInfo: { name: 'skein', version: VERSION } }
+    specs.initialize(params)
+    return { capabilities: CAPABILITIES, serverInfo: { name: 'skein', version: VERSION } }
   })
-  connection.onInitialized(() => session?.start())
-  connection.onShutdown(() => session?.close())
+  connection.onInitialized(() => {
+    session().start()
+    specs.start()
+  })
+  connection.onShutdown(() => {
+    specs.close()
+    opened?.close()
+  })
 
-  answerRequests(connection, {
-    session() {
-      if (!session) throw new ResponseError(ErrorCodes.ServerNotInitialized, 'The first request is `initialize`.')
-      return session
-    },
-    doctor: () => examine(world, options),
-  })
+  answerRequests(connection, { session, doctor: () => examine(world, options) })
 }
 
 /** Where a server that is started for an editor writes its log; null when none is started here, or its settings are wrong. */
@@ -69,10 +75,10 @@ function logFileFor(world: World, options: LocateOptions): string | null {
   }
 }
 
-/** A line of this process's own log. */
+/** For this process's own log. */
 function describe(state: ServerState): string {
   const what = state.state === 'ready' ? `${state.url} (${state.node}, ${state.version})` : (state.reason ?? '')
-  return `${new Date().toISOString()} server ${state.state} ${sanitizeLine(what)}`.trimEnd()
+  return `${state.state} ${sanitizeLine(what)}`.trimEnd()
 }
 
 /** What `skein doctor` says on this machine. */

@@ -42,7 +42,6 @@ async function openAt(file: string, options: Partial<WriterOptions> = {}) {
       maxBytes: 64 * MIB,
       redact: asIs,
       wrote() {},
-      synced() {},
       endOfTurn: () => turn(),
       ...options,
     }),

@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   createProtocolConnection,
+  type Diagnostic,
   type InitializeParams,
   InitializeRequest,
   type InitializeResult,
   type ProtocolConnection,
+  PublishDiagnosticsNotification,
 } from 'vscode-languageserver/node'
 import {
   type CallResult,
@@ -51,6 +53,10 @@ export interface Editor {
   state<S extends ServerState['state']>(name: S, after?: number): Promise<Extract<ServerState, { state: S }>>
   call<Name extends OperationName>(operation: Name, input?: object): Promise<CallResult<Operations[Name]>>
   subscribe(topic: Topic, cursor?: number): Promise<Stream>
+  /** What an editor shows as wrong in a document now. */
+  problems(uri: string): readonly Diagnostic[]
+  /** Waits until something that was told fits. */
+  until<T>(find: () => T | undefined): Promise<T>
   /** Leaves as an editor does. @returns the exit code */
   close(): Promise<number | null>
   /** Ends the process as a crash does. */
@@ -138,12 +144,17 @@ async function connect(child: ChildProcess, params: Partial<InitializeParams>): 
   const { told, until } = createWaiting()
   const states: ServerState[] = []
   const streams = new Map<number, StreamParams[]>()
+  const problems = new Map<string, readonly Diagnostic[]>()
   connection.onNotification(LSP_NOTIFICATIONS.serverState, (state: ServerState) => {
     states.push(state)
     told()
   })
   connection.onNotification(LSP_NOTIFICATIONS.stream, (said: StreamParams) => {
     streams.get(said.subscription)?.push(said)
+    told()
+  })
+  connection.onNotification(PublishDiagnosticsNotification.type, ({ uri, diagnostics }) => {
+    problems.set(uri, diagnostics)
     told()
   })
   connection.listen()
@@ -178,6 +189,8 @@ async function connect(child: ChildProcess, params: Partial<InitializeParams>): 
           Buffer.concat(items().flatMap(item => (item.type === 'log' ? [Buffer.from(item.base64, 'base64')] : []))).toString(),
       }
     },
+    problems: uri => problems.get(uri) ?? [],
+    until,
     async close() {
       await connection.sendRequest('shutdown')
       const gone = once(child, 'exit')
