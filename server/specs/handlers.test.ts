@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -172,4 +172,41 @@ test('a box is ticked from evidence, whoever asks and however', async () => {
   expect(await replace(before.replace('biome.json', 'biome.jsonc'))).toMatchObject({ status: 202 })
   prove()
   expect(await replace(asWords)).toMatchObject({ status: 202 })
+})
+
+test('two features of one number are two, and of one name the one under specs/ counts', async () => {
+  const write = (path: string, text: string | Uint8Array) => {
+    mkdirSync(join(root, path, '..'), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  write('specs/001-logout/tasks.md', '# Tasks: out\n- [ ] T001 a')
+  write('.specify/specs/001-logout/tasks.md', '# Tasks: hidden\n- [ ] T009 a')
+  write('.specify/specs/002-old/tasks.md', '- [ ] T001 a')
+  write('specs/.hidden/tasks.md', '- [ ] T001 a')
+  write('specs/empty/notes.txt', 'x')
+  const { body } = await specs.listSpecs({ query: { repository: root } }, call)
+  expect(body.items.map(({ feature, documents }) => [feature, documents.length])).toEqual([
+    ['001-login', 5],
+    ['001-logout', 1],
+    ['002-old', 1],
+  ])
+  expect((await get('001-logout')).body.tasks.map(({ id }) => id)).toEqual(['T001'])
+})
+
+test('what is too large is named and not read, and what is not UTF-8 is read and not changed', async () => {
+  writeFileSync(join(root, 'specs/001-login/research.md'), 'x'.repeat(2 * 1024 * 1024 + 1))
+  writeFileSync(join(root, TASKS), Buffer.concat([readFileSync(join(root, TASKS)), Buffer.from([0xff])]))
+  const { body } = await get('001-login')
+  expect(body.problems.filter(({ code }) => code === 'too-large').map(({ path }) => path)).toEqual([
+    'specs/001-login/research.md',
+  ])
+  expect(body.tasks).toHaveLength(9)
+  prove()
+  await expect(tickTask('T002')).rejects.toMatchObject({ code: 'edit_refused', message: expect.stringContaining('not UTF-8') })
+})
+
+test('a document that changed is read anew', async () => {
+  expect((await get('001-login')).body.coverage.done).toBe(1)
+  writeFileSync(join(root, TASKS), readFileSync(join(root, TASKS), 'utf8').replace('- [ ] T002', '- [x] T002'))
+  expect((await get('001-login')).body.coverage.done).toBe(2)
 })

@@ -67,10 +67,12 @@ export function createSpecHandlers(deps: SpecDeps): SpecHandlers {
   return {
     async listSpecs({ query }) {
       const root = await requireRoot(query.repository)
-      const { features, isComplete } = await reader.readAll(root)
       const items = []
-      for (const feature of features) items.push(summaryOf(await present(root, feature)))
-      return { status: 200, body: { items, isComplete } }
+      const features = reader.readAll(root)
+      for (let next = await features.next(); ; next = await features.next()) {
+        if (next.done) return { status: 200, body: { items, isComplete: next.value } }
+        items.push(summaryOf(await present(root, next.value)))
+      }
     },
     async getSpec({ params, query }) {
       const root = await requireRoot(query.repository)

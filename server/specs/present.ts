@@ -1,11 +1,14 @@
-import type { SpecFeature, SpecFeatureSummary, SpecJob } from '#shared/model/index.ts'
+import type { SpecFeature, SpecFeatureSummary, SpecJob, SpecProblem } from '#shared/model/index.ts'
 import { problemsOf } from './analysis/index.ts'
 import type { ReadFeature } from './reader.ts'
+
+/** Most problems that are told of one feature; `coverage` counts them all. */
+const MOST_PROBLEMS = 1_000
 
 /** A feature as the API shows it. @param jobs newest job of each task */
 export function presentFeature(feature: ReadFeature, jobs: ReadonlyMap<string, SpecJob>): SpecFeature {
   const states = new Map([...jobs].map(([task, { state }]) => [task, state]))
-  const problems = problemsOf(feature, states)
+  const problems = [...feature.skipped.map(tooLarge), ...problemsOf(feature, states)]
   const requirements = feature.requirements.filter(({ kind }) => kind === 'requirement')
   const after = new Map<string, Set<string>>()
   for (const { outline } of feature.documents)
@@ -40,9 +43,16 @@ export function presentFeature(feature: ReadFeature, jobs: ReadonlyMap<string, S
     checks: feature.documents.flatMap(({ path, outline }) =>
       outline.checks.map(({ id, box, line }) => ({ id, text: box.text, isDone: box.isTicked, path, line })),
     ),
-    problems: problems.map(({ code, severity, message, path, line }) => ({ code, severity, message, path, line })),
+    problems: problems
+      .slice(0, MOST_PROBLEMS)
+      .map(({ code, severity, message, path, line }) => ({ code, severity, message, path, line })),
   }
 }
+
+const tooLarge = (path: string): SpecProblem => ({
+  ...{ code: 'too-large', severity: 'warning', path, line: 0 },
+  message: 'This document is too large, and was not read: 2 MiB is the most, and 8 MiB for all of a feature.',
+})
 
 export function summaryOf({ feature, title, documents, coverage }: SpecFeature): SpecFeatureSummary {
   return { feature, title, documents, coverage }

@@ -7,13 +7,13 @@ import { outline, parse, placeOf } from './language/index.ts'
 
 const MOST_FEATURES = 500
 const MOST_DOCUMENTS = 100
-const LARGEST_DOCUMENT_BYTES = 4 * 1024 * 1024
+const LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 /** Of all documents of a feature. */
-const LARGEST_FEATURE_BYTES = 16 * 1024 * 1024
+const LARGEST_FEATURE_BYTES = 8 * 1024 * 1024
 /** Of all that one list reads. */
-const LARGEST_LIST_BYTES = 64 * 1024 * 1024
+const LARGEST_LIST_BYTES = 32 * 1024 * 1024
 /** Of documents kept as they were read, so that asking again after one changed reads one anew. */
-const MOST_KEPT_BYTES = 16 * 1024 * 1024
+const MOST_KEPT_BYTES = 2 * 1024 * 1024
 /** Where features are; the second is where some versions of Spec Kit put them. */
 const FOLDERS = ['specs', '.specify/specs']
 
@@ -26,12 +26,14 @@ export interface ReadDocument extends FeatureDocument {
 export interface ReadFeature extends Feature {
   readonly name: string
   readonly documents: readonly ReadDocument[]
+  /** Paths of documents that were too large to be read. */
+  readonly skipped: readonly string[]
 }
 
 /** Reads specs below a work tree, and nothing else: no link is followed, and there is an end to what is read. */
 export interface SpecReader {
-  /** All features, sorted by name, as far as there is an end to it. */
-  readAll(root: string): Promise<{ features: readonly ReadFeature[]; isComplete: boolean }>
+  /** All features, sorted by name, one after the other: together they may be large. Returns whether those were all. */
+  readAll(root: string): AsyncGenerator<ReadFeature, boolean>
   /** @returns null when there is none of that name */
   read(root: string, name: string): Promise<ReadFeature | null>
 }
@@ -60,29 +62,30 @@ export function createSpecReader(): SpecReader {
     const directory = directories[(await Promise.all(directories.map(one => isPlainBelow(root, one)))).indexOf(true)]
     if (directory === undefined) return null
     const documents: ReadDocument[] = []
+    const skipped: string[] = []
     let left = LARGEST_FEATURE_BYTES
     for (const path of await documentsBelow(root, directory)) {
       const file = await readBytes(root, path, Math.min(left, LARGEST_DOCUMENT_BYTES))
-      if (!file) continue
+      if (file === 'too large') skipped.push(path)
+      if (!file || file === 'too large') continue
       left -= file.bytes.byteLength
       documents.push(kept(join(root, path), file.bytes, () => documentOf(path, file.kind, file.bytes)))
     }
-    return documents.length === 0 ? null : { ...createFeature(documents), name, documents }
+    return documents.length + skipped.length === 0 ? null : { ...createFeature(documents), name, documents, skipped }
   }
 
   return {
-    async readAll(root) {
+    async *readAll(root) {
       const names = [...(await folders(root)).keys()].sort()
-      const features: ReadFeature[] = []
       let left = LARGEST_LIST_BYTES
       for (const name of names.slice(0, MOST_FEATURES)) {
-        if (left < LARGEST_FEATURE_BYTES) return { features, isComplete: false }
+        if (left < LARGEST_FEATURE_BYTES) return false
         const feature = await readFeature(root, name)
         if (!feature) continue
         for (const { bytes } of feature.documents) left -= bytes.byteLength
-        features.push(feature)
+        yield feature
       }
-      return { features, isComplete: names.length <= MOST_FEATURES }
+      return names.length <= MOST_FEATURES
     },
     read: readFeature,
   }
@@ -138,7 +141,7 @@ async function readBytes(
   root: string,
   path: string,
   most: number,
-): Promise<{ kind: ReadDocument['kind']; bytes: Uint8Array } | null> {
+): Promise<{ kind: ReadDocument['kind']; bytes: Uint8Array } | 'too large' | null> {
   const place = placeOf(path)
   const full = join(root, path)
   const file = await open(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
@@ -146,7 +149,8 @@ async function readBytes(
   try {
     const { size } = await file.stat()
     // A directory on the way may have become a link since it was looked at.
-    if (!place || size > most || (await realpath(full)) !== full) return null
+    if (!place || (await realpath(full)) !== full) return null
+    if (size > most) return 'too large'
     const bytes = Buffer.alloc(size)
     const { bytesRead } = await file.read(bytes, 0, size, 0)
     return { kind: place.kind, bytes: bytes.subarray(0, bytesRead) }

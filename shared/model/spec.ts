@@ -119,6 +119,7 @@ export const SPEC_PROBLEM_CODES = [
   'needs-clarification',
   'requirement-without-task',
   'done-without-job',
+  'too-large',
 ] as const
 export type SpecProblemCode = (typeof SPEC_PROBLEM_CODES)[number]
 export const SpecProblem = z
@@ -158,7 +159,7 @@ export const SpecFeature = z
     criteria: z.array(SpecRequirement).describe('Success criteria.'),
     tasks: z.array(SpecTask),
     checks: z.array(SpecCheck),
-    problems: z.array(SpecProblem),
+    problems: z.array(SpecProblem).describe('The first 1,000.'),
   })
   .meta({ id: 'SpecFeature' })
 export type SpecFeature = z.infer<typeof SpecFeature>

@@ -52,6 +52,9 @@ export function createFeature(documents: readonly FeatureDocument[]): Feature {
   return { documents, title, stories, requirements, tasks, definitions, coverage: coverageOf(documents, stories, tasks) }
 }
 
+/** Requirements times tasks that are written down; past it a requirement has the first task of its story alone. */
+const MOST_COVERED = 100_000
+
 function coverageOf(
   documents: readonly FeatureDocument[],
   stories: Feature['stories'],
@@ -59,12 +62,14 @@ function coverageOf(
 ): ReadonlyMap<string, readonly string[]> {
   const linesOf = new Map(documents.map(({ path, document }) => [path, document.lines]))
   const coverage = new Map<string, Set<string>>()
+  let left = MOST_COVERED
   const cover = (lines: readonly Line[], from: number, to: number, ids: readonly string[]): void => {
     for (let line = from; line <= to; line++)
       for (const { kind, id, isQuoted } of lines[line]?.mentions ?? []) {
         if (isQuoted || (kind !== 'requirement' && kind !== 'criterion')) continue
         const covering = coverage.get(id) ?? new Set()
-        for (const task of ids) covering.add(task)
+        for (const task of ids.length <= left ? ids : ids.slice(0, 1)) covering.add(task)
+        left -= Math.min(left, ids.length)
         coverage.set(id, covering)
       }
   }

@@ -1,5 +1,5 @@
 import type { JobState, SpecProblem } from '#shared/model/index.ts'
-import { type IdKind, leavesRepository } from '../language/index.ts'
+import type { IdKind } from '../language/index.ts'
 import { cyclesOf } from './cycles.ts'
 import type { Feature, FeatureDocument, Placed } from './feature.ts'
 
@@ -31,10 +31,8 @@ function duplicates({ definitions }: Feature): Problem[] {
     if (places.length < 2) return []
     const [first, ...again] = places
     // Checklists are numbered each for itself.
-    const wrong =
-      first?.kind === 'check'
-        ? again.filter(({ path }, index) => places.slice(0, index + 1).some(other => other.path === path))
-        : again
+    const seen = new Set([first?.path])
+    const wrong = first?.kind === 'check' ? again.filter(({ path }) => seen.has(path) || !seen.add(path)) : again
     return wrong.map(place => ({
       ...at(place),
       code: 'duplicate-id' as const,
@@ -82,7 +80,7 @@ function unknown({ documents, definitions }: Feature): Problem[] {
 function outside({ tasks }: Feature): Problem[] {
   return tasks.flatMap(({ id, path, line, paths }) =>
     paths
-      .filter(({ path }) => leavesRepository(path))
+      .filter(({ leaves }) => leaves)
       .map(({ path: named, start, end }) => ({
         ...{ path, line, start, end, id },
         code: 'path-outside' as const,
@@ -100,10 +98,17 @@ function cycles({ documents }: Feature): Problem[] {
         ...{ path, line, start: mention?.start ?? 0, end: mention?.end ?? 0, id: task },
         code: 'dependency-cycle' as const,
         severity: 'error' as const,
-        message: `These tasks wait for each other: ${[...ids, ids[0]].join(' → ')}.`,
+        message: `These tasks wait for each other: ${ringOf(ids)}.`,
       }
     }),
   )
+}
+
+/** @returns such as `T001 → T002 → T001`; of a long ring its ends */
+function ringOf(ids: readonly string[]): string {
+  const ring = [...ids, ids[0]]
+  const shown = ring.length <= 12 ? ring : [...ring.slice(0, 6), '…', ...ring.slice(-5)]
+  return shown.join(' → ')
 }
 
 function clarifications(documents: readonly FeatureDocument[]): Problem[] {

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { FeatureDocument } from '../analysis/index.ts'
+import { createFeature, type FeatureDocument, placesOf, problemsOf } from '../analysis/index.ts'
+import { anyText } from '../fixture.ts'
 import { outline, parse, print } from '../language/index.ts'
-import { applyEdits, hashOf, rename, replaceText, requireBase, SpecEditError, tick } from './index.ts'
+import { applyEdits, fixesFor, hashOf, rename, replaceText, requireBase, SpecEditError, tick } from './index.ts'
 
 const file = (path: string, kind: FeatureDocument['kind'], text: string): FeatureDocument => {
   const document = parse(text)
@@ -103,4 +104,66 @@ it('edits that overlap or leave the text are refused', () => {
   const one = { start: 0, end: 3, text: '' }
   expect(codeOf(() => applyEdits('abcdef', [one, { ...one, start: 2, end: 4 }]))).toBe('bad_edit')
   expect(codeOf(() => applyEdits('abc', [{ ...one, end: 9 }]))).toBe('bad_edit')
+})
+
+describe('whatever the documents are', () => {
+  it('ticking changes one character, and clearing it gives back every byte', () => {
+    fc.assert(
+      fc.property(anyText, text => {
+        const before = file('tasks.md', 'tasks', text)
+        for (const { id, box } of before.outline.tasks) {
+          const ways = codeOf(() => tick([before], id, true))
+          if (ways === 'ambiguous_id') continue
+          const ticked = applyEdits(text, tick([before], id, true).edits)
+          const after = file('tasks.md', 'tasks', ticked)
+          expect(after.outline.tasks.map(task => [task.id, task.box.isTicked])).toEqual(
+            before.outline.tasks.map(task => [task.id, task.box.isTicked || task.id === id]),
+          )
+          if (!box.isTicked) expect(applyEdits(ticked, tick([after], id, false).edits)).toBe(text)
+        }
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('an id that was renamed stands nowhere any more, and renaming it back gives back every byte', () => {
+    fc.assert(
+      fc.property(anyText, fc.constantFrom('T001', 'T002', 'US1', 'FR-001', 'SC-001', 'CHK001'), (text, id) => {
+        const to = id.replace(/\d+$/, '777')
+        const before = file('tasks.md', 'tasks', text)
+        fc.pre(placesOf([before], id).length > 0)
+        const [change] = rename([before], id, to)
+        const renamed = applyEdits(text, change?.edits ?? [])
+        const after = file('tasks.md', 'tasks', renamed)
+        expect(placesOf([after], id)).toEqual([])
+        expect(placesOf([after], to)).toHaveLength(placesOf([before], id).length)
+        const [back] = rename([after], to, id)
+        expect(applyEdits(renamed, back?.edits ?? [])).toBe(text)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('analysis and fixes take any of them', () => {
+    fc.assert(
+      fc.property(anyText, anyText, anyText, (spec, tasks, checks) => {
+        const files = [
+          file('spec.md', 'spec', spec),
+          file('tasks.md', 'tasks', tasks),
+          file('checklists/c.md', 'checklist', checks),
+        ]
+        const feature = createFeature(files)
+        for (const problem of problemsOf(feature, new Map())) {
+          const found = files.find(({ path }) => path === problem.path)
+          const { text = '' } = found?.document.lines[problem.line] ?? {}
+          expect(0 <= problem.start && problem.start <= problem.end && problem.end <= text.length).toBe(true)
+          for (const { path, edits } of fixesFor(feature, problem)) {
+            const source = files.find(one => one.path === path)
+            applyEdits(source ? print(source.document) : '', edits)
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    )
+  })
 })

@@ -35,6 +35,7 @@ export function fixesFor(feature: Feature, problem: Problem): Fix[] {
     case 'path-outside':
     case 'dependency-cycle':
     case 'needs-clarification':
+    case 'too-large':
       return []
   }
 }

@@ -79,29 +79,39 @@ function columns(text: string): number {
 /** Blanks out comments, and the backticks and content of inline code. A backtick run without its like is text. */
 function plainOf(text: string): string {
   if (!text.includes('`') && !text.includes('<!--')) return text
-  let plain = ''
+  const parts: string[] = []
+  /** What nothing closes further on is not looked for again. */
+  const unclosed = new Set<number | '<!--'>()
+  let from = 0
   for (let at = 0; at < text.length; ) {
-    const end = quoteEnd(text, at)
-    plain += end > at ? ' '.repeat(end - at) : text[at]
-    at = Math.max(end, at + 1)
-    if (end < 0) {
-      const run = runLength(text, at - 1)
-      plain += text.slice(at, at - 1 + run)
-      at += run - 1
+    const isTick = text[at] === '`'
+    if (!isTick && !text.startsWith('<!--', at)) {
+      at++
+      continue
     }
+    const run = isTick ? runLength(text, at) : 4
+    const kind = isTick ? run : '<!--'
+    const end = unclosed.has(kind) ? -1 : isTick ? closingTicks(text, at + run, run) : endOfComment(text, at)
+    if (end < 0) {
+      unclosed.add(kind)
+      at += run
+      continue
+    }
+    parts.push(text.slice(from, at), ' '.repeat(end - at))
+    from = at = end
   }
-  return plain
+  return parts.join('') + text.slice(from)
 }
 
-/** @returns where what begins at `at` ends; `at` when nothing begins; -1 when backticks begin that nothing closes */
-function quoteEnd(text: string, at: number): number {
-  if (text.startsWith('<!--', at)) {
-    const end = text.indexOf('-->', at + 4)
-    return end < 0 ? at : end + 3
-  }
-  if (text[at] !== '`') return at
-  const run = runLength(text, at)
-  for (let next = text.indexOf('`', at + run); next >= 0; ) {
+/** @returns -1 when there is none */
+function endOfComment(text: string, start: number): number {
+  const end = text.indexOf('-->', start + 4)
+  return end < 0 ? -1 : end + 3
+}
+
+/** Where a run of as many backticks ends. @returns -1 when there is none */
+function closingTicks(text: string, from: number, run: number): number {
+  for (let next = text.indexOf('`', from); next >= 0; ) {
     const length = runLength(text, next)
     if (length === run) return next + run
     next = text.indexOf('`', next + length)

@@ -6,6 +6,18 @@ export interface Dependency {
   readonly after: string
 }
 
+/** One task or, where a line says `T001-T004`, all from the first to the last. */
+interface Tasks {
+  readonly first: string
+  readonly last: string | null
+}
+
+/** What a line says about the order of tasks: each of some waits for each of some others. Kept as short as it is written. */
+export interface Statement {
+  readonly tasks: readonly Tasks[]
+  readonly after: readonly Tasks[]
+}
+
 /** "X … Y" with one of these between them: X needs Y. */
 const NEEDS =
   /\b(?:depends?(?:ing)? (?:up)?on|dependent on|requires?|needs|after|blocked by|depende de|dépend de|hängt (?:ab )?von|abhängig von)\b|依赖|依存|зависит от/i
@@ -14,66 +26,79 @@ const PRECEDES = /\b(?:blocks|before|unblocks)\b|→|->|⇒|=>/i
 
 /** Most ids that `T001-T900` stands for. */
 const LONGEST_RANGE = 200
+const NONE: readonly Statement[] = []
 
 /**
  * What a line says about the order of tasks.
  * @param owner the task that the line defines; what it says is about that one
  */
-export function readDependencies(plain: string, mentions: readonly Mention[], owner: string | null): readonly Dependency[] {
+export function readStatements(plain: string, mentions: readonly Mention[], owner: string | null): readonly Statement[] {
   const tasks = mentions.filter(({ kind, isQuoted }) => kind === 'task' && !isQuoted)
   if (tasks.length < 2 || !(NEEDS.test(plain) || PRECEDES.test(plain))) return NONE
-  return owner === null ? statements(plain, tasks) : needsOf(plain, tasks, owner)
+  return owner === null ? statementsOf(plain, tasks) : needsOf(plain, tasks, owner)
 }
-const NONE: readonly Dependency[] = []
 
 /** In the line of a task: the ids that follow a word of need, to the end of the clause. */
-function needsOf(plain: string, tasks: readonly Mention[], owner: string): Dependency[] {
+function needsOf(plain: string, tasks: readonly Mention[], owner: string): readonly Statement[] {
   const word = NEEDS.exec(plain)
-  if (!word) return []
+  if (!word) return NONE
   const from = word.index + word[0].length
   const rest = plain.slice(from)
   const length = /[);.。)]/.exec(rest)?.index ?? rest.length
   const named = tasks.filter(({ start }) => start >= from && start < from + length)
-  return expand(plain, named)
-    .filter(after => after !== owner)
-    .map(after => ({ task: owner, after }))
+  return named.length === 0 ? NONE : [{ tasks: [{ first: owner, last: null }], after: rangesOf(plain, named) }]
 }
 
 /** Elsewhere: "T008 blocks T009, T015", "T004-T007 before T008", "T001 → T002 → T003", "T015 depends on T008". */
-function statements(plain: string, tasks: readonly Mention[]): Dependency[] {
-  const groups: { ids: string[]; isNeed: boolean }[] = []
+function statementsOf(plain: string, tasks: readonly Mention[]): readonly Statement[] {
+  const groups: { ids: Tasks[]; isNeed: boolean }[] = []
   let group: Mention[] = []
   for (const [index, task] of tasks.entries()) {
     const between = plain.slice(tasks[index - 1]?.end ?? task.start, task.start)
     const isNeed = NEEDS.test(between)
     if (index > 0 && (isNeed || PRECEDES.test(between))) {
-      groups.push({ ids: expand(plain, group), isNeed })
+      groups.push({ ids: rangesOf(plain, group), isNeed })
       group = []
     }
     group.push(task)
   }
-  groups.push({ ids: expand(plain, group), isNeed: false })
+  groups.push({ ids: rangesOf(plain, group), isNeed: false })
   return groups.slice(1).flatMap(({ ids: right }, index) => {
     const left = groups[index]
     if (!left) return []
-    const [tasksThatWait, others] = left.isNeed ? [left.ids, right] : [right, left.ids]
-    return tasksThatWait.flatMap(task => others.filter(after => after !== task).map(after => ({ task, after })))
+    return [left.isNeed ? { tasks: left.ids, after: right } : { tasks: right, after: left.ids }]
   })
 }
 
-/** Ids of some mentions, with what `T001-T004` leaves out. */
-function expand(plain: string, mentions: readonly Mention[]): string[] {
-  const ids: string[] = []
+function rangesOf(plain: string, mentions: readonly Mention[]): Tasks[] {
+  const ranges: Tasks[] = []
   for (const [index, { id, start }] of mentions.entries()) {
     const before = mentions[index - 1]
-    if (before && /^\s*(?:-|–|—|to|through|\.\.\.?)\s*$/.test(plain.slice(before.end, start))) ids.push(...between(before.id, id))
-    ids.push(id)
+    const open = ranges.at(-1)
+    if (before && open?.last === null && /^\s*(?:-|–|—|to|through|\.\.\.?)\s*$/.test(plain.slice(before.end, start)))
+      ranges[ranges.length - 1] = { first: open.first, last: id }
+    else ranges.push({ first: id, last: null })
   }
-  return [...new Set(ids)]
+  return ranges
 }
 
-function between(first: string, last: string): string[] {
-  const [from, to] = [Number(first.slice(1)), Number(last.slice(1))]
-  if (!(from < to) || to - from > LONGEST_RANGE) return []
-  return Array.from({ length: to - from - 1 }, (_, index) => `T${String(from + index + 1).padStart(first.length - 1, '0')}`)
+/** What statements come to, pair by pair. It may be far more than what is written, so the caller takes what it can hold. */
+export function* dependenciesOf(statements: readonly Statement[]): Generator<Dependency, void> {
+  for (const { tasks, after } of statements) {
+    const others = idsOf(after)
+    for (const task of idsOf(tasks)) for (const other of others) if (other !== task) yield { task, after: other }
+  }
+}
+
+function idsOf(ranges: readonly Tasks[]): ReadonlySet<string> {
+  const ids = new Set<string>()
+  for (const { first, last } of ranges) {
+    ids.add(first)
+    if (last === null) continue
+    const [from, to] = [Number.parseInt(first.slice(1), 10), Number.parseInt(last.slice(1), 10)]
+    if (to - from <= LONGEST_RANGE)
+      for (let number = from + 1; number < to; number++) ids.add(`T${String(number).padStart(first.length - 1, '0')}`)
+    ids.add(last)
+  }
+  return ids
 }

@@ -1,51 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { anyPiece, anyText } from '../fixture.ts'
 import { byteOffsetAt, type Document, lengthOf, offsetAt, parse, positionAt, print, update } from './document.ts'
-
-/** Pieces that mean something to the parser, so that random texts are about what it does. */
-const piece = fc.constantFrom(
-  '\n',
-  '\r\n',
-  '\r',
-  '---',
-  '```',
-  '~~~~',
-  '<!--',
-  '-->',
-  '> ',
-  '    ',
-  '\t',
-  '# ',
-  '## Phase 1: Setup',
-  '- [ ] T001 ',
-  '- [x] T002 [P] [US1] ',
-  '* [X] CHK001 ',
-  '- **FR-001**: ',
-  '| SC-001 | ',
-  '[NEEDS CLARIFICATION: why',
-  ']',
-  '`',
-  'src/a.ts',
-  'depends on T001-T003',
-  'ユーザー',
-  '\uFEFF',
-  '\uD800',
-  '😀',
-  'name: value',
-  'User Story 1',
-  '=',
-  ' ',
-  'x',
-)
-const text = fc.oneof(
-  fc.array(fc.oneof(piece, fc.string({ unit: 'binary', maxLength: 8 })), { maxLength: 40 }).map(parts => parts.join('')),
-  fc.string({ unit: 'binary', maxLength: 200 }),
-)
 
 describe('a document', () => {
   it('is printed as it was, whatever it is', () => {
     fc.assert(
-      fc.property(text, source => {
+      fc.property(anyText, source => {
         expect(print(parse(source))).toBe(source)
       }),
       { numRuns: 2000 },
@@ -54,12 +15,12 @@ describe('a document', () => {
 
   it('that is changed is what it would be if it were read anew', () => {
     const change = fc.record({
-      text: fc.oneof(piece, fc.string({ unit: 'binary', maxLength: 6 })),
+      text: fc.oneof(anyPiece, fc.string({ unit: 'binary', maxLength: 6 })),
       from: fc.nat(),
       length: fc.nat({ max: 30 }),
     })
     fc.assert(
-      fc.property(text, fc.array(change, { minLength: 1, maxLength: 8 }), (source, changes) => {
+      fc.property(anyText, fc.array(change, { minLength: 1, maxLength: 8 }), (source, changes) => {
         let document: Document = parse(source)
         let now = source
         for (const { text: added, from, length } of changes) {
@@ -81,7 +42,7 @@ describe('a document', () => {
 
   it('has a position for every offset, and the offset for every position', () => {
     fc.assert(
-      fc.property(text, source => {
+      fc.property(anyText, source => {
         const document = parse(source)
         for (let offset = 0; offset <= lengthOf(document); offset++) {
           const position = positionAt(document, offset)

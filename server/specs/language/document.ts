@@ -1,3 +1,4 @@
+import type { Block } from './blocks.ts'
 import { type Line, readLine } from './line.ts'
 
 /** A document as it is, line by line. Not changed by anybody: a change makes another one, which shares the lines that stayed. */
@@ -116,9 +117,26 @@ export function update(document: Document, edit: TextEdit): { document: Document
   }
   for (const text of texts) read(text)
   let next = last + 1
-  for (let line = document.lines[next]; line && line.before !== before; line = document.lines[++next]) read(line.text)
+  for (let line = document.lines[next]; line && line.before !== before; line = document.lines[++next]) {
+    const again = readAgain(line, before)
+    lines.push(again)
+    before = again.after
+  }
   const all = [...document.lines.slice(0, first), ...lines, ...document.lines.slice(next)]
   return { document: withStarts(all), linesRead: lines.length }
+}
+
+/** How a line was read in another block before. */
+const otherwise = new WeakMap<Line, Line>()
+
+/** Reads a line in another block. Fences and comments are opened and closed as people type, so the reading before is kept. */
+function readAgain(line: Line, before: Block): Line {
+  const known = otherwise.get(line)
+  if (known?.before === before) return known
+  const again = readLine(line.text, before)
+  otherwise.set(again, line)
+  otherwise.set(line, again)
+  return again
 }
 
 /** First and last line of what an edit touches. The last one keeps its end, so what follows stays as it is. */

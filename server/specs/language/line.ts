@@ -1,5 +1,5 @@
 import { type Block, readBlock } from './blocks.ts'
-import { type Dependency, readDependencies } from './dependencies.ts'
+import { readStatements, type Statement } from './dependencies.ts'
 import { kindOfId, type Mention, readMentions } from './ids.ts'
 import { type PathMention, readPaths } from './paths.ts'
 
@@ -47,7 +47,7 @@ export interface Line {
   readonly entry: Entry | null
   readonly mentions: readonly Mention[]
   readonly paths: readonly PathMention[]
-  readonly dependencies: readonly Dependency[]
+  readonly statements: readonly Statement[]
   readonly clarifications: readonly Span[]
 }
 
@@ -60,6 +60,9 @@ const ENTRY =
 const CLARIFICATION = /\[NEEDS CLARIFICATION[^\]]*\]?/g
 const BARE_CLARIFICATION = /^[\s>]*(?:[-*+][ \t]+)?\*\*[^*]+\*\*:?[ \t]*:?[ \t]*(NEEDS CLARIFICATION)/
 const NOTHING: readonly never[] = []
+const SILENT = { heading: null, box: null, entry: null, paths: NOTHING, statements: NOTHING, clarifications: NOTHING }
+/** In UTF-16 code units; past it a line is no line of a list. */
+const LONGEST_LINE = 10_000
 
 /** Reads a line. @param text with its end @param before what it is in */
 export function readLine(text: string, before: Block): Line {
@@ -67,11 +70,11 @@ export function readLine(text: string, before: Block): Line {
   const mark = before === 'start' && content.startsWith('\uFEFF') ? 1 : 0
   // A mark of byte order takes a column and is no character: a blank in its place keeps every column right.
   const read = mark ? ` ${content.slice(1)}` : content
+  if (content.length > LONGEST_LINE) return longLine(text, content, before)
   const { after, isInert, plain } = mark ? shifted(before, content) : readBlock(before, read)
   const mentions = readMentions(read, plain)
   const bare = { text, before, after, isInert, mentions }
-  if (isInert || content === '')
-    return { ...bare, heading: null, box: null, entry: null, paths: NOTHING, dependencies: NOTHING, clarifications: NOTHING }
+  if (isInert || content === '') return { ...bare, ...SILENT }
   const box = readBox(read, plain)
   const owner = box?.id && kindOfId(box.id.id) === 'task' ? box.id.id : null
   return {
@@ -80,9 +83,15 @@ export function readLine(text: string, before: Block): Line {
     box,
     entry: readEntry(read, plain),
     paths: owner === null ? NOTHING : readPaths(read),
-    dependencies: readDependencies(plain, mentions, owner),
+    statements: readStatements(plain, mentions, owner),
     clarifications: readClarifications(plain),
   }
+}
+
+/** A line too long to have been written as one of a list: it has ids, and says nothing. */
+function longLine(text: string, content: string, before: Block): Line {
+  const { after, isInert } = readBlock(before, content)
+  return { text, before, after, isInert, mentions: readMentions(content, isInert ? '' : content), ...SILENT }
 }
 
 /** The first line of a document that begins with a byte order mark. */

@@ -1,5 +1,5 @@
 import type { SpecDocumentKind } from '#shared/model/index.ts'
-import type { Dependency } from './dependencies.ts'
+import { type Dependency, dependenciesOf } from './dependencies.ts'
 import type { Document } from './document.ts'
 import { kindOfId } from './ids.ts'
 import type { Box, Heading, Line, Span } from './line.ts'
@@ -59,6 +59,9 @@ export interface Outline {
   readonly dependencies: readonly (Dependency & { readonly line: number })[]
 }
 
+/** A few lines can say that hundreds of tasks wait for hundreds of others; past this many pairs a document says no more. */
+const MOST_DEPENDENCIES = 100_000
+
 const STORY_HEADING = /^(?:(?:user story|us)[ -]?)(\d{1,4})\b\s*[-–—:：.]*\s*(.*)$/i
 /** In other languages: words, a number, a title, and a priority in brackets. */
 const FOREIGN_STORY = /^[^\d()（）]{2,40}?[ -]?(\d{1,4})\s*[-–—:：]\s*(.*[(（][^()（）]*P\d[)）].*)$/u
@@ -75,8 +78,7 @@ export function outline(document: Document, kind: SpecDocumentKind): Outline {
     stories: kind === 'spec' ? storiesOf(sections) : [],
     requirements: kind === 'spec' ? requirementsOf(document) : [],
     ...boxesOf(document, kind, sections),
-    dependencies:
-      kind === 'tasks' ? document.lines.flatMap(({ dependencies }, line) => dependencies.map(one => ({ ...one, line }))) : [],
+    dependencies: kind === 'tasks' ? orderOf(document) : [],
   }
 }
 
@@ -114,6 +116,16 @@ function storiesOf(sections: readonly Section[]): Story[] {
       },
     ]
   })
+}
+
+function orderOf({ lines }: Document): Outline['dependencies'] {
+  const order: (Dependency & { line: number })[] = []
+  for (const [line, { statements }] of lines.entries())
+    for (const { task, after } of dependenciesOf(statements)) {
+      if (order.length >= MOST_DEPENDENCIES) return order
+      order.push({ task, after, line })
+    }
+  return order
 }
 
 function requirementsOf({ lines }: Document): Requirement[] {

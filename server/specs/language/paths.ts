@@ -1,6 +1,8 @@
 /** A file that a task names. */
 export interface PathMention {
   readonly path: string
+  /** Whether it leads out of the work tree it is written in. */
+  readonly leaves: boolean
   readonly start: number
   readonly end: number
 }
@@ -8,6 +10,10 @@ export interface PathMention {
 const QUOTED = /`([^`\s]+)`/g
 /** Something with a slash or a backslash in it, or behind `~` or a drive; brackets are the templates' own placeholders. */
 const BARE = /(?<![\w/\\@.~:-])(?:[A-Za-z]:[\\/]|~[\\/]|\.{1,2}[\\/]|\/)?[\w@.()[\]{}*+-]+(?:[\\/]+[\w@.()[\]{}*+-]+)*[\\/]?/g
+/** Most files that are taken from one line. */
+const MOST_PATHS = 100
+/** How far back a method of HTTP may stand. */
+const METHOD_COLUMNS = 40
 const METHOD = /\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s+$/
 const SYSTEM = /^\/(?:etc|usr|home|var|tmp|opt|root|bin|dev|proc|sys|mnt|Users|private)(?:\/|$)/
 const EXTENSION = /\.[A-Za-z][A-Za-z0-9]{0,9}$/
@@ -17,15 +23,26 @@ export function readPaths(text: string): readonly PathMention[] {
   if (!/[/\\`]/.test(text)) return []
   const found: PathMention[] = []
   const add = (raw: string, start: number): void => {
-    const path = raw.replace(/[.,;:)\]]+$/, tail => (/[)\]]/.test(tail) && /[([]/.test(raw) ? tail.replace(/[.,;:]+$/, '') : ''))
+    if (found.length >= MOST_PATHS) return
+    const path = withoutTail(raw)
     const isTaken = found.some(other => start < other.end && start + path.length > other.start)
-    if (!isTaken && looksLikePath(path, text.slice(0, start))) found.push({ path, start, end: start + path.length })
+    if (!isTaken && looksLikePath(path, text.slice(Math.max(0, start - METHOD_COLUMNS), start)))
+      found.push({ path, leaves: leavesRepository(path), start, end: start + path.length })
   }
   for (const match of text.matchAll(QUOTED)) if (match[1]) add(match[1], match.index + 1)
   for (const match of text.matchAll(BARE)) if (/[\\/]/.test(match[0])) add(match[0], match.index)
   return found.sort((one, other) => one.start - other.start)
 }
 
+/** A path without the punctuation of the sentence it is in. Brackets are its own when it opens one. */
+function withoutTail(raw: string): string {
+  const isOwn = /[([]/.test(raw)
+  let end = raw.length
+  while (end > 0 && (isOwn ? '.,;:' : '.,;:)]').includes(raw[end - 1] ?? '')) end--
+  return raw.slice(0, end)
+}
+
+/** @param before the columns in front of it */
 function looksLikePath(path: string, before: string): boolean {
   if (/^[a-z][\w+.-]+:\/\//i.test(path) || /[a-z]:$/i.test(before)) return false
   // "/api/users" is a route, "and/or" a turn of phrase: a file has an ending or a place of its own.
@@ -34,8 +51,7 @@ function looksLikePath(path: string, before: string): boolean {
   return EXTENSION.test(path) || (/^[\w@.-]+\/[\w@./\\-]*\/?$/.test(path) && (path.endsWith('/') || path.split('/').length > 2))
 }
 
-/** Whether a path leads out of the work tree it is written in. */
-export function leavesRepository(path: string): boolean {
+function leavesRepository(path: string): boolean {
   if (/^(?:[\\/~]|[A-Za-z]:[\\/])/.test(path)) return true
   let depth = 0
   for (const part of path.split(/[\\/]+/)) {
