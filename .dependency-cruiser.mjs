@@ -107,8 +107,8 @@ export default {
     {
       name: 'pages-do-not-know-each-other',
       severity: 'error',
-      from: { path: '^webviews/(jobs|job|fleet)/', pathNot: tests },
-      to: { path: '^webviews/(jobs|job|fleet)/', pathNot: '^webviews/$1/' },
+      from: { path: '^webviews/(jobs|job|fleet|run)/', pathNot: tests },
+      to: { path: '^webviews/(jobs|job|fleet|run)/', pathNot: '^webviews/$1/' },
     },
     {
       name: 'cli-uses-the-server-by-its-faces',

@@ -11,11 +11,12 @@ declare global {
   }
 }
 
-/** Pages are loaded when they are first shown. The tasks of a spec have none; its jobs are in the list of jobs. */
-const PAGES: Readonly<Record<Exclude<Route['page'], 'run'> | 'sign-in', () => Promise<unknown>>> = {
+/** Pages are loaded when they are first shown. */
+const PAGES: Readonly<Record<Route['page'] | 'sign-in', () => Promise<unknown>>> = {
   jobs: () => import('./jobs/jobs-page.ts'),
   job: () => import('./job/job-page.ts'),
   fleet: () => import('./fleet/fleet-page.ts'),
+  run: () => import('./run/run-page.ts'),
   'sign-in': () => import('./kit/sign-in.ts'),
 }
 
@@ -86,8 +87,7 @@ export class SkeinApp extends LitElement {
   override render(): TemplateResult | typeof nothing {
     const { host } = this
     if (!host) return nothing
-    const { page } = host.route
-    const shown = host.state.state === 'signed-out' ? 'sign-in' : page === 'run' ? 'jobs' : page
+    const shown = host.state.state === 'signed-out' ? 'sign-in' : host.route.page
     if (!this.loaded.has(shown)) void this.load(shown)
     return html`
       ${host.signOut ? this.renderHeader(host) : nothing}
@@ -105,7 +105,7 @@ export class SkeinApp extends LitElement {
   /** In the editor there are views for that. */
   private renderHeader(host: Host): TemplateResult {
     const link = (page: 'jobs' | 'fleet', name: string) => {
-      const isHere = host.route.page === page || (page === 'jobs' && host.route.page === 'job')
+      const isHere = host.route.page === page || (page === 'jobs' && (host.route.page === 'job' || host.route.page === 'run'))
       return html`<a href=${toHash({ page })} aria-current=${isHere ? 'page' : nothing}>${name}</a>`
     }
     const { state } = host
@@ -126,8 +126,9 @@ function renderPage(host: Host, shown: keyof typeof PAGES): TemplateResult | typ
   if (shown === 'sign-in') return html`<skein-sign-in .host=${host}></skein-sign-in>`
   switch (host.route.page) {
     case 'jobs':
-    case 'run':
       return html`<skein-jobs .host=${host}></skein-jobs>`
+    case 'run':
+      return html`<skein-run .host=${host} .route=${host.route}></skein-run>`
     case 'job':
       return html`<skein-job .host=${host} .route=${host.route}></skein-job>`
     case 'fleet':

@@ -1,37 +1,20 @@
 import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { startScriptedModel } from '#demo/scripted-model.ts'
-import { Lifetime } from '#server/lib/lifetime.ts'
 import { fleetNode, pair } from '#test/e2e/fleet.ts'
 import { hasSandbox, makeRepository, startNode } from '#test/e2e/node.ts'
-import { type Complaints, hasBrowser, listenTo, openBrowser, seriousFaults } from './browser.ts'
+import { hasBrowser } from './browser.ts'
+import { usePages } from './use-pages.ts'
 
 const agent = fileURLToPath(new URL('../fakes/acp-agent.mjs', import.meta.url))
 
 describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
-  const life = new Lifetime()
-  let browser: Browser
+  const view = usePages()
   let page: Page
-  let complaints: Complaints
-  beforeAll(async () => {
-    browser = await openBrowser(life)
+  beforeEach(() => {
+    page = view.page
   })
-  afterAll(() => life[Symbol.asyncDispose]())
-  beforeEach(async () => {
-    page = await (await browser.newContext()).newPage()
-    complaints = await listenTo(page)
-  })
-  afterEach(async () => {
-    expect(complaints).toEqual({ policy: [], exceptions: [] })
-    await page.context().close()
-  })
-  const faultsInBothThemes = async () => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      expect(await seriousFaults(page), colorScheme).toEqual([])
-    }
-  }
 
   it.each([
     ['Yes', 'made.txt'],
@@ -47,7 +30,7 @@ describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
     await page.goto(`${node.url}/#token=${node.token}`)
     await page.getByRole('link', { name: 'Write it' }).click()
     await page.getByText('The agent asks: write made.txt').waitFor()
-    await faultsInBothThemes()
+    expect(await view.faultsInBothThemes()).toEqual([])
     await page.getByRole('button', { name: answer, exact: true }).click()
     await page.getByRole('status').filter({ hasText: 'succeeded' }).waitFor()
     expect(await page.getByText('The agent asks').count()).toBe(0)
@@ -78,13 +61,13 @@ describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
     })
     await card.getByRole('link', { name: 'Wait there' }).waitFor()
     await card.getByText(/^1 of \d+ slots? taken/).waitFor()
-    await faultsInBothThemes()
+    expect(await view.faultsInBothThemes()).toEqual([])
     expect(await page.locator('#x').count()).toBe(0)
     await card.getByRole('link', { name: 'Wait there' }).click()
     await page.getByText('<b id=x>w<U+202E>kr</b>').waitFor()
     await page.getByRole('tab', { name: 'Details' }).click()
     await page.getByRole('heading', { name: 'Attempt 1: bids' }).waitFor()
-    await faultsInBothThemes()
+    expect(await view.faultsInBothThemes()).toEqual([])
     await home.client.cancelJob({ params: { id: jobId } })
     await page.getByRole('status').filter({ hasText: 'cancelled' }).waitFor()
     await page.getByRole('link', { name: 'Fleet' }).click()

@@ -1,9 +1,9 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Lifetime } from '#server/lib/lifetime.ts'
+import type { Page } from 'playwright-core'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { type Complaints, hasBrowser, listenTo, openBrowser, seriousFaults } from './browser.ts'
+import { hasBrowser, seriousFaults } from './browser.ts'
 import { type PageServer, startServer } from './server.ts'
+import { usePages } from './use-pages.ts'
 
 const shell = (script: string) => ['sh', '-c', script]
 /** Of a whole log as the page holds it. */
@@ -20,23 +20,14 @@ const LOG = `(() => {
 })()`
 
 describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
-  const life = new Lifetime()
+  const view = usePages()
   let server: PageServer
-  let browser: Browser
   let page: Page
-  let complaints: Complaints
   beforeAll(async () => {
-    server = await startServer(life)
-    browser = await openBrowser(life)
+    server = await startServer(view.life)
   })
-  afterAll(() => life[Symbol.asyncDispose]())
-  beforeEach(async () => {
-    page = await (await browser.newContext()).newPage()
-    complaints = await listenTo(page)
-  })
-  afterEach(async () => {
-    expect(complaints).toEqual({ policy: [], exceptions: [] })
-    await page.context().close()
+  beforeEach(() => {
+    page = view.page
   })
 
   const signedIn = () => page.goto(`${server.url}/#token=${server.token}`)

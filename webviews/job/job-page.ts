@@ -8,6 +8,7 @@ import type { JobTab, PageCommandName, Route } from '#shared/webview/index.ts'
 import { baseName, duration } from '../kit/format.ts'
 import { oncePerFrame } from '../kit/frame.ts'
 import { Page } from '../kit/page.ts'
+import { toHash } from '../kit/route-hash.ts'
 import { isOver, stateMark, stateStyles } from '../kit/state-mark.ts'
 import { base } from '../kit/styles.ts'
 import { tabStyles, tabs } from '../kit/tabs.ts'
@@ -169,6 +170,7 @@ class JobPage extends Page {
       <dl>
         <dt class="hidden">State</dt>
         <dd><span role="status">${stateMark(story.state)}${story.isCancelling && !isOver(story.state) ? html`<span class="dim">, cancelling</span>` : nothing}</span></dd>
+        ${this.renderTaskOfSpec()}
         ${facts.map(([name, value]) => (value ? html`<dt>${name}</dt><dd>${visible(value)}</dd>` : nothing))}
       </dl>
       ${
@@ -177,6 +179,17 @@ class JobPage extends Page {
           : nothing
       }
     </div>`
+  }
+
+  private renderTaskOfSpec(): TemplateResult | typeof nothing {
+    const { repository, spec } = this.job?.spec ?? {}
+    if (!repository || !spec) return nothing
+    const route = { page: 'run', repository: repository.path, feature: spec.feature } as const
+    const open = (event: Event) => {
+      event.preventDefault()
+      this.host.run({ name: 'open', route })
+    }
+    return html`<dt>For</dt><dd><a href=${toHash(route)} @click=${open}>${visible(spec.feature)}, ${spec.task}</a></dd>`
   }
 
   private renderActions(): TemplateResult {

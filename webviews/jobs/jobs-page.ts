@@ -3,17 +3,19 @@ import '@vscode-elements/elements/dist/vscode-option/vscode-option.js'
 import '@vscode-elements/elements/dist/vscode-progress-ring/vscode-progress-ring.js'
 import '@vscode-elements/elements/dist/vscode-single-select/vscode-single-select.js'
 import '@vscode-elements/elements/dist/vscode-textfield/vscode-textfield.js'
-import './submit-dialog.ts'
+import '../submit/submit-dialog.ts'
 import { css, html, nothing, type TemplateResult } from 'lit'
 import type { JobEvent, JobId, JobSummary } from '#shared/model/index.ts'
 import { ago, baseName, duration } from '../kit/format.ts'
 import { oncePerFrame, oneAfterAnother } from '../kit/frame.ts'
 import { isText, keep, kept } from '../kit/kept.ts'
+import { newestEvent } from '../kit/newest-event.ts'
 import { Page } from '../kit/page.ts'
 import { toHash } from '../kit/route-hash.ts'
 import { stateMark, stateStyles } from '../kit/state-mark.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
+import type { SubmitDialog } from '../submit/submit-dialog.ts'
 import {
   EMPTY,
   type JobList,
@@ -26,7 +28,6 @@ import {
   withJob,
   withPage,
 } from './job-list.ts'
-import type { SubmitDialog } from './submit-dialog.ts'
 
 const PAGE_SIZE = 50
 /** Between two times that the list is asked for, however much happens, ms. */
@@ -90,7 +91,7 @@ class JobsPage extends Page {
 
   /** Every event since the newest job was made, asked for before the list is: so nothing falls between. */
   private async begin(): Promise<void> {
-    const cursor = await this.attempt(() => this.firstEvent())
+    const cursor = await this.attempt(() => newestEvent(this.host, this.abort.signal))
     if (cursor !== undefined) await this.load(false)
     if (cursor === undefined || this.failure || this.abort.signal.aborted) return
     this.endWith(
@@ -100,15 +101,6 @@ class JobsPage extends Page {
         this.taking.ask()
       }),
     )
-  }
-
-  /** Number of the event that made the newest job, filtered or not; 0 without jobs. */
-  private async firstEvent(): Promise<number> {
-    const { signal } = this.abort
-    const newest = (await this.host.call('listJobs', { query: { limit: 1 } }, signal)).items[0]
-    if (!newest) return 0
-    const events = await this.host.call('listEvents', { params: { id: newest.id }, query: { limit: 1 } }, signal)
-    return events.items[0]?.seq ?? 0
   }
 
   private async load(isNext: boolean): Promise<void> {
@@ -237,6 +229,7 @@ function renderRow(job: JobSummary, now: number, host: Page['host']): TemplateRe
     <td class="state-column">${stateMark(job.state)}</td>
     <td class="task">
       <a href=${toHash(route)} @click=${open}>${visible(job.title)}</a>
+      ${job.spec ? html`<div class="dim">${visible(job.spec.feature)}, ${job.spec.task}</div>` : nothing}
       ${job.failure ? html`<div class="dim reason">${visible(job.failure.detail)}</div>` : nothing}
     </td>
     <td class="wide">${job.agent}</td>

@@ -77,6 +77,8 @@ export function browserHost(window: Window): Host {
   }
 
   window.addEventListener('hashchange', () => {
+    // What is shown belongs to whoever was signed in.
+    if (takeTokenFromAddress(window) !== null) return location.reload()
     const next = fromHash(location.hash)
     if (next) route = next
     else history.replaceState(null, '', toHash(route))

@@ -5,7 +5,7 @@ import '@vscode-elements/elements/dist/vscode-single-select/vscode-single-select
 import '@vscode-elements/elements/dist/vscode-textarea/vscode-textarea.js'
 import '@vscode-elements/elements/dist/vscode-textfield/vscode-textfield.js'
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
-import type { AgentInfo, Peer } from '#shared/model/index.ts'
+import type { AgentInfo, Peer, SpecTaskRef } from '#shared/model/index.ts'
 import { CallError, type Host } from '../kit/host.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
@@ -19,6 +19,13 @@ const PERMISSIONS: readonly Choice[] = [
   ['allow', 'Allow everything inside the sandbox'],
   ['deny', 'Refuse'],
 ]
+
+/** What is filled in already. */
+export interface Prefilled {
+  readonly draft: Partial<Draft>
+  /** The task of a spec that the job is for. */
+  readonly spec: SpecTaskRef
+}
 
 /** Asks for a job and submits it. */
 export class SubmitDialog extends LitElement {
@@ -40,6 +47,7 @@ export class SubmitDialog extends LitElement {
   declare peers: readonly Peer[]
   /** Of this draft: sending it twice makes one job. */
   private key = ''
+  private spec: SpecTaskRef | null = null
 
   static override styles = [base, dialogStyles()]
 
@@ -53,8 +61,9 @@ export class SubmitDialog extends LitElement {
     this.peers = []
   }
 
-  show(): void {
-    this.draft = draftOf(this.host.kept()['jobs.draft'])
+  show(prefilled?: Prefilled): void {
+    this.draft = { ...draftOf(this.host.kept()['jobs.draft']), ...prefilled?.draft }
+    this.spec = prefilled?.spec ?? null
     this.problems = {}
     this.failure = ''
     this.key = newKey()
@@ -78,7 +87,7 @@ export class SubmitDialog extends LitElement {
   private set(change: Partial<Draft>): void {
     this.draft = { ...this.draft, ...change }
     this.key = newKey()
-    this.host.keep({ ...this.host.kept(), 'jobs.draft': this.draft })
+    if (!this.spec) this.host.keep({ ...this.host.kept(), 'jobs.draft': this.draft })
   }
 
   private async submit(): Promise<void> {
@@ -87,7 +96,7 @@ export class SubmitDialog extends LitElement {
     this.isSending = true
     try {
       const { jobId } = await this.host.call('createJob', {
-        body: requestOf(this.draft),
+        body: { ...requestOf(this.draft), ...(this.spec ? { spec: this.spec } : {}) },
         headers: { 'idempotency-key': this.key },
       })
       // What is likely to be the same in the next one stays.
@@ -107,7 +116,7 @@ export class SubmitDialog extends LitElement {
     const { draft } = this
     const isCommand = draft.agent === 'command'
     return html`<dialog aria-labelledby="title" @keydown=${{ handleEvent: this.closeByKey, capture: true }}>
-      <h1 id="title">New job</h1>
+      <h1 id="title">${this.spec ? `New job for ${visible(this.spec.feature)}, ${this.spec.task}` : 'New job'}</h1>
       <div class="fields">
         ${this.field('agent', 'Agent', this.select('agent', 'Agent', agentChoices(this.agents)))}
         ${
