@@ -1,9 +1,8 @@
-import { type AnswerPiece, type CallQueue, createCallQueue, type KnownCalls, preferModels } from '#server/gateway/index.ts'
+import { type AnswerPiece, createCallQueue, type KnownCalls } from '#server/gateway/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Renewal } from '#server/peers/index.ts'
 import type { Reservations } from '#server/placement/index.ts'
-import type { HostedKey, HostedRow, Lesson } from '#server/store/index.ts'
-import { WorkspaceError } from '#server/workspace/index.ts'
+import type { HostedKey, HostedRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import {
   type AttemptEnd,
@@ -14,20 +13,18 @@ import {
   type ModelCallNews,
   type NodeId,
 } from '#shared/model/index.ts'
-import { runAttempt } from './attempt.ts'
-import { classOf, type Experience, isTelling } from './experience.ts'
+import { classOf, type Experience } from './experience.ts'
 import { createForgetting } from './forgetting.ts'
-import { attemptLogs, fileNameOf, hostedJob, outbox } from './hosted-attempt.ts'
+import { fileNameOf, hostedJob } from './hosted-attempt.ts'
 import { createHostedFiles, type Piece } from './hosted-files.ts'
 import { createHostedStreams } from './hosted-streams.ts'
+import { createHostedWork, type Ways } from './hosted-work.ts'
 import { createLease, type Lease } from './lease.ts'
-import { createOutflow, type HomeOutflow } from './outflow.ts'
+import { createOutflow } from './outflow.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
-import { createProgress } from './progress.ts'
 import { createSettledAhead } from './settled-ahead.ts'
-import { Stop, type StopKind } from './stop.ts'
-import { waitForSlot } from './waiting.ts'
+import { Stop } from './stop.ts'
 
 /** Attempts of other nodes' jobs: takes them, runs them under a lease, and keeps what came of them until their home has it. */
 export interface Hosting {
@@ -71,13 +68,6 @@ export interface Awarded {
   readonly mark: number
 }
 
-/** The ways between an attempt and its home. */
-interface Ways {
-  /** Model calls for the home to answer. */
-  readonly calls: CallQueue
-  readonly outflow: HomeOutflow
-}
-
 interface Running extends Ways {
   readonly key: HostedKey
   needsSnapshot: boolean
@@ -97,7 +87,8 @@ export function createHosting(
   const travel = createHostedFiles({ root: deps.directories.hosted, files: deps.files })
   const { hosted } = store
   const streams = createHostedStreams({ hosted, logs: hostedLogs, clock })
-  const { reservations, permissions, experience } = parts
+  const { reservations } = parts
+  const work = createHostedWork(deps, { ...parts, travel })
   const running = new Map<string, Running>()
   /** Marks count from here: one that an earlier server of this node gave is told from ours, and counts for nothing. */
   const origin = Math.floor(deps.random() * 2 ** 40)
@@ -207,7 +198,7 @@ export function createHosting(
   async function run(key: HostedKey, award: Award, ways: Ways, arrived: Promise<string>, signal: AbortSignal): Promise<void> {
     await using leftovers = new Lifetime()
     leftovers.use(ways.calls)
-    const { end, lesson } = await attempt(key, award, ways, arrived, signal, leftovers)
+    const { end, lesson } = await work({ key, award, ways, arrived, signal, leftovers })
     if (await isToBeTakenUp(key, end)) return
     const isBack = end.kind === 'stopped' && end.stop === 'shutdown' && running.get(fileNameOf(key))?.isHandedBack
     // Before its home hears of the end, and may send the next.
@@ -231,41 +222,6 @@ export function createHosting(
     if (place === null || !reservations.take(award.bidId)) return false
     begin(key, award)
     return true
-  }
-
-  async function attempt(
-    key: HostedKey,
-    award: Award,
-    { calls, outflow }: Ways,
-    arrived: Promise<string>,
-    signal: AbortSignal,
-    leftovers: Lifetime,
-  ): Promise<{ end: AttemptEnd; lesson?: Lesson }> {
-    const job = hostedJob(key, award, settings.limits, clock.now())
-    try {
-      await travel.prepare(key)
-      const bundle = await arrived
-      signal.throwIfAborted()
-      if (job.snapshot) await workspace.receive(bundle, job.snapshot, job.id, { maxBytes: settings.limits.diskBytes })
-      const never = await waitForSlot({ clock, reservations }, award.bidId, award.startWithinMs, signal)
-      if (never) return { end: never }
-      const begun = clock.monotonic()
-      const models = preferModels({ ...award.models, worker: deps.sharedModels, home: calls.home })
-      const logs = attemptLogs(hostedLogs, key, award.logOffset, outflow)
-      const own = { ...deps, models, store: outbox(key, hosted, outflow), logs, outflow, isGuest: true }
-      const progress = createProgress({ job, store: own.store, clock })
-      const end = await runAttempt(progress, own, permissions, signal, leftovers)
-      progress.flush()
-      if (end.kind === 'result' && end.result.commit !== null && job.snapshot)
-        await workspace.bundle(job.snapshot, end.result.commit, `refs/skein/jobs/${job.id}`, travel.resultOf(key))
-      const ran = { ...classOf(job.spec, job.snapshot), ms: clock.monotonic() - begun }
-      return { end, lesson: isTelling(end) ? experience.learn({ ran }) : {} }
-    } catch (error) {
-      if (signal.aborted) return { end: { kind: 'stopped', stop: stopOf(signal) } }
-      const code = error instanceof WorkspaceError ? 'snapshot_failed' : 'internal'
-      if (code === 'internal') log.error({ err: error, ...key }, 'An attempt of another node failed inside the server')
-      return { end: { kind: 'failed', failure: { code, detail: error instanceof Error ? error.message : String(error) } } }
-    }
   }
 
   /** Its row goes last: what is cut off in between is forgotten the next time. Of one that is not here there is nothing to forget. */
@@ -430,5 +386,3 @@ export function createHosting(
     },
   }
 }
-
-const stopOf = (signal: AbortSignal): StopKind => (signal.reason instanceof Stop ? signal.reason.kind : 'cancel')
