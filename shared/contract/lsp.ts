@@ -43,7 +43,6 @@ export const LSP_NOTIFICATIONS = {
 
 /** Code of a JSON-RPC error whose `data` is a {@link Problem}. Its message is the problem's detail. */
 export const LSP_PROBLEM = -32050
-export type LspProblem = Problem
 
 /** Commands that code lenses carry; the client owns them. Each takes one argument. */
 export const LSP_COMMANDS = {

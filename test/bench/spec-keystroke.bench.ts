@@ -1,25 +1,17 @@
 import { createFeature, outline, parse, print, problemsOf, update } from '#server/specs/index.ts'
 import { defineBench } from './bench.ts'
+import { LINES, longTasks, SPEC } from './long-tasks.ts'
 import { estimateMedian } from './statistics.ts'
 import { spin } from './workload.ts'
 
-const LINES = 10_000
 const KEYS = 100
 const WARM = 20
 
-/** A tasks.md of ten thousand lines: tasks with files and dependencies, and what stands between them. */
-const source = Array.from({ length: LINES }, (_, index) => {
-  const id = (number: number): string => `T${String(number).padStart(5, '0')}`
-  if (index % 100 === 0) return `## Phase ${index / 100 + 1}: part of it`
-  if (index % 10 === 0) return '[NEEDS CLARIFICATION: which?]'
-  return `- [ ] ${id(index)} [P] [US1] Do it in src/part-${index}/file.ts for FR-001 (depends on ${id(Math.max(1, index - 5 - (index % 10 === 5 ? 1 : 0)))})`
-}).join('\n')
-
 /** Milliseconds from a key to everything there is to say about the feature. */
 async function diagnose(extraMs = 0): Promise<number> {
-  const specification = parse('# Spec\n\n### User Story 1 - One (Priority: P1)\n\n- **FR-001**: one\n')
+  const specification = parse(SPEC)
   const spec = { path: 'spec.md', kind: 'spec' as const, document: specification, outline: outline(specification, 'spec') }
-  let document = parse(source)
+  let document = parse(longTasks())
   const times: number[] = []
   for (let key = 0; key < KEYS + WARM; key++) {
     const at = (document.starts[(key * 97) % LINES] ?? 0) + 3
@@ -35,7 +27,7 @@ async function diagnose(extraMs = 0): Promise<number> {
 
 /** The same keys put into a string of the same length, and nothing known about it. */
 async function spliced(): Promise<number> {
-  let text = print(parse(source))
+  let text = print(parse(longTasks()))
   const times: number[] = []
   for (let key = 0; key < KEYS; key++) {
     const at = key * 1000

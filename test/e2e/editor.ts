@@ -14,6 +14,7 @@ import {
   PublishDiagnosticsNotification,
 } from 'vscode-languageserver/node'
 import {
+  type CallParams,
   type CallResult,
   LSP_NOTIFICATIONS,
   LSP_REQUESTS,
@@ -23,6 +24,7 @@ import {
   type ServerState,
   type StreamItem,
   type StreamParams,
+  type SubscribeParams,
   type Topic,
 } from '#shared/contract/index.ts'
 
@@ -169,12 +171,13 @@ async function connect(child: ChildProcess, params: Partial<InitializeParams>): 
     state: <S extends ServerState['state']>(name: S, after = 0) =>
       until(() => states.slice(after).find((state): state is Extract<ServerState, { state: S }> => state.state === name)),
     call: (operation, input) =>
-      connection.sendRequest(LSP_REQUESTS.call, { operation, ...(input === undefined ? {} : { input }) }),
+      connection.sendRequest(LSP_REQUESTS.call, { operation, ...(input === undefined ? {} : { input }) } as CallParams),
     async subscribe(topic, cursor) {
       const subscription = ++last
       const said: StreamParams[] = []
       streams.set(subscription, said)
-      await connection.sendRequest(LSP_REQUESTS.subscribe, { subscription, topic, ...(cursor === undefined ? {} : { cursor }) })
+      const params: SubscribeParams = { subscription, topic, ...(cursor === undefined ? {} : { cursor }) }
+      await connection.sendRequest(LSP_REQUESTS.subscribe, params)
       const items = () => said.map(({ item }) => item)
       return {
         subscription,

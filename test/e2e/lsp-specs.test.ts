@@ -30,6 +30,7 @@ import {
   RegistrationRequest,
   RenameRequest,
   ShowMessageNotification,
+  ShowMessageRequest,
   type TextDocumentEdit,
   type WorkspaceEdit,
 } from 'vscode-languageserver/node'
@@ -65,14 +66,14 @@ interface Window extends AsyncDisposable {
   at(name: string, text: string): { textDocument: { uri: string }; position: Position }
 }
 
-async function openWindow(server: { start?: boolean } = { start: false }): Promise<Window> {
+async function openWindow(server: { start?: boolean } = { start: false }, capabilities = CAPABILITIES): Promise<Window> {
   const repository = makeRepository({})
   cpSync(FIXTURE, repository.path, { recursive: true })
   repository.git('add', '--all')
   repository.git('commit', '--quiet', '--message=specs')
   const desk = await openDesk()
   const folder = { uri: pathToFileURL(repository.path).href, name: 'repository' }
-  const editor = await desk.open({ server, params: { capabilities: CAPABILITIES, workspaceFolders: [folder] } })
+  const editor = await desk.open({ server, params: { capabilities, workspaceFolders: [folder] } })
   editor.connection.onRequest(RegistrationRequest.type, () => {})
   const uri = (name: string) => pathToFileURL(join(repository.path, FEATURE, name)).href
   const text = (name: string) => readFileSync(join(repository.path, FEATURE, name), 'utf8')
@@ -93,6 +94,10 @@ async function openWindow(server: { start?: boolean } = { start: false }): Promi
       repository[Symbol.dispose]()
     },
   }
+}
+
+async function until(fits: () => Promise<boolean>): Promise<void> {
+  while (!(await fits())) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
 const codes = (editor: Editor, uri: string): string[] =>
@@ -198,7 +203,7 @@ it('completes ids, renames one everywhere or says why not, and mends what can be
     textDocument: { uri },
     position: { line: last, character: 7 },
   })
-  const labels = (Array.isArray(completions) ? completions : []).map(({ label }) => label)
+  const labels = (completions && 'items' in completions ? completions.items : []).map(({ label }) => label)
   expect(labels.slice(0, 3)).toEqual(['T010', 'T001', 'T002'])
 
   const at = window.at('tasks.md', 'T001')
@@ -346,6 +351,35 @@ it('shows a proposed change for confirmation, and refuses one that is for other 
   await editor.until(() => warned.length > 0 || undefined)
   expect(warned[0]).toContain('One more task')
   expect(asked).toHaveLength(2)
+})
+
+it('asks in words where an editor cannot show a change for confirmation', async () => {
+  const workspace = { ...CAPABILITIES.workspace, workspaceEdit: {} }
+  await using window = await openWindow({ start: true }, { ...CAPABILITIES, workspace })
+  const { editor, repository } = window
+  await window.show('tasks.md')
+  await editor.state('ready')
+  const said: string[] = []
+  editor.connection.onRequest(ShowMessageRequest.type, ({ message, actions = [] }) => {
+    said.push(message)
+    return actions[said.length === 1 ? 1 : 0] ?? null
+  })
+  const applied: ApplyWorkspaceEditParams[] = []
+  editor.connection.onRequest(ApplyWorkspaceEditRequest.type, params => {
+    applied.push(params)
+    return { applied: true }
+  })
+  const change = { kind: 'replace', path: `${FEATURE}/tasks.md`, text: `${window.text('tasks.md')}more\n` }
+  const { documents } = await editor.call('getSpec', { params: { feature: '001-login' }, query: { repository: repository.path } })
+  const bases = documents.map(({ path, sha256 }) => ({ path, sha256 }))
+  const body = { repository: repository.path, reason: 'More', bases, change }
+  for (const outcome of ['refused', 'applied']) {
+    const accepted = await editor.call('editSpec', { params: { feature: '001-login' }, body })
+    if (accepted.status !== 'offered') throw new Error(`It was ${accepted.status}`)
+    await until(async () => (await editor.call('getSpecOffer', { params: { id: accepted.offer } })).outcome === outcome)
+  }
+  expect(said[0]).toBe('A change of the specs is proposed: More')
+  expect(applied).toMatchObject([{ edit: { changes: { [window.uri('tasks.md')]: [{ newText: 'more\n' }] } } }])
 })
 
 it('leaves other documents alone', async () => {

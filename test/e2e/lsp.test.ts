@@ -4,7 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { CancellationTokenSource, LSPErrorCodes } from 'vscode-languageserver/node'
-import { LSP_NOTIFICATIONS, LSP_PROBLEM, LSP_REQUESTS, type PieceParams, type RawAnswer } from '#shared/contract/index.ts'
+import {
+  LSP_NOTIFICATIONS,
+  LSP_PROBLEM,
+  LSP_REQUESTS,
+  type PieceParams,
+  type RawAnswer,
+  type UnsubscribeParams,
+} from '#shared/contract/index.ts'
 import { endProcess, openDesk } from './editor.ts'
 import { startNode } from './node.ts'
 
@@ -230,7 +237,7 @@ it('a subscription that was ended brings no more, and its number may be used aga
   const twice = { subscription, topic: { name: 'jobs' } }
   const refused = await editor.connection.sendRequest(LSP_REQUESTS.subscribe, twice).catch(error => error)
   expect(refused).toMatchObject({ code: LSP_PROBLEM, data: { code: 'invalid_request' } })
-  await editor.connection.sendRequest(LSP_REQUESTS.unsubscribe, { subscription })
+  await editor.connection.sendRequest(LSP_REQUESTS.unsubscribe, { subscription } satisfies UnsubscribeParams)
   const { jobId } = await editor.call('createJob', script('true'))
   const other = await editor.subscribe({ name: 'job', jobId })
   await other.until(items => items.at(-1)?.type === 'end')

@@ -140,7 +140,7 @@ export function answerLanguage(connection: Connection, { jobs, filesChanged, fol
   connection.onDefinition(at => withId(at, [], definitionOf))
   connection.onReferences(at => withId(at, [], pointed => referencesTo(pointed, at.context.includeDeclaration)))
   connection.onCompletion(({ textDocument: { uri }, position }) =>
-    withFeature(uri, [], feature => completionsAt(feature, uri, position)),
+    withFeature(uri, null, feature => completionsAt(feature, uri, position)),
   )
   connection.onPrepareRename(at => withId(at, null, renameRange))
   connection.onRenameRequest(async at => {

@@ -210,7 +210,7 @@ describe('completion', () => {
     const uri = open(TASKS, text)
     const line = text.split('\n').length - 1
     const character = text.split('\n').at(-1)?.length ?? 0
-    return completionsAt(await featureOf(uri), uri, { line, character })
+    return completionsAt(await featureOf(uri), uri, { line, character }).items
   }
 
   it('takes what was typed of an id, in either case, and replaces that alone', async () => {
@@ -220,6 +220,16 @@ describe('completion', () => {
       range: { start: { line: 0, character: 14 }, end: { line: 0, character: 17 } },
       newText: 'FR-001',
     })
+  })
+
+  it('offers no more than can be looked at, and what was typed on', async () => {
+    const many = Array.from({ length: 1000 }, (_, index) => `- [ ] T${String(index + 1).padStart(4, '0')} x\n`).join('')
+    const uri = open(TASKS, `${many}- [ ] T099`)
+    const feature = await featureOf(uri)
+    const typed = (character: number) => completionsAt(feature, uri, { line: 1000, character })
+    expect([typed(7).isIncomplete, typed(7).items.length]).toEqual([true, 201])
+    expect(typed(10).isIncomplete).toBe(false)
+    expect(typed(10).items.map(({ label }) => label)).toContain('T0999')
   })
 
   it('is silent inside words', async () => {

@@ -1,5 +1,5 @@
 import type { CodeLens, Command } from 'vscode-languageserver/node'
-import { LSP_COMMANDS, type SpecTaskArgument } from '#shared/contract/lsp.ts'
+import { type JobArgument, LSP_COMMANDS, type SpecTaskArgument } from '#shared/contract/lsp.ts'
 import { isEnd, type JobState, type SpecJob } from '#shared/model/index.ts'
 import { onLine } from './documents.ts'
 import type { TaskJobs } from './jobs.ts'
@@ -35,14 +35,12 @@ export function commandOf(feature: WorkspaceFeature, data: LensData, jobs: TaskJ
     ...{ feature: feature.name, task: task.id, title: task.title },
     ...{ repository: feature.root, document: data.uri, jobId: job?.jobId ?? null },
   }
-  switch (kind) {
-    case 'run':
-      return { title: job ? 'Run again' : 'Run', command: LSP_COMMANDS.runTask, arguments: [run] }
-    case 'open':
-      return { title: job ? activity(job) : '', command: LSP_COMMANDS.openJob, arguments: [{ jobId: job?.jobId }] }
-    case 'review':
-      return { title: 'Review', command: LSP_COMMANDS.reviewJob, arguments: [{ jobId: job?.jobId }] }
-  }
+  if (kind === 'run') return { title: job ? 'Run again' : 'Run', command: LSP_COMMANDS.runTask, arguments: [run] }
+  if (!job) return null
+  const named: JobArgument = { jobId: job.jobId }
+  return kind === 'review'
+    ? { title: 'Review', command: LSP_COMMANDS.reviewJob, arguments: [named] }
+    : { title: activity(job), command: LSP_COMMANDS.openJob, arguments: [named] }
 }
 
 export function lensData(data: unknown): LensData | null {
