@@ -105,8 +105,7 @@ class JobPage extends Page {
 
   private choose(tab: JobTab): void {
     this.route = { ...this.route, tab }
-    // The address of a browser says where one is; a panel keeps it with what else it keeps.
-    if (this.host.signOut) history.replaceState(null, '', `#/jobs/${this.route.jobId}${tab === 'log' ? '' : `/${tab}`}`)
+    this.host.place(this.route)
   }
 
   private async act(operation: 'cancelJob' | 'retryJob'): Promise<void> {

@@ -120,6 +120,10 @@ export function browserHost(window: Window): Host {
       if (command.name === 'open') location.hash = toHash(command.route)
     },
     reconnect: () => stream?.reconnect(),
+    place(next) {
+      route = next
+      history.replaceState(null, '', toHash(next))
+    },
     setTitle(title) {
       window.document.title = `${title} · Skein`
     },

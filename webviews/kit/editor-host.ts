@@ -4,6 +4,7 @@ import { fromBase64, joinBytes } from './bytes.ts'
 import { CallError, type Host, type Item } from './host.ts'
 import { createListeners } from './listeners.ts'
 import { createPosition, type Position } from './position.ts'
+import { toHash } from './route-hash.ts'
 
 /** What VS Code gives a page, once. */
 export interface EditorApi {
@@ -31,11 +32,12 @@ export function editorHost(api: EditorApi, target: Pick<Window, 'addEventListene
   let route: Route = api.getState()?.route ?? { page: 'jobs' }
   let commands: Host['commands'] = new Set()
   let lastNumber = 0
+  let isShown = false
 
   const handle = (message: PanelMessage) => {
     switch (message.type) {
       case 'show':
-        route = message.route
+        route = shown(message.route)
         commands = new Set(message.commands)
         api.setState({ route, kept: api.getState()?.kept ?? {} })
         return listeners.tell()
@@ -51,6 +53,13 @@ export function editorHost(api: EditorApi, target: Pick<Window, 'addEventListene
       case 'stream':
         return receive(message)
     }
+  }
+
+  /** A panel that shows the same again, after a reload, need not know which part of it was shown. */
+  function shown(asked: Route): Route {
+    const before = isShown ? undefined : api.getState()?.route
+    isShown = true
+    return before && thingOf(before) === thingOf(asked) ? before : asked
   }
 
   function settle(message: Extract<PanelMessage, { type: 'answer' | 'failed' }>): void {
@@ -121,6 +130,10 @@ export function editorHost(api: EditorApi, target: Pick<Window, 'addEventListene
     watch: listeners.add,
     run: command => api.postMessage({ type: 'command', command }),
     reconnect: () => api.postMessage({ type: 'reconnect' }),
+    place(next) {
+      route = next
+      api.setState({ route, kept: api.getState()?.kept ?? {} })
+    },
     setTitle: title => api.postMessage({ type: 'title', title }),
     signIn: null,
     signOut: null,
@@ -128,6 +141,9 @@ export function editorHost(api: EditorApi, target: Pick<Window, 'addEventListene
     keep: kept => api.setState({ route, kept }),
   }
 }
+
+/** What a route shows, whichever part of it. */
+const thingOf = (route: Route): string => toHash(route.page === 'job' ? { page: 'job', jobId: route.jobId } : route)
 
 const gap = {
   type: 'about:blank',

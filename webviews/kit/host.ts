@@ -56,6 +56,8 @@ export interface Host {
   /** Tries at once to reach the server. */
   reconnect(): void
   setTitle(title: string): void
+  /** Says that the page went on to another part of what it shows, which a reload is to show again. */
+  place(route: Route): void
   /** Only where one can be `signed-out`. */
   readonly signIn: ((token: string) => void) | null
   readonly signOut: (() => void) | null
