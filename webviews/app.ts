@@ -26,6 +26,7 @@ export class SkeinApp extends LitElement {
   declare host: Host | undefined
   /** Those whose elements are defined: before, an element would not know its host when it is put in place. */
   private readonly loaded = new Set<keyof typeof PAGES>()
+  private readonly failed = new Set<keyof typeof PAGES>()
 
   static override styles = [
     base,
@@ -88,17 +89,21 @@ export class SkeinApp extends LitElement {
     const { host } = this
     if (!host) return nothing
     const shown = host.state.state === 'signed-out' ? 'sign-in' : host.route.page
-    if (!this.loaded.has(shown)) void this.load(shown)
+    if (!this.loaded.has(shown) && !this.failed.has(shown)) void this.load(shown)
     return html`
       ${host.signOut ? this.renderHeader(host) : nothing}
       <div role="status">${renderConnection(host)}</div>
-      <main>${this.loaded.has(shown) ? renderPage(host, shown) : nothing}</main>
+      <main>${this.loaded.has(shown) ? renderPage(host, shown) : this.failed.has(shown) ? LOAD_FAILURE : nothing}</main>
     `
   }
 
   private async load(page: keyof typeof PAGES): Promise<void> {
-    await PAGES[page]()
-    this.loaded.add(page)
+    try {
+      await PAGES[page]()
+      this.loaded.add(page)
+    } catch {
+      this.failed.add(page)
+    }
     this.requestUpdate()
   }
 
@@ -121,6 +126,12 @@ export class SkeinApp extends LitElement {
     </header>`
   }
 }
+
+/** A part of a page that is not there: nearly always because the node was updated since. */
+const LOAD_FAILURE = html`<div class="note bad" role="alert">
+  This page could not be loaded: the node may be away, or of another version than what is shown.
+  <vscode-button secondary @click=${() => location.reload()}>Load anew</vscode-button>
+</div>`
 
 function renderPage(host: Host, shown: keyof typeof PAGES): TemplateResult | typeof nothing {
   if (shown === 'sign-in') return html`<skein-sign-in .host=${host}></skein-sign-in>`

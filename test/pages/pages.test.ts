@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
 import { hasBrowser, seriousFaults } from './browser.ts'
 import { type PageServer, startServer } from './server.ts'
@@ -52,6 +53,26 @@ describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
     await page.getByLabel('Token').waitFor()
     await page.reload()
     await page.getByLabel('Token').waitFor()
+  })
+
+  it('are the same at WEB_PORT', async () => {
+    await using life = new Lifetime()
+    const other = await startServer(life, { WEB_PORT: '0' })
+    await page.goto(`${other.webUrl?.replace('127.0.0.1', 'localhost')}/#token=${other.token}`)
+    await page.getByText('No jobs yet').waitFor()
+    await other.client.createJob({ body: { task: 'seen', agent: 'command', argv: shell('true') } })
+    await page.getByRole('link', { name: 'seen' }).waitFor()
+  })
+
+  it('say so when a part of them is of a version that is gone, and offer the one that is there', async () => {
+    await signedIn()
+    await heading('Jobs').waitFor()
+    await page.route('**/fleet-page-*.js', route => route.fulfill({ status: 404, body: '' }))
+    await page.getByRole('link', { name: 'Fleet' }).click()
+    await page.getByRole('alert').filter({ hasText: 'could not be loaded' }).waitFor()
+    await page.unroute('**/fleet-page-*.js')
+    await page.getByRole('button', { name: 'Load anew' }).click()
+    await heading('Fleet').waitFor()
   })
 
   it('submit a job, follow it live, and show what came of it', async () => {

@@ -42,8 +42,10 @@ export function browserHost(window: Window): Host {
       origin: location.origin,
       tell(next) {
         if (next.state === 'denied') signOut('The node does not accept this token.')
-        else if (next.state === 'open') ready(next.node)
-        else if (next.state === 'lost')
+        else if (next.state === 'open') {
+          ready(next.node)
+          void learnVersion()
+        } else if (next.state === 'lost')
           become({
             state: 'lost',
             reason: 'The node does not answer.',
@@ -76,6 +78,17 @@ export function browserHost(window: Window): Host {
     }
   }
 
+  /** A page and its node are of one version: after an update of the node the page is loaded anew. */
+  async function learnVersion(): Promise<void> {
+    const health = await client()
+      .health()
+      .catch(() => null)
+    if (!health) return
+    if (version !== '' && version !== health.version) return location.reload()
+    version = health.version
+    if (state.state === 'ready') ready(state.node)
+  }
+
   window.addEventListener('hashchange', () => {
     // What is shown belongs to whoever was signed in.
     if (takeTokenFromAddress(window) !== null) return location.reload()
@@ -87,15 +100,7 @@ export function browserHost(window: Window): Host {
   window.addEventListener('online', () => stream?.reconnect())
   if (token === null) state = { state: 'signed-out', reason: null }
   else stream = open(token)
-  void client()
-    .health()
-    .then(
-      health => {
-        version = health.version
-        if (state.state === 'ready') ready(state.node)
-      },
-      () => {},
-    )
+  void learnVersion()
 
   return {
     call: (operation, input, signal) => ask(() => (client()[operation] as AnyCall)(input, { signal }) as never, signal),
