@@ -3,6 +3,7 @@ import { createBackend } from './backend/backend.ts'
 import { jobSource, mirror, refreshSelf } from './backend/mirror.ts'
 import { startServerProcess } from './backend/start.ts'
 import { createTokens } from './backend/tokens.ts'
+import { registerChat } from './chat/index.ts'
 import { registerCommands } from './commands/index.ts'
 import { runPageCommand } from './commands/page-command.ts'
 import { askPermissions } from './commands/permissions.ts'
@@ -51,6 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
       texts,
       refreshSelf: () => refreshSelf({ backend, fleet }),
     }),
+    registerChat({ backend, started, extensionUri: context.extensionUri }),
     askPermissions(backend, jobs),
     tellOfEnds(jobs, started),
     mirror({ backend, fleet, jobs, clock: systemClock, isFleetShown: () => peers.view.visible, warn: text => log.warn(text) }),

@@ -23,7 +23,7 @@ export interface JobCommandDeps {
 }
 
 /** Has the orchestrator take a job, once, whatever happens to the connection meanwhile. @throws {BackendError} */
-async function startJob(backend: Backend, started: Started, request: JobRequest): Promise<JobId> {
+export async function startJob(backend: Backend, started: Started, request: JobRequest): Promise<JobId> {
   const { jobId } = await backend.call('createJob', { body: request, headers: { 'idempotency-key': randomUUID() } })
   started.add(jobId)
   return jobId

@@ -1,6 +1,8 @@
+import { chatParticipants } from './chat.ts'
 import { COMMANDS, PALETTE_WHEN } from './commands.ts'
 import { VIEW_ROWS, VIEW_TITLE } from './menus.ts'
 import { configuration, restrictedSettings } from './settings.ts'
+import { languageModelTools } from './tools.ts'
 import { VIEWS } from './views.ts'
 
 /** What the extension takes from the package it is built from. */
@@ -65,6 +67,8 @@ export function manifest({ name, version, description, license }: PackageFacts):
       },
       ...VIEWS,
       configuration: configuration(),
+      chatParticipants: chatParticipants(),
+      languageModelTools: languageModelTools(),
     },
   }
 }

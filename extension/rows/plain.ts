@@ -19,3 +19,21 @@ export const plainNotice = (text: string): string => plainLine(text, 500).replac
 /** The same as Markdown that says what it says: no links, pictures, code or headings of its own. */
 export const plainMarkdown = (text: string, longest = 500): string =>
   plainLine(text, longest).replaceAll(/[\\`*_{}[\]()#+\-.!<>|~&$:]/g, '\\$&')
+
+/** Control characters and marks that hide or reorder, but for ends of lines and tabs. */
+const HIDDEN_IN_TEXT = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u2069\uFEFF]+/g
+
+/** Somebody else's text of several lines, as Markdown that says what it says: every mark that Markdown knows is escaped. */
+export function plainMarkdownText(text: string, longest = 20_000): string {
+  const cut = text.length > longest ? `${text.slice(0, longest)}…` : text
+  return (
+    cut
+      .replaceAll(/\r\n?/g, '\n')
+      .replaceAll(HIDDEN_IN_TEXT, '')
+      .replaceAll(/[!-/:-@[-`{-~]/g, '\\$&')
+      .replaceAll(/[ \t]*\n[ \t]*/g, '  \n')
+      // Four of them would begin a block of code, in which a mark is not escaped but shown.
+      .replace(/^[ \t]+/, ' ')
+      .replaceAll(/(?: {2}\n){2,}/g, '\n\n')
+  )
+}
