@@ -30,24 +30,32 @@ export interface Feature {
 }
 
 export function createFeature(documents: readonly FeatureDocument[]): Feature {
-  const each = <T>(pick: (outline: Outline) => readonly T[]): (T & { path: string })[] =>
-    documents.flatMap(({ path, outline }) => pick(outline).map(one => ({ ...one, path })))
-  const stories = each(({ stories }) => stories)
-  const requirements = each(({ requirements }) => requirements).map(one => ({
-    ...one,
-    kind: one.id.startsWith('SC') ? ('criterion' as const) : ('requirement' as const),
-  }))
-  const tasks = each(({ tasks }) => tasks)
+  const each = <T, K>(pick: (outline: Outline) => readonly T[], kindOf: (one: T) => K): (T & { path: string; kind: K })[] =>
+    documents.flatMap(({ path, outline }) => pick(outline).map(one => ({ ...one, path, kind: kindOf(one) })))
+  const stories = each(
+    ({ stories }) => stories,
+    () => 'story' as const,
+  )
+  const requirements = each(
+    ({ requirements }) => requirements,
+    ({ id }) => (id.startsWith('SC') ? ('criterion' as const) : ('requirement' as const)),
+  )
+  const tasks = each(
+    ({ tasks }) => tasks,
+    () => 'task' as const,
+  )
+  const checks = each(
+    ({ checks }) => checks,
+    () => 'check' as const,
+  )
   const definitions = new Map<string, (Placed & { kind: IdKind })[]>()
-  const define = (id: string, kind: IdKind, { path, line, start, end }: Placed): void => {
-    const known = definitions.get(id)
-    if (known) known.push({ path, line, start, end, kind })
-    else definitions.set(id, [{ path, line, start, end, kind }])
-  }
-  for (const story of stories) define(story.id, 'story', story)
-  for (const requirement of requirements) define(requirement.id, requirement.kind, requirement)
-  for (const task of tasks) define(task.id, 'task', task)
-  for (const check of each(({ checks }) => checks)) if (check.id !== null) define(check.id, 'check', check)
+  for (const all of [stories, requirements, tasks, checks])
+    for (const one of all) {
+      if (one.id === null) continue
+      const known = definitions.get(one.id)
+      if (known) known.push(one)
+      else definitions.set(one.id, [one])
+    }
   const title = documents.find(({ kind }) => kind === 'spec')?.outline.title ?? null
   return { documents, title, stories, requirements, tasks, definitions, coverage: coverageOf(documents, stories, tasks) }
 }

@@ -90,7 +90,9 @@ export function* dependenciesOf(statements: readonly Statement[]): Generator<Dep
   }
 }
 
-function idsOf(ranges: readonly Tasks[]): ReadonlySet<string> {
+function idsOf(ranges: readonly Tasks[]): Iterable<string> {
+  const [only, more] = ranges
+  if (only?.last === null && !more) return [only.first]
   const ids = new Set<string>()
   for (const { first, last } of ranges) {
     ids.add(first)
