@@ -61,7 +61,7 @@ export interface Editor {
   until<T>(find: () => T | undefined): Promise<T>
   /** Leaves as an editor does. @returns the exit code */
   close(): Promise<number | null>
-  /** Ends the process as a crash does. */
+  /** Ends the process as a crash of the editor does, with all of its process group. */
   kill(): Promise<void>
 }
 
@@ -126,6 +126,8 @@ export async function openDesk(env: Readonly<Record<string, string>> = {}): Prom
         cwd: home,
         env: environment,
         stdio: ['pipe', 'pipe', 'ignore'],
+        // A group of its own, to be ended as a whole.
+        detached: true,
       })
       children.push(child)
       return await connect(child, { capabilities: {}, rootUri: null, initializationOptions: { server }, ...params })
@@ -201,7 +203,11 @@ async function connect(child: ChildProcess, params: Partial<InitializeParams>): 
       const [code] = (await gone) as [number | null]
       return code
     },
-    kill: () => endOf(child, 'SIGKILL'),
+    async kill() {
+      const gone = once(child, 'exit')
+      process.kill(-(child.pid ?? 0), 'SIGKILL')
+      await gone
+    },
   }
 }
 

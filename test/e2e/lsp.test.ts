@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { CancellationTokenSource, LSPErrorCodes } from 'vscode-languageserver/node'
+import { lockDataDirectory } from '#server/store/index.ts'
 import {
   LSP_NOTIFICATIONS,
   LSP_PROBLEM,
@@ -34,7 +35,8 @@ describe('the orchestrator of a user', () => {
     const gate = join(desk.dataDir, 'gate')
     const { jobId } = await first.call('createJob', script(`until [ -e ${gate} ]; do sleep 0.05; done; echo over`))
     expect(await second.call('getJob', { params: { id: jobId } })).toMatchObject({ id: jobId })
-    expect([await first.close(), await second.close()]).toEqual([0, 0])
+    expect(await second.close()).toBe(0)
+    await first.kill()
 
     const third = await desk.open()
     expect(await third.state('ready')).toEqual(ready)
@@ -56,6 +58,17 @@ describe('the orchestrator of a user', () => {
       ['starting', 'ready'],
       ['starting', 'ready'],
     ])
+  })
+
+  it('is waited for when another has its data, and started when that one is gone', async () => {
+    await using desk = await openDesk()
+    const lock = await lockDataDirectory(desk.dataDir)
+    const editor = await desk.open()
+    const log = () => (existsSync(join(desk.dataDir, 'server.log')) ? readFileSync(join(desk.dataDir, 'server.log'), 'utf8') : '')
+    while (!log().includes('already serves')) await new Promise(resolve => setTimeout(resolve, 20))
+    await lock.release()
+    await editor.state('ready')
+    expect(editor.states.map(({ state }) => state)).toEqual(['starting', 'ready'])
   })
 
   it('takes another port when its own is taken by something else', async () => {

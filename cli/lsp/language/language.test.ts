@@ -275,7 +275,10 @@ describe('diagnosing', () => {
         await workspace.feature(root, '001-login')
       }
     }
-    for (let key = 0; key < 10; key++) diagnosing.touch(root, '001-login')
+    for (let key = 0; key < 10; key++) {
+      diagnosing.touch(root, '001-login')
+      await new Promise(resolve => setImmediate(resolve))
+    }
     await settled()
     expect(looks).toBe(1)
     expect(told).toContainEqual(['tasks.md', 1])

@@ -99,6 +99,33 @@ it('looks for the server anew when the connection ends, and calls wait meanwhile
   expect(states.map(({ state }) => state)).toEqual(['starting', 'ready', 'starting', 'ready'])
 })
 
+it('is ready once the server has answered for all that is followed', async () => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const client of server.clients) client.terminate()
+    server.close()
+  })
+  const say = (type: string, payload: object, cursor: number | null) =>
+    JSON.stringify({ type, ts: '2026-01-01T00:00:00.000Z', cursor, payload })
+  const asked = Promise.withResolvers<() => void>()
+  server.on('connection', socket => {
+    socket.send(say('hello', { node: 'test', heartbeatMs: 10_000 }, null))
+    socket.once('message', () => asked.resolve(() => socket.send(say('subscribed', { subscription: 1 }, 7))))
+  })
+  const { found } = await startServer()
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { session, states, until } = open(async () => ({ ...found, url }))
+  const { begun } = session.follow({ name: 'jobs' }, undefined, async () => {})
+  session.start()
+  const answer = await asked.promise
+  await new Promise(resolve => setImmediate(resolve))
+  expect(states.map(({ state }) => state)).toEqual(['starting'])
+  answer()
+  await until('ready')
+  await begun
+})
+
 it('tells that a server of another kind is none', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
