@@ -349,7 +349,7 @@ describe('the server', () => {
 
   test('a second one on the same data directory is refused', async () => {
     const { code, stderr } = await start(['serve', '--port', '0', '--log-level', 'silent']).ended
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/data directory|already/i)])
+    expect([code, stderr]).toEqual([73, expect.stringMatching(/data directory|already/i)])
   })
 
   test('a reader that goes away ends the command', async () => {

@@ -120,6 +120,9 @@ describe.skipIf(!hasSandbox)('the models of a job that runs on another node', ()
       await using home = await homeWith(model.url)
       await using worker = await startMachine('worker')
       await pair(home, worker)
+      // A loaded machine takes seconds to ask an agent for its version, and tells of itself only then.
+      const offered = async () => (await home.client.listPeers()).items.flatMap(({ card }) => card?.agents ?? [])
+      await expect.poll(offered, { timeout: 60_000 }).toContain(agent)
       const { jobId } = await home.client.createJob({
         body: {
           task: 'Make the test pass',
