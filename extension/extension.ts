@@ -24,7 +24,11 @@ import { createPeersView } from './views/peers-view.ts'
 /** Called by the editor when a view, a command or a folder with Spec Kit documents needs the extension. */
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Skein', { log: true })
-  const backend = createBackend()
+  const backend = createBackend(() =>
+    vscode.workspace.isTrusted
+      ? null
+      : t('This workspace is not trusted: it is for looking only. *Workspaces: Manage Workspace Trust* changes that.'),
+  )
   const tokens = createTokens(context.secrets)
   const texts = createTextDocuments()
   const started = createStarted(context.workspaceState)

@@ -1,9 +1,11 @@
 // Makes dist/vsix/ (the extension as a folder, which an editor under development loads as it is) and dist/skein-VERSION.vsix from what
 // esbuild.mjs built. What goes in is listed here; nothing else does. Why not by vsce: docs/decisions/0143-the-extension-is-packed-here.md
+import { globSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { zipSync } from 'fflate'
 import { manifest } from '../extension/manifest/index.ts'
+import { bundleOf, spokenTexts } from '../extension/manifest/spoken.ts'
 import { takeTexts } from '../extension/manifest/texts.ts'
 
 const MOST_BYTES = 2 * 1024 * 1024
@@ -13,9 +15,8 @@ const FOLDER = 'dist/vsix'
 /** From here to the extension. */
 const CONTENTS = {
   'extension/media': 'media',
-  'extension/l10n': 'l10n',
   'extension/README.md': 'README.md',
-  'CHANGELOG.md': 'CHANGELOG.md',
+  'extension/CHANGELOG.md': 'CHANGELOG.md',
   LICENSE: 'LICENSE.txt',
   'dist/extension.cjs': 'dist/extension.cjs',
   'dist/languageclient.cjs': 'dist/languageclient.cjs',
@@ -38,6 +39,8 @@ for (const [from, to] of Object.entries(CONTENTS))
   if (!OPTIONAL.has(from) || (await stat(from).catch(() => null))) await cp(from, join(FOLDER, to), { recursive: true })
 await writeFile(join(FOLDER, 'package.json'), json(described))
 await writeFile(join(FOLDER, 'package.nls.json'), json(texts))
+await mkdir(join(FOLDER, 'l10n'), { recursive: true })
+await writeFile(join(FOLDER, 'l10n/bundle.l10n.json'), json(await spokenBundle()))
 
 const files = {}
 for (const entry of (await readdir(FOLDER, { recursive: true, withFileTypes: true })).filter(entry => entry.isFile())) {
@@ -60,6 +63,13 @@ if (native.length > 0 || vsix.byteLength > MOST_BYTES || bundle > MOST_BUNDLE_BY
       `of which at most ${MOST_BUNDLE_BYTES} are read to activate (${bundle}).`,
   )
   process.exit(1)
+}
+
+/** What the extension says when it runs, for translators. */
+async function spokenBundle() {
+  const sources = globSync('extension/**/*.ts').filter(path => !path.endsWith('.test.ts'))
+  const spoken = await Promise.all(sources.map(async path => spokenTexts(await readFile(path, 'utf8'), path).texts))
+  return bundleOf(spoken.flat())
 }
 
 function json(value) {

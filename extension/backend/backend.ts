@@ -11,7 +11,8 @@ import type {
 } from '#shared/contract/index.ts'
 import { LSP_NOTIFICATIONS, LSP_REQUESTS } from '#shared/contract/lsp.ts'
 import { createSignal, type Disposable, type Listen } from '../state/signal.ts'
-import { BackendError, failureOf, notReady } from './failure.ts'
+import { BackendError, failureOf, notReady, refused } from './failure.ts'
+import { READING } from './reading.ts'
 
 /** The part of a JSON-RPC connection that is used; the language client fits. */
 export interface Wire {
@@ -59,7 +60,8 @@ interface Subscription {
   readonly listener: (followed: Followed) => void
 }
 
-export function createBackend(): Backend {
+/** @param whyReadOnly why nothing may be changed now; null when all may be asked. Whoever calls, it is held here. */
+export function createBackend(whyReadOnly: () => string | null = () => null): Backend {
   const states = createSignal<ServerState>()
   const specs = createSignal<SpecsChangedParams>()
   const subscriptions = new Map<number, Subscription>()
@@ -105,6 +107,8 @@ export function createBackend(): Backend {
 
   return {
     async call(operation, input, { signal, onPiece } = {}) {
+      const reason = READING.has(operation) ? null : whyReadOnly()
+      if (reason !== null) throw refused(reason)
       const number = onPiece ? ++numbers : undefined
       if (number !== undefined && onPiece) pieces.set(number, onPiece)
       try {

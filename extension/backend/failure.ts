@@ -35,6 +35,14 @@ export function notReady({ reason, remedy }: { reason: string; remedy: string | 
   return new BackendError(remedy === null ? problem : { ...problem, remedy }, { cause, isAnswer: false })
 }
 
+/** The failure of a call that was not made, since nothing may be changed. */
+export function refused(detail: string): BackendError {
+  return new BackendError(
+    { type: 'about:blank', title: 'Not allowed', status: 403, detail, code: 'forbidden' },
+    { isAnswer: false },
+  )
+}
+
 /** One sentence or two for a person. */
 export function sentence(error: unknown): string {
   if (!(error instanceof BackendError)) return error instanceof Error ? error.message : String(error)

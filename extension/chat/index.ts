@@ -1,4 +1,5 @@
 import * as vscode from 'vscode'
+import { registerModels } from './models.ts'
 import { createParticipant, type ParticipantDeps } from './participant.ts'
 import { registerTools, type ToolDeps } from './tools.ts'
 
@@ -8,5 +9,6 @@ export function registerChat(deps: ParticipantDeps & ToolDeps): vscode.Disposabl
   return vscode.Disposable.from(
     ...(chat?.createChatParticipant ? [createParticipant(deps)] : []),
     ...(lm?.registerTool ? [registerTools(deps)] : []),
+    ...(lm?.registerLanguageModelChatProvider ? [registerModels(deps.backend)] : []),
   )
 }

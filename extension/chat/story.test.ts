@@ -36,7 +36,7 @@ const accepted = (commit: string | null, paths: readonly string[] = []): EventBo
       deletions: 1,
       changes: paths.map(path => ({ path, oldPath: null, status: 'modified' as const, insertions: 3, deletions: 1 })),
     },
-    checks: [{ argv: ['npm', 'test'], verdict: 'fixed' }],
+    checks: [{ argv: ['sh', '-c', 'npm test'], verdict: 'fixed' }],
   } as unknown as Result,
 })
 const tell = (...bodies: readonly EventBody[]) => {

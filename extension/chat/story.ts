@@ -65,7 +65,7 @@ export function createStory(t: Translate): Story {
           { kind: 'button', action: 'answer' },
         ]
       case 'check.started':
-        return body.phase === 'result' ? [progress(t('Checks: {0}', plainMarkdown(body.argv.join(' '), 120)))] : []
+        return body.phase === 'result' ? [progress(t('Checks: {0}', plainMarkdown(commandText(body.argv), 120)))] : []
       case 'result.accepted':
         hasChanges = body.result.commit !== null
         return [paragraph(resultText(body.result, t))]
@@ -126,6 +126,9 @@ function attemptText({ agent, model }: Extract<EventBody, { type: 'attempt.start
     : t('{0} works with {1}', plainMarkdown(agent), plainMarkdown(model))
 }
 
+/** A command as a person wrote it: the shell that it is given to is ours. */
+const commandText = (argv: readonly string[]): string => (argv[0] === 'sh' && argv[1] === '-c' ? argv.slice(2) : argv).join(' ')
+
 /** What came of a job: changed files, and what the checks say. */
 export function resultText({ diffStat, checks }: Pick<Result, 'diffStat' | 'checks'>, t: Translate): string {
   const { files, insertions, deletions, changes } = diffStat
@@ -137,9 +140,11 @@ export function resultText({ diffStat, checks }: Pick<Result, 'diffStat' | 'chec
     red: t('still red'),
     broken: t('broken'),
   }
-  const checked = checks.map(({ argv, verdict }) => `- ${plainMarkdown(argv.join(' '), 120)}: ${verdicts[verdict]}`)
+  const checked = checks.map(({ argv, verdict }) => `- ${plainMarkdown(commandText(argv), 120)}: ${verdicts[verdict]}`)
   return [
-    files === 0 ? t('No file was changed.') : t('{0} files changed, {1} lines added, {2} removed:', files, insertions, deletions),
+    files === 0
+      ? t('No file was changed.')
+      : t('Changed files: {0}; lines added: {1}, removed: {2}', files, insertions, deletions),
     '',
     ...list,
     ...(checked.length === 0 ? [] : ['', t('Checks:'), '', ...checked]),

@@ -15,6 +15,8 @@ export function registerCommands(deps: JobCommandDeps & PeerCommandDeps & Server
     ...Object.entries(table).map(([id, run]) =>
       vscode.commands.registerCommand(id, async (argument: unknown) => {
         try {
+          if (needsTrust(id) && !vscode.workspace.isTrusted)
+            throw new Error(t('This workspace is not trusted: nothing is run or written here.'))
           await run(argument)
         } catch (error) {
           complain(t('{0} failed', COMMANDS[id as CommandId].title.replace('…', '')), error)
@@ -23,3 +25,6 @@ export function registerCommands(deps: JobCommandDeps & PeerCommandDeps & Server
     ),
   )
 }
+
+/** A button or a link runs a command that the palette would not. */
+const needsTrust = (id: string): boolean => 'needsTrust' in COMMANDS[id as CommandId]

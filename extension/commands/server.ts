@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import type { Backend } from '../backend/backend.ts'
 import type { Tokens } from '../backend/tokens.ts'
+import { WALKTHROUGH } from '../manifest/walkthrough.ts'
 import type { TextDocuments } from '../ui/text-documents.ts'
 import { t } from '../ui/texts.ts'
 
@@ -66,6 +67,9 @@ export function serverCommands({ backend, log, tokens, texts }: ServerCommandDep
     async 'skein.server.openWeb'() {
       const { state } = backend
       if (state.state === 'ready') await vscode.env.openExternal(vscode.Uri.parse(state.url))
+    },
+    async 'skein.server.walkthrough'() {
+      await vscode.commands.executeCommand('workbench.action.openWalkthrough', `skein.skein#${WALKTHROUGH}`)
     },
     async 'skein.server.settings'() {
       await vscode.commands.executeCommand('workbench.action.openSettings', '@ext:skein.skein')

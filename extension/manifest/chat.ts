@@ -9,6 +9,12 @@ export const CHAT_COMMANDS = {
 } as const
 export type ChatCommand = keyof typeof CHAT_COMMANDS
 
+/** Whose the models of the orchestrator are, to the editor. */
+export const MODEL_VENDOR = 'skein'
+
+/** As `contributes.languageModelChatProviders` has it. */
+export const languageModelChatProviders = (): object[] => [{ vendor: MODEL_VENDOR, displayName: 'Skein' }]
+
 /** As `contributes.chatParticipants` has it. */
 export const chatParticipants = (): object[] => [
   {

@@ -26,7 +26,7 @@ export const COMMANDS = {
   'skein.jobs.new': { title: 'New Job…', icon: 'add', palette: 'ready', needsTrust: true },
   'skein.jobs.open': { title: 'Open Job', icon: 'go-to-file', palette: 'ready' },
   'skein.jobs.openLog': { title: 'Open Log', icon: 'output', palette: 'ready' },
-  'skein.jobs.cancel': { title: 'Cancel Job', icon: 'debug-stop', palette: 'active' },
+  'skein.jobs.cancel': { title: 'Cancel Job', icon: 'debug-stop', palette: 'active', needsTrust: true },
   'skein.jobs.retry': { title: 'Retry Job', icon: 'debug-rerun', palette: 'ready', needsTrust: true },
   'skein.jobs.answer': { title: 'Answer Permission Request…', icon: 'question', palette: 'active', needsTrust: true },
   'skein.jobs.copyId': { title: 'Copy Job ID', palette: 'never' },
@@ -36,10 +36,10 @@ export const COMMANDS = {
   'skein.jobs.refresh': { title: 'Refresh Jobs', icon: 'refresh', palette: 'ready' },
   'skein.jobs.openPage': { title: 'Open Jobs as a Page', icon: 'go-to-file', palette: 'ready' },
   'skein.peers.openPage': { title: 'Open Fleet as a Page', icon: 'go-to-file', palette: 'ready' },
-  'skein.peers.add': { title: 'Add Peer…', icon: 'add', palette: 'ready' },
-  'skein.peers.pair': { title: 'Show Pairing Code', icon: 'key', palette: 'ready' },
-  'skein.peers.trust': { title: 'Trust Peer', icon: 'verified', palette: 'peers' },
-  'skein.peers.remove': { title: 'Remove Peer', icon: 'trash', palette: 'peers' },
+  'skein.peers.add': { title: 'Add Peer…', icon: 'add', palette: 'ready', needsTrust: true },
+  'skein.peers.pair': { title: 'Show Pairing Code', icon: 'key', palette: 'ready', needsTrust: true },
+  'skein.peers.trust': { title: 'Trust Peer', icon: 'verified', palette: 'peers', needsTrust: true },
+  'skein.peers.remove': { title: 'Remove Peer', icon: 'trash', palette: 'peers', needsTrust: true },
   'skein.peers.copyAddress': { title: 'Copy Address', palette: 'never' },
   'skein.node.drain': { title: 'Drain This Node', icon: 'debug-pause', palette: 'ready' },
   'skein.node.undrain': { title: 'Take Work Again', icon: 'debug-continue', palette: 'ready' },
@@ -51,6 +51,7 @@ export const COMMANDS = {
   'skein.server.openWeb': { title: 'Open in Browser', icon: 'globe', palette: 'ready' },
   'skein.server.settings': { title: 'Open Settings', palette: 'always' },
   'skein.server.menu': { title: 'Status', palette: 'always' },
+  'skein.server.walkthrough': { title: 'Get Started', palette: 'always' },
 } as const satisfies Readonly<Record<string, CommandRow>>
 
 export type CommandId = keyof typeof COMMANDS

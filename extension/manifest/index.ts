@@ -1,9 +1,10 @@
-import { chatParticipants } from './chat.ts'
+import { chatParticipants, languageModelChatProviders } from './chat.ts'
 import { COMMANDS, PALETTE_WHEN } from './commands.ts'
 import { VIEW_ROWS, VIEW_TITLE } from './menus.ts'
 import { configuration, restrictedSettings } from './settings.ts'
 import { languageModelTools } from './tools.ts'
 import { VIEWS } from './views.ts'
+import { walkthroughs } from './walkthrough.ts'
 
 /** What the extension takes from the package it is built from. */
 export interface PackageFacts {
@@ -34,8 +35,9 @@ export function manifest({ name, version, description, license }: PackageFacts):
     l10n: './l10n',
     // The orchestrator, git and the sandbox are where the files are.
     extensionKind: ['workspace'],
-    // Views and commands activate by themselves; a folder with Spec Kit documents does too.
+    // Views, commands, the chat and tools activate by themselves; a folder with Spec Kit documents and a page from before a reload do too.
     activationEvents: [
+      'onWebviewPanel:skein.page',
       'workspaceContains:.specify/**',
       'workspaceContains:specs/*/tasks.md',
       'workspaceContains:specs/*/spec.md',
@@ -43,7 +45,8 @@ export function manifest({ name, version, description, license }: PackageFacts):
     capabilities: {
       untrustedWorkspaces: {
         supported: 'limited',
-        description: 'Jobs, peers and specs can be looked at. Nothing is run, applied or written until the workspace is trusted.',
+        description:
+          'Jobs, peers and specs can be looked at. Nothing is run, answered, applied or written, here or on other machines, until the workspace is trusted.',
         restrictedConfigurations: restrictedSettings(),
       },
       virtualWorkspaces: {
@@ -69,6 +72,8 @@ export function manifest({ name, version, description, license }: PackageFacts):
       configuration: configuration(),
       chatParticipants: chatParticipants(),
       languageModelTools: languageModelTools(),
+      languageModelChatProviders: languageModelChatProviders(),
+      walkthroughs: walkthroughs(),
     },
   }
 }

@@ -30,10 +30,41 @@ it('has each of its texts once, and a place for it', () => {
   expect(JSON.stringify(shipped)).toContain('"engines":{"vscode"')
 })
 
-it('starts neither with the editor nor for any file', () => {
-  expect(described.activationEvents).not.toContain('*')
-  expect(described.activationEvents).not.toContain('onStartupFinished')
-  expect(described.activationEvents).not.toContain('onLanguage:markdown')
+it('starts for a view, a command, the chat or a spec file, and for nothing else', () => {
+  for (const event of described.activationEvents as string[])
+    expect(event).toMatch(/^(workspaceContains:(\.specify|specs)\/|on(View|Command|ChatParticipant|WebviewPanel):skein\.)/)
+})
+
+it('tells of every setting what it is for, and where it may be set', () => {
+  const { properties } = contributes.configuration as { properties: Record<string, Record<string, string>> }
+  for (const [name, { markdownDescription, scope }] of Object.entries(properties)) {
+    expect(markdownDescription, name).toMatch(/^[A-Z].{15,}[.?)]$/)
+    expect(['machine', 'machine-overridable', 'window', 'resource'], name).toContain(scope)
+  }
+})
+
+it('has what runs or writes hidden, and its links refused, where a workspace is not trusted', () => {
+  const commands = contributes.commands as { command: string; enablement?: string }[]
+  const open = commands.filter(({ enablement }) => enablement === undefined).map(({ command }) => command)
+  for (const word of [
+    'new',
+    'retry',
+    'cancel',
+    'answer',
+    'apply',
+    'checkout',
+    'discard',
+    'runTask',
+    'tick',
+    'add',
+    'pair',
+    'trust',
+    'remove',
+  ])
+    expect(
+      open.filter(command => command.endsWith(`.${word}`)),
+      word,
+    ).toEqual([])
 })
 
 it('ships the pictures that it names', () => {

@@ -1,0 +1,25 @@
+import type { OperationName } from '#shared/contract/index.ts'
+
+/** Operations that change nothing: what may be asked in a workspace that is not trusted. A list of names, since the table brings schemas. */
+export const READING: ReadonlySet<OperationName> = new Set([
+  'health',
+  'ready',
+  'openapi',
+  'metrics',
+  'listJobs',
+  'getJob',
+  'listEvents',
+  'readLog',
+  'getResult',
+  'getDiff',
+  'listArtifacts',
+  'getArtifact',
+  'listAgents',
+  'listModels',
+  'listPeers',
+  'listPlacements',
+  'drainStatus',
+  'listSpecs',
+  'getSpec',
+  'getSpecOffer',
+])
