@@ -2,11 +2,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { SpecJobRow } from '#server/store/index.ts'
 import { repoAt } from '#server/workspace/fixture.ts'
 import { writeBranch } from '#server/workspace/index.ts'
+import { SpecFeature, SpecFeatureSummary } from '#shared/model/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
+import { anyText } from './fixture.ts'
 import { createOffers, createSpecHandlers, createSpecReader, hashOf, rootOf } from './index.ts'
 
 const fixture = fileURLToPath(new URL('../../test/fixtures/specs/current', import.meta.url))
@@ -182,10 +185,14 @@ test('two features of one number are two, and of one name the one under specs/ c
   write('specs/001-logout/tasks.md', '# Tasks: out\n- [ ] T001 a')
   write('.specify/specs/001-logout/tasks.md', '# Tasks: hidden\n- [ ] T009 a')
   write('.specify/specs/002-old/tasks.md', '- [ ] T001 a')
-  write('specs/.hidden/tasks.md', '- [ ] T001 a')
+  // What the API cannot name, it does not list.
+  for (const odd of ['.hidden', 'back\\slash', 'x'.repeat(200)]) write(`specs/${odd}/tasks.md`, '- [ ] T001 a')
+  write('specs/-f; rm \n*/tasks.md', '- [ ] T001 a')
   write('specs/empty/notes.txt', 'x')
   const { body } = await specs.listSpecs({ query: { repository: root } }, call)
+  expect(SpecFeatureSummary.array().safeParse(body.items).success).toBe(true)
   expect(body.items.map(({ feature, documents }) => [feature, documents.length])).toEqual([
+    ['-f; rm \n*', 1],
     ['001-login', 5],
     ['001-logout', 1],
     ['002-old', 1],
@@ -209,4 +216,17 @@ test('a document that changed is read anew', async () => {
   expect((await get('001-login')).body.coverage.done).toBe(1)
   writeFileSync(join(root, TASKS), readFileSync(join(root, TASKS), 'utf8').replace('- [ ] T002', '- [x] T002'))
   expect((await get('001-login')).body.coverage.done).toBe(2)
+})
+
+test('whatever the documents say, the answer fits its schema', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyText, anyText, anyText, async (spec, tasks, checks) => {
+      writeFileSync(join(root, 'specs/001-login/spec.md'), spec)
+      writeFileSync(join(root, TASKS), tasks)
+      writeFileSync(join(root, 'specs/001-login/checklists/security.md'), checks)
+      const { body } = await get('001-login')
+      expect(SpecFeature.safeParse(body).error).toBeUndefined()
+    }),
+    { numRuns: 300 },
+  )
 })

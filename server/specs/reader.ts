@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { lstat, open, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { FeatureName } from '#shared/model/index.ts'
 import { createFeature, type Feature, type FeatureDocument } from './analysis/index.ts'
 import { hashOf } from './edits/index.ts'
 import { outline, parse, placeOf } from './language/index.ts'
@@ -52,7 +53,7 @@ export function createSpecReader(): SpecReader {
     for (const folder of FOLDERS.toReversed()) {
       if (!(await isPlainBelow(root, folder))) continue
       for (const entry of await entriesOf(join(root, folder)))
-        if (entry.isDirectory() && !entry.name.startsWith('.')) found.set(entry.name, `${folder}/${entry.name}`)
+        if (entry.isDirectory() && FeatureName.safeParse(entry.name).success) found.set(entry.name, `${folder}/${entry.name}`)
     }
     return found
   }

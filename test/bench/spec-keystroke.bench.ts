@@ -14,8 +14,8 @@ import { LINES, longTasks, SPEC } from './long-tasks.ts'
 import { estimateMedian } from './statistics.ts'
 import { spin } from './workload.ts'
 
-const KEYS = 100
-const WARM = 20
+const KEYS = 40
+const WARM = 10
 
 /** Milliseconds from a key to everything there is to say about the feature. @param read what makes the document after the key */
 async function diagnose(read: (before: Document, edit: TextEdit) => Document, extraMs = 0): Promise<number> {

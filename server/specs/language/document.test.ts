@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyPiece, anyText } from '../fixture.ts'
-import { byteOffsetAt, type Document, lengthOf, offsetAt, parse, positionAt, print, update } from './document.ts'
+import { type Document, lengthOf, offsetAt, parse, positionAt, print, update } from './document.ts'
 
 describe('a document', () => {
   it('is printed as it was, whatever it is', () => {
@@ -52,10 +52,6 @@ describe('a document', () => {
         }
       }),
     )
-  })
-
-  it('has offsets in bytes too', () => {
-    expect(byteOffsetAt(parse('é😀\nx'), 4)).toBe(7)
   })
 })
 

@@ -89,11 +89,6 @@ export function offsetAt(document: Document, { line, character }: Position): num
   return (document.starts[line] ?? 0) + Math.max(0, Math.min(character, visible))
 }
 
-/** Offset in the UTF-8 bytes of the document. */
-export function byteOffsetAt(document: Document, offset: number): number {
-  return new TextEncoder().encode(print(document).slice(0, offset)).length
-}
-
 /**
  * Replaces a part. Only the lines it touches are read again, and those after them that are in another block than before.
  * @returns the new document, and how many lines were read
