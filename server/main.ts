@@ -85,10 +85,12 @@ async function listenForPages(api: Api, { web, api: { port } }: Config, log: Log
   })
 }
 
+const STDERR = 2
+
 /** @returns the path when what this process writes on stderr goes to that file, else null */
 async function fileOfStderr(path: string): Promise<string | null> {
   const file = await stat(path).catch(() => null)
   if (!file) return null
-  const { dev, ino } = fstatSync(process.stderr.fd)
+  const { dev, ino } = fstatSync(STDERR)
   return dev === file.dev && ino === file.ino ? path : null
 }

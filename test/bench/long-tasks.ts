@@ -1,9 +1,9 @@
 /** Lines of {@link longTasks}. */
 export const LINES = 10_000
 
-/** A tasks.md of ten thousand lines: tasks with files and dependencies, and what stands between them. */
-export const longTasks = (): string =>
-  Array.from({ length: LINES }, (_, index) => {
+/** A long tasks.md: tasks with files and dependencies, and what stands between them. */
+export const longTasks = (lines: number = LINES): string =>
+  Array.from({ length: lines }, (_, index) => {
     const id = (number: number): string => `T${String(number).padStart(5, '0')}`
     if (index % 100 === 0) return `## Phase ${index / 100 + 1}: part of it`
     if (index % 10 === 0) return '[NEEDS CLARIFICATION: which?]'

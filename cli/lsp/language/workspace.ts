@@ -165,7 +165,10 @@ export function createSpecWorkspace(opened: {
     },
     forget(uri) {
       const place = locate(uri)
-      if (place?.feature) onDisk.delete(keyOf(place.root, place.feature))
+      if (!place?.feature) return
+      const key = keyOf(place.root, place.feature)
+      onDisk.delete(key)
+      assembled.delete(key)
     },
   }
 }
