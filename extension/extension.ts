@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import { createBackend } from './backend/backend.ts'
-import { jobSource, mirror, refreshSelf } from './backend/mirror.ts'
+import { sentence } from './backend/failure.ts'
+import { jobSource, mirror, refreshSelf, specSource } from './backend/mirror.ts'
 import { startServerProcess } from './backend/start.ts'
 import { createTokens } from './backend/tokens.ts'
 import { registerChat } from './chat/index.ts'
@@ -12,6 +13,7 @@ import { createChanges } from './state/changes.ts'
 import { systemClock } from './state/clock.ts'
 import { createFleet } from './state/fleet.ts'
 import { createJobs } from './state/jobs.ts'
+import { createSpecs } from './state/specs.ts'
 import { createStarted } from './state/started.ts'
 import { setContext } from './ui/context-keys.ts'
 import { tellOfEnds } from './ui/job-ends.ts'
@@ -20,6 +22,7 @@ import { createTextDocuments } from './ui/text-documents.ts'
 import { t } from './ui/texts.ts'
 import { createJobsView } from './views/jobs-view.ts'
 import { createPeersView } from './views/peers-view.ts'
+import { createSpecsView } from './views/specs-view.ts'
 
 /** Called by the editor when a view, a command or a folder with Spec Kit documents needs the extension. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -36,12 +39,15 @@ export function activate(context: vscode.ExtensionContext): void {
   const peerChanges = createChanges(systemClock)
   const fleet = createFleet(peerChanges)
   const jobs = createJobs(jobSource(backend), jobChanges)
+  const specChanges = createChanges(systemClock)
+  const specs = createSpecs({ source: specSource(backend), sentence })
   const view = createJobsView({ jobs, changes: jobChanges, clock: systemClock })
   const pages = createPages({ backend, extensionUri: context.extensionUri, run: runPageCommand })
   const peers = createPeersView({ fleet, jobs, now: systemClock.now, t, changes: peerChanges })
+  const specsView = createSpecsView({ backend, specs, sentence, t, changes: specChanges })
 
   context.subscriptions.push(
-    ...[log, tokens, texts, jobChanges, peerChanges, view, peers, pages],
+    ...[log, tokens, texts, jobChanges, peerChanges, view, peers, pages, specChanges, specsView],
     createStatusBar({ jobs, changes: jobChanges, state: () => backend.state, onState: backend.onState }),
     backend.onState(({ state }) => setContext('skein.server', state)),
     registerCommands({
@@ -50,6 +56,8 @@ export function activate(context: vscode.ExtensionContext): void {
       view,
       pages,
       started,
+      specs,
+      specsView,
       fleet,
       log,
       tokens,

@@ -2,6 +2,7 @@ import type { Clock } from '../state/clock.ts'
 import type { Fleet } from '../state/fleet.ts'
 import type { JobSource, Jobs } from '../state/jobs.ts'
 import type { Disposable } from '../state/signal.ts'
+import type { SpecSource } from '../state/specs.ts'
 import type { Backend } from './backend.ts'
 import { sentence } from './failure.ts'
 
@@ -13,6 +14,12 @@ export const jobSource = (backend: Backend): JobSource => ({
   list: query => backend.call('listJobs', { query }),
   get: id => backend.call('getJob', { params: { id } }),
   events: (id, after) => backend.call('listEvents', { params: { id }, query: { after, limit: 1000 } }),
+})
+
+/** What the mirror of the specs asks. */
+export const specSource = (backend: Backend): SpecSource => ({
+  list: repository => backend.call('listSpecs', { query: { repository } }),
+  get: (repository, feature) => backend.call('getSpec', { params: { feature }, query: { repository } }),
 })
 
 interface OwnDeps {

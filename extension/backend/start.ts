@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import * as vscode from 'vscode'
+import type { ApplyWorkspaceEditResult } from 'vscode-languageclient/node'
 import type { LspInitialization } from '#shared/contract/index.ts'
 import { onSetting, setting } from '../ui/settings.ts'
+import { t } from '../ui/texts.ts'
 import type { Backend, Wire } from './backend.ts'
+import { takeProposal } from './proposals.ts'
 import { restartPauseMs } from './restart.ts'
 import { startServer } from './server-process.ts'
 
@@ -131,7 +134,18 @@ function createClient(library: Library, { extensionPath, log }: StartOptions, in
   // The editor's own Node runs it, unless another was named.
   const child = startServer(own === '' ? process.execPath : own, join(extensionPath, 'bin', 'skein.mjs'), log)
   const client = new QuietClient('skein', 'Skein', async () => child, {
-    documentSelector: [{ scheme: 'file', language: 'markdown', pattern: SPEC_FILES }],
+    // Whatever language the editor takes them for: an extension may have one of its own for them.
+    documentSelector: [{ scheme: 'file', pattern: SPEC_FILES }],
+    middleware: {
+      workspace: {
+        handleApplyEdit: async (params, show) =>
+          takeProposal(params, async edit => answerOf(await show(edit, new vscode.CancellationTokenSource().token)), {
+            isTrusted: () => vscode.workspace.isTrusted,
+            open: uri => vscode.workspace.openTextDocument(vscode.Uri.parse(uri)),
+            t,
+          }),
+      },
+    },
     initializationOptions,
     outputChannel: log,
     // Starting again is decided in one place, for a process that never came up too.
@@ -142,6 +156,11 @@ function createClient(library: Library, { extensionPath, log }: StartOptions, in
     },
   })
   return { client, child }
+}
+
+/** An error of the library is a refusal with a reason. */
+function answerOf(answer: ApplyWorkspaceEditResult | Error): ApplyWorkspaceEditResult {
+  return answer instanceof Error ? { applied: false, failureReason: answer.message } : answer
 }
 
 function wireOf(client: LanguageClient): Wire {

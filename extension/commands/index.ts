@@ -5,12 +5,20 @@ import { t } from '../ui/texts.ts'
 import { type JobCommandDeps, jobCommands } from './jobs.ts'
 import { type PeerCommandDeps, peerCommands } from './peers.ts'
 import { type ServerCommandDeps, serverCommands } from './server.ts'
+import { type SpecCommandDeps, specCommands } from './specs.ts'
 
 type Handler = (argument: unknown) => unknown
 
 /** Every command of the manifest; one without a function does not compile. */
-export function registerCommands(deps: JobCommandDeps & PeerCommandDeps & ServerCommandDeps): vscode.Disposable {
-  const table: Readonly<Record<CommandId, Handler>> = { ...jobCommands(deps), ...peerCommands(deps), ...serverCommands(deps) }
+export function registerCommands(
+  deps: JobCommandDeps & PeerCommandDeps & ServerCommandDeps & SpecCommandDeps,
+): vscode.Disposable {
+  const table: Readonly<Record<CommandId, Handler>> = {
+    ...jobCommands(deps),
+    ...peerCommands(deps),
+    ...serverCommands(deps),
+    ...specCommands(deps),
+  }
   return vscode.Disposable.from(
     ...Object.entries(table).map(([id, run]) =>
       vscode.commands.registerCommand(id, async (argument: unknown) => {

@@ -5,7 +5,7 @@ interface CommandRow {
   readonly icon?: string
   /**
    * When the palette offers it. `ready`: the orchestrator answers; `active`, `results`: and there is such a job; `peers`: and another
-   * node is known; `never`: it needs an argument that only a view has.
+   * node is known; `specs`: and a folder has some; `never`: it needs an argument that only a view has.
    */
   readonly palette: keyof typeof PALETTE_WHEN
   /** Runs something or writes files: not in a workspace that is not trusted. */
@@ -18,6 +18,7 @@ export const PALETTE_WHEN = {
   ready: 'skein.server == ready',
   active: 'skein.server == ready && skein.jobs.active',
   peers: 'skein.server == ready && skein.peers.any',
+  specs: 'skein.server == ready && skein.specs.any',
   never: 'false',
 } as const
 
@@ -41,6 +42,11 @@ export const COMMANDS = {
   'skein.peers.trust': { title: 'Trust Peer', icon: 'verified', palette: 'peers', needsTrust: true },
   'skein.peers.remove': { title: 'Remove Peer', icon: 'trash', palette: 'peers', needsTrust: true },
   'skein.peers.copyAddress': { title: 'Copy Address', palette: 'never' },
+  'skein.specs.runTask': { title: 'Run on the Fleet', icon: 'run', palette: 'specs', needsTrust: true },
+  'skein.specs.tick': { title: 'Tick from Evidence…', icon: 'check', palette: 'specs', needsTrust: true },
+  'skein.specs.reveal': { title: 'Go to Source', icon: 'go-to-file', palette: 'never' },
+  'skein.specs.openJob': { title: 'Open Job of Task', icon: 'output', palette: 'never' },
+  'skein.specs.refresh': { title: 'Refresh Specs', icon: 'refresh', palette: 'specs' },
   'skein.node.drain': { title: 'Drain This Node', icon: 'debug-pause', palette: 'ready' },
   'skein.node.undrain': { title: 'Take Work Again', icon: 'debug-continue', palette: 'ready' },
   'skein.server.showLog': { title: 'Show Server Log', palette: 'always' },

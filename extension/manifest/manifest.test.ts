@@ -12,12 +12,12 @@ it('names no command that it does not contribute', () => {
   const named = [...text.matchAll(/"command":"(skein\.[^"]+)"|command:(skein\.[\w.]+)|onCommand:(skein\.[\w.]+)/g)]
   for (const [, inMenu, inLink, inEvent] of named) {
     const command = inMenu ?? inLink ?? inEvent ?? ''
-    expect([...commands, 'skein.jobs.focus', 'skein.peers.focus']).toContain(command)
+    expect([...commands, 'skein.jobs.focus', 'skein.peers.focus', 'skein.specs.focus']).toContain(command)
   }
 })
 
 it('asks in its conditions for nothing that nobody sets', () => {
-  const known = ['server', 'jobs', 'jobs.active', 'jobs.filtered', 'peers', 'peers.any', 'node.draining']
+  const known = ['server', 'jobs', 'jobs.active', 'jobs.filtered', 'peers', 'peers.any', 'specs', 'specs.any', 'node.draining']
   const conditions = [...text.matchAll(/"(?:when|enablement)":"((?:[^"\\]|\\.)*)"/g)].map(([, when]) => when ?? '')
   for (const when of conditions) for (const [, key] of when.matchAll(/\bskein\.([\w.]+)/g)) expect([...known]).toContain(key)
 })

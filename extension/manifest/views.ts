@@ -10,6 +10,7 @@ export const VIEWS = {
   views: {
     skein: [
       { id: 'skein.jobs', name: 'Jobs', icon: 'media/skein.svg', contextualTitle: 'Skein' },
+      { id: 'skein.specs', name: 'Specs', icon: 'media/skein.svg', contextualTitle: 'Skein' },
       { id: 'skein.peers', name: 'Peers', icon: 'media/skein.svg', contextualTitle: 'Skein' },
     ],
   },
@@ -30,6 +31,23 @@ export const VIEWS = {
       view: 'skein.jobs',
       when: `${ready} && ${trusted}`,
       contents: `No jobs yet. Say what is to be done: an agent works on a copy of your repository, in a sandbox, and you review what comes back.\n[New Job](${command('skein.jobs.new')})`,
+    },
+    {
+      view: 'skein.specs',
+      when: `${ready} && workspaceFolderCount > 0`,
+      contents:
+        'No specs in this workspace. Spec Kit keeps them in a folder “specs”. Where there are some, each of their tasks can be run on the fleet.\n[About Spec Kit](https://github.com/github/spec-kit)',
+    },
+    {
+      view: 'skein.specs',
+      when: 'workspaceFolderCount == 0',
+      contents: 'Specs are shown of the folders that are open.\n[Open Folder](command:vscode.openFolder)',
+    },
+    { view: 'skein.specs', when: `${starting} && workspaceFolderCount > 0`, contents: 'Looking for the orchestrator…' },
+    {
+      view: 'skein.specs',
+      when: `${lost} && workspaceFolderCount > 0`,
+      contents: `The orchestrator cannot be reached, and reads the specs.\n[Reconnect](${command('skein.server.reconnect')})`,
     },
     {
       view: 'skein.peers',

@@ -5,7 +5,8 @@ import { ago, duration } from './elapsed.ts'
 import { plainLine, plainMarkdown } from './plain.ts'
 import type { Row, Translate } from './row.ts'
 
-const ICONS: Readonly<Record<JobState, readonly [icon: string, color: string | null]>> = {
+/** Codicon and theme colour of a state. */
+export const JOB_ICONS: Readonly<Record<JobState, readonly [icon: string, color: string | null]>> = {
   queued: ['clock', 'testing.iconQueued'],
   placing: ['search', 'charts.blue'],
   preparing: ['package', 'charts.blue'],
@@ -70,7 +71,7 @@ function context({ summary, question, hasChanges }: JobEntry): string {
 /** @param id of the row; the same job may stand in more than one place */
 export function jobRow(entry: JobEntry, now: number, t: Translate, id: string = entry.summary.id): Row {
   const { summary, question } = entry
-  const [icon, color] = question ? (['question', 'list.warningForeground'] as const) : ICONS[summary.state]
+  const [icon, color] = question ? (['question', 'list.warningForeground'] as const) : JOB_ICONS[summary.state]
   return {
     id,
     label: plainLine(summary.title) || summary.id,

@@ -19,6 +19,18 @@ export interface Row {
   readonly children?: 'collapsed' | 'expanded'
   /** The job that a click opens. */
   readonly job?: JobId
+  /** Where it is written; a click on a row without rows of its own goes there. */
+  readonly place?: Place
+}
+
+/** A line of a file of a work tree. */
+export interface Place {
+  /** Absolute path of the work tree. */
+  readonly repository: string
+  /** Below that, with forward slashes. */
+  readonly path: string
+  /** From 0. */
+  readonly line: number
 }
 
 /** What a view shows, without the editor's types. An id is all a row is asked by, so that a changed row is found again. */

@@ -7,6 +7,7 @@ export interface ContextKeys {
   'skein.jobs.results': boolean
   'skein.jobs.filtered': boolean
   'skein.peers.any': boolean
+  'skein.specs.any': boolean
   'skein.node.draining': boolean
 }
 

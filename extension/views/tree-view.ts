@@ -47,6 +47,7 @@ export function showTree({ id, tree, changes }: TreeViewOptions): ShownTree {
 }
 
 const OPEN = 'skein.jobs.open'
+const REVEAL = 'skein.specs.reveal'
 const COLLAPSE = {
   collapsed: vscode.TreeItemCollapsibleState.Collapsed,
   expanded: vscode.TreeItemCollapsibleState.Expanded,
@@ -62,6 +63,7 @@ function itemOf(row: Row | undefined, id: string): vscode.TreeItem {
     contextValue: row.context,
     collapsibleState: row.children ? COLLAPSE[row.children] : vscode.TreeItemCollapsibleState.None,
     ...(row.job ? { command: { title: COMMANDS[OPEN].title, command: OPEN, arguments: [{ jobId: row.job }] } } : {}),
+    ...(row.place && !row.children ? { command: { title: COMMANDS[REVEAL].title, command: REVEAL, arguments: [row.id] } } : {}),
     ...(row.icon ? { iconPath: new vscode.ThemeIcon(row.icon, row.color ? new vscode.ThemeColor(row.color) : undefined) } : {}),
   }
 }

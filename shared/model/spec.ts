@@ -62,10 +62,6 @@ export const SpecJob = z
   .meta({ id: 'SpecJob' })
 export type SpecJob = z.infer<typeof SpecJob>
 
-/** Whether a job proves its task done, so that the box may be ticked: it succeeded, and checks say so, not its agent. */
-export const isEvidence = ({ state, checks }: Pick<SpecJob, 'state' | 'checks'>): boolean =>
-  state === 'succeeded' && checks.all > 0 && checks.green === checks.all
-
 export const SpecStory = z
   .strictObject({
     id: z.string().describe('Such as `US1`.'),

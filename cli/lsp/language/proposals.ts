@@ -23,13 +23,16 @@ export async function propose(root: string, offer: SpecOffer, deps: ProposalDeps
   const feature = await deps.feature(root, offer.feature)
   const made = feature ? editFor(feature, offer, reason) : `${offer.feature} is gone.`
   if (typeof made === 'string') {
-    deps.warn(`A change of ${sanitizeLine(offer.feature)} was not made (${reason}): ${made}`)
+    deps.warn(unlinked(`A change of ${sanitizeLine(offer.feature)} was not made (${reason}): ${made}`))
     return deps.answer(offer.id, 'refused', made)
   }
   const { applied, failureReason } = await deps.apply(reason, made)
   if (applied) return deps.answer(offer.id, 'applied', null)
   return deps.answer(offer.id, 'refused', failureReason ?? 'The person at the editor did not take it.')
 }
+
+/** VS Code makes links of `[text](command:…)` in a notification, which would run it: somebody else's brackets come apart. */
+const unlinked = (text: string): string => text.replaceAll('](', '] (')
 
 /** @returns why not, when it is for other content than the editor has */
 function editFor(feature: WorkspaceFeature, { documents }: SpecOffer, label: string): WorkspaceEdit | string {
