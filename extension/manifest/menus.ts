@@ -50,7 +50,7 @@ export const VIEW_ROWS: readonly MenuRow[] = [
   row('skein.jobs', 'ended', 'skein.jobs.retry', '3_steer@3'),
   row('skein.jobs', 'job', 'skein.jobs.copyId', '4_more@2'),
   row('skein.specs', 'proven', 'skein.specs.tick', 'inline@1'),
-  row('skein.specs', 'runnable', 'skein.specs.runTask', 'inline@2'),
+  row('skein.specs', 'todo', 'skein.specs.runTask', 'inline@2'),
   row('skein.specs', 'tried', 'skein.specs.openJob', 'inline@3'),
   row('skein.specs', 'runnable', 'skein.specs.runTask', '1_run@1'),
   row('skein.specs', 'proven', 'skein.specs.tick', '1_run@2'),

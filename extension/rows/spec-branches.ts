@@ -77,11 +77,7 @@ function progress(tasks: readonly SpecTask[], t: Translate): string {
   return tasks.length === 0 ? t('no tasks') : `${tasks.filter(({ isDone }) => isDone).length}/${tasks.length}`
 }
 
-/** A group that is done is folded. */
-function folding(tasks: readonly SpecTask[]): Pick<Row, 'children'> {
-  if (tasks.length === 0) return {}
-  return { children: tasks.every(({ isDone }) => isDone) ? 'collapsed' : 'expanded' }
-}
+const folding = (tasks: readonly SpecTask[]): Pick<Row, 'children'> => (tasks.length === 0 ? {} : { children: 'expanded' })
 
 function storyBranch({ title, priority, path, line, id: story }: SpecStory, { id, tasks, branches, options }: Group): Branch {
   const { repository, t } = options

@@ -11,7 +11,9 @@ function context({ isDone, job }: SpecTask): string {
   if (job) words.push('tried', hasEnded(job.state) ? 'ended' : 'active')
   if (!isDone && (!job || hasEnded(job.state))) words.push('runnable')
   if (job?.state === 'succeeded') words.push('result')
+  // What is proven is to be ticked rather than run once more.
   if (!isDone && job && isEvidence(job)) words.push('proven')
+  else if (words.includes('runnable')) words.push('todo')
   return words.join(' ')
 }
 

@@ -27,7 +27,11 @@ it('shows a feature as stories and phases with their tasks, requirements with wh
   const jobs = { T002: specJob('running', { node: 'desktop' }), T003: specJob('succeeded', { checks: { green: 2, all: 2 } }) }
   const { tree } = await treeOf([await fixture('current', '001-login', jobs)])
   const [row] = await tree.children(null)
-  expect(row).toMatchObject({ label: '001-login', children: 'collapsed' })
+  expect(row).toMatchObject({
+    label: '001-login',
+    description: expect.stringMatching(/^Sign in with a link · 1\/9/),
+    children: 'collapsed',
+  })
   const groups = await tree.children(BASE)
   expect(groups.map(({ label, description }) => `${label}: ${description}`)).toEqual([
     'Phase 1: Setup (Shared Infrastructure): 1/2',
@@ -77,13 +81,13 @@ it('says of each task how it stands in the file and by its job', async () => {
   await tree.children(BASE)
   const rows = tasks.map(({ id }) => tree.row(`${BASE}\ntask\n${id}`))
   expect(rows.map(row => [row?.description, row?.icon, row?.context])).toEqual([
-    ['', 'circle-large-outline', 'task written open runnable'],
+    ['', 'circle-large-outline', 'task written open runnable todo'],
     ['ticked by hand', 'check', 'task written ticked'],
     ['proven', 'pass-filled', 'task written ticked tried ended result'],
-    ['succeeded, nothing proves it', 'question', 'task written open tried ended runnable result'],
-    ['failed', 'error', 'task written open tried ended runnable'],
+    ['succeeded, nothing proves it', 'question', 'task written open tried ended runnable result todo'],
+    ['failed', 'error', 'task written open tried ended runnable todo'],
     ['waiting', 'clock', 'task written open tried active'],
-    ['cancelled', 'circle-large-outline', 'task written open tried ended runnable'],
+    ['cancelled', 'circle-large-outline', 'task written open tried ended runnable todo'],
   ])
 })
 

@@ -155,10 +155,13 @@ function differences(base: string, before: FeatureNodes, after: FeatureNodes): r
 /** What is drawn of a row: where it leads is asked for when it is clicked. */
 const looks = ({ place, ...row }: Row, children: readonly string[]) => JSON.stringify([row, place !== undefined, children])
 
+/** How Spec Kit's templates begin the title of a document. */
+const TEMPLATE = /^(?:Feature Specification|Implementation Plan|Tasks):\s*/i
+
 function featureRow(repository: string, { feature, title, coverage }: SpecFeatureSummary, t: Translate): Row {
   const { tasks, done, problems } = coverage
   const isDone = tasks > 0 && done === tasks
-  const words = [title === feature ? null : plainLine(title, 80), tasks === 0 ? null : `${done}/${tasks}`]
+  const words = [title === feature ? null : plainLine(title.replace(TEMPLATE, ''), 80), tasks === 0 ? null : `${done}/${tasks}`]
   if (problems > 0) words.push(t('{0} problems', problems))
   return {
     id: featureId(repository, feature),
