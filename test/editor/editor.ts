@@ -35,6 +35,7 @@ const QUIET = {
   'extensions.ignoreRecommendations': true,
   'git.openRepositoryInParentFolders': 'never',
   'files.autoSave': 'off',
+  'workbench.quickOpen.closeOnFocusLost': false,
 }
 
 export interface EditorOptions {
@@ -52,6 +53,12 @@ export interface Editor {
   command(title: string): Promise<void>
   /** Answers a box that asks for a text. @param title of the box */
   answer(title: RegExp, text: string): Promise<void>
+  /** Chooses from a list that is offered. */
+  pick(text: string): Promise<void>
+  /** Opens a file of the folder. */
+  open(name: string): Promise<void>
+  /** What the editor shows of the file that is open. */
+  text(): Promise<string>
   /** Keeps a picture of the window. */
   picture(name: string): Promise<void>
 }
@@ -62,8 +69,11 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
   life.defer(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
   const directories = ['--user-data-dir', join(home, 'data'), '--extensions-dir', join(home, 'extensions')]
   const environment = { ...process.env, ...env, HOME: home, EXTENSIONS_GALLERY: '{}' }
-  await mkdir(join(home, 'data/User'), { recursive: true })
-  await writeFile(join(home, 'data/User/settings.json'), JSON.stringify({ ...QUIET, ...settings }))
+  // Those of a machine have a file of their own where files and window are apart.
+  for (const place of ['data/User', 'data/Machine']) {
+    await mkdir(join(home, place), { recursive: true })
+    await writeFile(join(home, place, 'settings.json'), JSON.stringify({ ...QUIET, ...settings }))
+  }
   const vsix = globSync('dist/*.vsix')[0] ?? ''
   const install = spawn(node, [server, ...directories, '--install-extension', resolve(vsix)], {
     env: environment,
@@ -94,7 +104,7 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
   await mkdir(pictures, { recursive: true })
   // What was to be seen when it ended, and what the extension wrote: for when it ended in a failure.
   life.defer(async () => {
-    await page.screenshot({ path: join(pictures, 'end.png') })
+    await page.screenshot({ path: join(pictures, `end-${basename(folder)}.png`) })
     for (const log of globSync(join(home, 'data/logs/**/skein.skein/*.log'))) await copyFile(log, join(pictures, basename(log)))
   })
   return {
@@ -109,10 +119,28 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
     },
     async answer(title, text) {
       await page.locator('.quick-input-title', { hasText: title }).waitFor()
+      // The box takes over the one before: what is typed until its prompt stands there is lost.
+      await page.locator('.quick-input-message', { hasText: "Press 'Enter'" }).waitFor()
       const input = page.locator('.quick-input-widget .quick-input-box input')
       await input.fill(text)
       await input.press('Enter')
       await page.locator('.quick-input-title', { hasText: title }).waitFor({ state: 'hidden' })
+    },
+    async pick(text) {
+      await page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click()
+    },
+    async open(name) {
+      await page.keyboard.press('Control+P')
+      await page.locator('.quick-input-widget .quick-input-box input').fill(name)
+      await page
+        .getByRole('option', { name: new RegExp(`^${name}`) })
+        .first()
+        .click()
+      await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor()
+      await page.locator('.monaco-editor.focused').first().waitFor()
+    },
+    async text() {
+      return (await page.locator('.editor-group-container.active .view-lines').first().innerText()).replaceAll('\u00a0', ' ')
     },
     async picture(name) {
       await page.screenshot({ path: join(pictures, `${name}.png`) })
