@@ -13,20 +13,20 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => ':--')), ...rows.map(line)].join('\n')
 }
+/** One of a list: its name, and what there is to say of it. */
+const item = (name: string, facts: readonly (string | null)[]): string =>
+  `- **${name}** ${facts.filter(fact => fact !== null).join(' · ')}`
 const more = (all: number, t: Translate): string => (all > MOST_ROWS ? `\n\n${t('and {0} more', all - MOST_ROWS)}` : '')
 
-/** Jobs that fit all the words; the newest first, as they came. */
+/** Jobs that fit all the words; the newest first, as they came. A list: a chat is narrow. */
 export function jobsAnswer(jobs: readonly JobSummary[], words: readonly string[], now: number, t: Translate): string {
   if (jobs.length === 0) return words.length === 0 ? t('There are no jobs yet.') : t('No job among the newest has these words.')
   const rows = jobs
     .slice(0, MOST_ROWS)
-    .map(({ title, state, createdAt, agent }) => [
-      plainMarkdown(title, 80),
-      stateName(state, t),
-      plainMarkdown(agent),
-      ago(createdAt, now, t),
-    ])
-  return table([t('Job'), t('State'), t('Agent'), t('Asked')], rows) + more(jobs.length, t)
+    .map(({ title, state, createdAt, agent }) =>
+      item(plainMarkdown(title, 80), [stateName(state, t), plainMarkdown(agent), ago(createdAt, now, t)]),
+    )
+  return rows.join('\n') + more(jobs.length, t)
 }
 
 export const fitsWords = ({ title, id, agent }: JobSummary, words: readonly string[]): boolean => {
@@ -106,24 +106,19 @@ export function taskAnswer(task: SpecTask, t: Translate): string {
 
 export function peersAnswer(self: Pick<Self, 'node' | 'drain'> | null, peers: readonly Peer[], t: Translate): string {
   const here = self
-    ? [[plainMarkdown(self.node), t('this machine'), self.drain?.draining ? t('draining') : t('works'), '', '']]
+    ? [item(plainMarkdown(self.node), [t('this machine'), self.drain?.draining ? t('draining') : t('works')])]
     : []
   const rows = peers
     .slice(0, MOST_ROWS)
-    .map(({ name, state, card, runsOurs, problem }) => [
-      plainMarkdown(name),
-      state === 'online' ? t('online') : t('offline'),
-      problem !== null
-        ? plainMarkdown(problem, 80)
-        : card?.draining
-          ? t('draining')
-          : runsOurs
-            ? t('takes our jobs')
-            : t('takes none of our jobs'),
-      card ? `${card.busy}/${card.slots}` : '',
-      card ? plainMarkdown(card.models.slice(0, 3).join(', '), 80) : '',
-    ])
-  const head = [t('Node'), t('State'), t('Work'), t('Slots'), t('Models')]
+    .map(({ name, state, card, runsOurs, problem }) =>
+      item(plainMarkdown(name), [
+        state === 'online' ? t('online') : t('offline'),
+        problem === null ? null : plainMarkdown(problem, 120),
+        card?.draining ? t('draining') : runsOurs ? t('takes our jobs') : t('takes none of our jobs'),
+        card && t('{0} of {1} in use, {2} jobs wait', card.busy, card.slots, card.queued),
+        card && card.models.length > 0 ? plainMarkdown(card.models.slice(0, 5).join(', '), 120) : null,
+      ]),
+    )
   const alone = peers.length === 0 ? `\n\n${t('No other machine is known. *Skein: Add Peer* pairs one.')}` : ''
-  return table(head, [...here, ...rows]) + more(peers.length, t) + alone
+  return [...here, ...rows].join('\n') + more(peers.length, t) + alone
 }

@@ -52,7 +52,7 @@ const STEPS: readonly Step[] = [
   {
     id: 'chat',
     title: 'Ask in the chat',
-    description: `Where this editor has a chat, **@skein mend the failing test** runs a job and tells how it goes; **/status**, **/spec** and **/peers** tell how things are.\n${link('Open Chat', 'workbench.action.chat.open')}`,
+    description: `Where this editor has a chat, **@skein mend the failing test** runs a job and tells how it goes; **/status**, **/spec** and **/peers** tell how things are. An editor without a model of its own needs one chosen in the chat’s picker: Skein’s are there.\n${link('Open Chat', 'workbench.action.chat.open')}`,
     picture: 'chat',
     altText: 'A request to @skein in the chat, and the progress of its job below.',
     done: 'onCommand:workbench.action.chat.open',

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync } from 'node:fs'
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -61,6 +61,8 @@ export interface Editor {
   text(): Promise<string>
   /** Keeps a picture of the window. */
   picture(name: string): Promise<void>
+  /** What the host of the extensions wrote down: what it activated, and why. */
+  hostLog(): Promise<string>
 }
 
 /** A real editor with the VSIX installed as a person would, in a real browser. All of it ends with `life`. */
@@ -144,6 +146,10 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
     },
     async picture(name) {
       await page.screenshot({ path: join(pictures, `${name}.png`) })
+    },
+    async hostLog() {
+      const logs = globSync(join(home, 'data/logs/**/remoteexthost.log'))
+      return (await Promise.all(logs.map(log => readFile(log, 'utf8')))).join('')
     },
   }
 }
