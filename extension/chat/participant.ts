@@ -1,4 +1,5 @@
 import * as vscode from 'vscode'
+import { LSP_COMMANDS, type SpecTaskArgument } from '#shared/contract/lsp.ts'
 import type { JobId } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
 import { BackendError, sentence } from '../backend/failure.ts'
@@ -102,10 +103,13 @@ async function runJob({ backend, started }: ParticipantDeps, { request, stream, 
   button(stream, 'skein.jobs.open', jobId)
   button(stream, 'skein.jobs.cancel', jobId)
 
+  const canReview = await hasCommand(LSP_COMMANDS.reviewJob)
   const story = createStory(t)
   const show = (saying: Saying) => {
     if (saying.kind === 'progress') stream.progress(saying.text)
     else if (saying.kind === 'text') say(stream, saying.text)
+    else if (saying.action === 'review' && canReview)
+      stream.button({ title: t('Review Changes'), command: LSP_COMMANDS.reviewJob, arguments: [{ jobId }] })
     else button(stream, COMMAND_OF[saying.action], jobId)
   }
   const watching = backend.onState(({ state }) => {
@@ -119,6 +123,10 @@ async function runJob({ backend, started }: ParticipantDeps, { request, stream, 
   return { about: 'job', outcome: story.outcome, prompt: request.prompt }
 }
 
+/** Whether the extension has a command that the contract gives it. */
+const hasCommand = async (command: string): Promise<boolean> => (await vscode.commands.getCommands(true)).includes(command)
+
+/** What a button does; a page shows changes too. */
 const COMMAND_OF = {
   answer: 'skein.jobs.answer',
   review: 'skein.jobs.open',
@@ -182,6 +190,19 @@ async function answerSpec(backend: Backend, { request, stream, signal }: Turn): 
   say(stream, taskAnswer(task, t))
   stream.anchor(new vscode.Location(vscode.Uri.joinPath(folder.uri, task.path), new vscode.Position(task.line, 0)), task.id)
   if (task.job) button(stream, 'skein.jobs.open', task.job.jobId)
+  if (!task.isDone && vscode.workspace.isTrusted && (await hasCommand(LSP_COMMANDS.runTask))) {
+    const document = vscode.Uri.joinPath(folder.uri, task.path).toString()
+    const { id, title, job } = task
+    const argument: SpecTaskArgument = {
+      repository,
+      document,
+      feature: feature.feature,
+      task: id,
+      title,
+      jobId: job?.jobId ?? null,
+    }
+    stream.button({ title: t('Run on the Fleet'), command: LSP_COMMANDS.runTask, arguments: [argument] })
+  }
   return { about: 'task', feature: feature.feature, task: task.id, isDone: task.isDone }
 }
 
