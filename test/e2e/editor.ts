@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -100,14 +100,6 @@ export async function openDesk(env: Readonly<Record<string, string>> = {}): Prom
   const home = mkdtempSync(join(tmpdir(), 'skein-desk-'))
   const dataDir = join(home, 'data')
   const children: ChildProcess[] = []
-  const pidIn = (file: string): number => {
-    try {
-      const text = readFileSync(join(dataDir, file), 'utf8')
-      return Number(text.startsWith('{') ? (JSON.parse(text) as { pid: number }).pid : text)
-    } catch {
-      return 0
-    }
-  }
   const environment = {
     PATH: process.env.PATH ?? '',
     HOME: home,
@@ -119,7 +111,7 @@ export async function openDesk(env: Readonly<Record<string, string>> = {}): Prom
   }
   return {
     dataDir,
-    orchestrator: () => pidIn('server.json'),
+    orchestrator: () => (JSON.parse(readFileSync(join(dataDir, 'server.json'), 'utf8')) as { pid: number }).pid,
     async open({ server, params, command = [process.execPath, PROGRAM] } = {}) {
       const [program, ...args] = command
       const child = spawn(program, [...args, 'lsp', '--stdio'], {
@@ -134,8 +126,9 @@ export async function openDesk(env: Readonly<Record<string, string>> = {}): Prom
     },
     async [Symbol.asyncDispose]() {
       for (const child of children) await endOf(child, 'SIGKILL')
-      const pid = pidIn('owner.pid')
-      if (pid > 0) await endProcess(pid)
+      // Of several windows each may have started one: those that lost the race end by themselves, but not before they have begun.
+      for (let pids = serversOf(dataDir); pids.length > 0; pids = serversOf(dataDir))
+        for (const pid of pids) await endProcess(pid)
       rmSync(home, { recursive: true, force: true })
     },
   }
@@ -209,6 +202,18 @@ async function connect(child: ChildProcess, params: Partial<InitializeParams>): 
       await gone
     },
   }
+}
+
+/** Processes that were started to serve a data directory. */
+function serversOf(dataDir: string): number[] {
+  return readdirSync('/proc').flatMap(name => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(dataDir) ? [Number(name)] : []
+    } catch {
+      return []
+    }
+  })
 }
 
 async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
