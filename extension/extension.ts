@@ -9,9 +9,11 @@ import { registerCommands } from './commands/index.ts'
 import { runPageCommand } from './commands/page-command.ts'
 import { askPermissions } from './commands/permissions.ts'
 import { createPages } from './panels/pages.ts'
+import { registerBlobs } from './result/blobs.ts'
 import { createChanges } from './state/changes.ts'
 import { systemClock } from './state/clock.ts'
 import { createFleet } from './state/fleet.ts'
+import { createHandled } from './state/handled.ts'
 import { createJobs } from './state/jobs.ts'
 import { createSpecs } from './state/specs.ts'
 import { createStarted } from './state/started.ts'
@@ -41,9 +43,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const jobs = createJobs(jobSource(backend), jobChanges)
   const specChanges = createChanges(systemClock)
   const specs = createSpecs({ source: specSource(backend), sentence })
-  const view = createJobsView({ jobs, changes: jobChanges, clock: systemClock })
+  const handled = createHandled(context.globalState)
+  const look = { now: systemClock.now, t, handling: handled.get }
+  const view = createJobsView({ ...look, jobs, changes: jobChanges, clock: systemClock })
   const pages = createPages({ backend, extensionUri: context.extensionUri, run: runPageCommand })
-  const peers = createPeersView({ fleet, jobs, now: systemClock.now, t, changes: peerChanges })
+  const peers = createPeersView({ ...look, fleet, jobs, changes: peerChanges })
   const specsView = createSpecsView({ backend, specs, sentence, t, changes: specChanges })
 
   context.subscriptions.push(
@@ -58,6 +62,7 @@ export function activate(context: vscode.ExtensionContext): void {
       started,
       specs,
       specsView,
+      handled,
       fleet,
       log,
       tokens,
@@ -65,6 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
       refreshSelf: () => refreshSelf({ backend, fleet }),
     }),
     registerChat({ backend, started, extensionUri: context.extensionUri }),
+    registerBlobs(),
     askPermissions(backend, jobs),
     tellOfEnds(jobs, started),
     mirror({ backend, fleet, jobs, clock: systemClock, isFleetShown: () => peers.view.visible, warn: text => log.warn(text) }),

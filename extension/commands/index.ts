@@ -4,6 +4,7 @@ import { complain } from '../ui/notice.ts'
 import { t } from '../ui/texts.ts'
 import { type JobCommandDeps, jobCommands } from './jobs.ts'
 import { type PeerCommandDeps, peerCommands } from './peers.ts'
+import { type ResultCommandDeps, resultCommands } from './results.ts'
 import { type ServerCommandDeps, serverCommands } from './server.ts'
 import { type SpecCommandDeps, specCommands } from './specs.ts'
 
@@ -11,10 +12,11 @@ type Handler = (argument: unknown) => unknown
 
 /** Every command of the manifest; one without a function does not compile. */
 export function registerCommands(
-  deps: JobCommandDeps & PeerCommandDeps & ServerCommandDeps & SpecCommandDeps,
+  deps: JobCommandDeps & ResultCommandDeps & PeerCommandDeps & ServerCommandDeps & SpecCommandDeps,
 ): vscode.Disposable {
   const table: Readonly<Record<CommandId, Handler>> = {
     ...jobCommands(deps),
+    ...resultCommands(deps),
     ...peerCommands(deps),
     ...serverCommands(deps),
     ...specCommands(deps),

@@ -28,7 +28,7 @@ export async function askForJob(
     .filter(fits)
     .map(entry => ({
       label: plainLine(entry.summary.title) || entry.summary.id,
-      description: jobDescription(entry, Date.now(), t),
+      description: jobDescription(entry, { now: Date.now, t, handling: () => undefined }),
       id: entry.summary.id,
     }))
   const picked = await vscode.window.showQuickPick(items, { title, placeHolder: t('Which job?'), matchOnDescription: true })

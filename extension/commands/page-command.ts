@@ -21,8 +21,13 @@ export function runPageCommand(command: PageCommand): void {
     case 'showServerLog':
       run('skein.server.showLog')
       break
-    default:
-      // It was not offered to the page.
+    case 'review':
+    case 'apply':
+    case 'discard':
+      run(`skein.jobs.${command.name}`, { jobId: command.jobId })
+      break
+    case 'checkOut':
+      run('skein.jobs.checkout', { jobId: command.jobId })
       break
   }
 }

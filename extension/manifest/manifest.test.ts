@@ -17,7 +17,18 @@ it('names no command that it does not contribute', () => {
 })
 
 it('asks in its conditions for nothing that nobody sets', () => {
-  const known = ['server', 'jobs', 'jobs.active', 'jobs.filtered', 'peers', 'peers.any', 'specs', 'specs.any', 'node.draining']
+  const known = [
+    'server',
+    'jobs',
+    'jobs.active',
+    'jobs.results',
+    'jobs.filtered',
+    'peers',
+    'peers.any',
+    'specs',
+    'specs.any',
+    'node.draining',
+  ]
   const conditions = [...text.matchAll(/"(?:when|enablement)":"((?:[^"\\]|\\.)*)"/g)].map(([, when]) => when ?? '')
   for (const when of conditions) for (const [, key] of when.matchAll(/\bskein\.([\w.]+)/g)) expect([...known]).toContain(key)
 })

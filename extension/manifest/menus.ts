@@ -40,11 +40,17 @@ export const VIEW_TITLE: readonly MenuRow[] = [
 
 export const VIEW_ROWS: readonly MenuRow[] = [
   row('skein.jobs', 'question', 'skein.jobs.answer', 'inline@1'),
+  row('skein.jobs', 'result', 'skein.jobs.review', 'inline@2'),
+  row('skein.jobs', 'result', 'skein.jobs.apply', 'inline@3'),
   row('skein.jobs', 'job', 'skein.jobs.openLog', 'inline@4'),
   row('skein.jobs', 'ended', 'skein.jobs.retry', 'inline@5'),
   row('skein.jobs', 'active', 'skein.jobs.cancel', 'inline@6'),
   row('skein.jobs', 'job', 'skein.jobs.open', '1_open@1'),
   row('skein.jobs', 'job', 'skein.jobs.openLog', '1_open@2'),
+  row('skein.jobs', 'result', 'skein.jobs.review', '2_result@1'),
+  row('skein.jobs', 'result', 'skein.jobs.apply', '2_result@2'),
+  row('skein.jobs', 'result', 'skein.jobs.checkout', '2_result@3'),
+  row('skein.jobs', 'result', 'skein.jobs.discard', '2_result@4'),
   row('skein.jobs', 'question', 'skein.jobs.answer', '3_steer@1'),
   row('skein.jobs', 'active', 'skein.jobs.cancel', '3_steer@2'),
   row('skein.jobs', 'ended', 'skein.jobs.retry', '3_steer@3'),

@@ -76,6 +76,14 @@ export const SETTINGS = {
     description: 'What answers an agent that asks for permission to do something in its sandbox.',
     enum: { allow: 'Always yes', ask: 'You, by a notification', deny: 'Always no' },
   },
+  'skein.apply.preview': {
+    type: 'string',
+    default: 'ask',
+    scope: 'window',
+    description:
+      'Whether the changes of a job are shown in the refactoring preview, where each can be left out, before they are applied.',
+    enum: { ask: 'Ask each time', always: 'Always', never: 'Never: they are applied at once, and *Undo* takes them back' },
+  },
   'skein.notifications': {
     type: 'string',
     default: 'all',

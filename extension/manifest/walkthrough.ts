@@ -35,11 +35,11 @@ const STEPS: readonly Step[] = [
   },
   {
     id: 'result',
-    title: 'Look at what came back',
-    description: `A job’s page shows its log as it is written, what the agent did, whether the checks are green, and the changes.\n${link('Open Job', 'skein.jobs.open')}`,
+    title: 'Review what came back, then apply it',
+    description: `A job’s page shows its log as it is written, what the agent did, whether the checks are green, and the changes. **Apply** makes one edit of them, which **Undo** takes back.\n${link('Review Changes', 'skein.jobs.review')}`,
     picture: 'result',
     altText: 'A page of a job: its log, a green check and the changed lines.',
-    done: 'onCommand:skein.jobs.open',
+    done: 'onCommand:skein.jobs.review',
   },
   {
     id: 'peers',

@@ -5,7 +5,7 @@ import { BackendError, notReady } from '../backend/failure.ts'
 import type { Disposable } from '../state/signal.ts'
 
 /** What the editor can do for a page. */
-const PAGE_COMMANDS: readonly PageCommandName[] = ['open', 'openFile', 'showServerLog']
+const PAGE_COMMANDS: readonly PageCommandName[] = ['open', 'review', 'apply', 'checkOut', 'discard', 'openFile', 'showServerLog']
 
 export interface PageSessionDeps {
   readonly backend: Backend

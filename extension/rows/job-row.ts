@@ -1,4 +1,5 @@
-import type { JobState, JobSummary } from '#shared/model/index.ts'
+import type { JobId, JobState, JobSummary } from '#shared/model/index.ts'
+import type { Handling } from '../state/handled.ts'
 import type { JobEntry } from '../state/job-entry.ts'
 import { hasEnded } from '../state/job-states.ts'
 import { ago, duration } from './elapsed.ts'
@@ -38,6 +39,18 @@ export function stateName(state: JobState, t: Translate): string {
   }
 }
 
+/** What a row is written with, besides the job. */
+export interface Look {
+  readonly now: () => number
+  readonly t: Translate
+  /** What the person did with its result. */
+  readonly handling: (id: JobId) => Handling | undefined
+}
+
+function handlingName(handling: Handling, t: Translate): string {
+  return handling === 'applied' ? t('applied') : t('discarded')
+}
+
 /** How long it runs, or ran; null before it started. */
 function lasted({ startedAt, endedAt }: JobSummary, now: number, t: Translate): string | null {
   if (startedAt === null) return null
@@ -45,10 +58,17 @@ function lasted({ startedAt, endedAt }: JobSummary, now: number, t: Translate): 
 }
 
 /** What stands behind the title: for one that works its progress and time, for one that is over how it ended and when. */
-export function jobDescription({ summary, progress, node, question, doing }: JobEntry, now: number, t: Translate): string {
-  const { state, endedAt, failure } = summary
+export function jobDescription({ summary, progress, node, question, doing }: JobEntry, look: Look): string {
+  const { t } = look
+  const now = look.now()
+  const { id, state, endedAt, failure } = summary
+  const handling = look.handling(id)
   const words = hasEnded(state)
-    ? [failure ? plainLine(failure.detail, 80) : lasted(summary, now, t), endedAt === null ? null : ago(endedAt, now, t)]
+    ? [
+        handling ? handlingName(handling, t) : null,
+        failure ? plainLine(failure.detail, 80) : lasted(summary, now, t),
+        endedAt === null ? null : ago(endedAt, now, t),
+      ]
     : [
         question ? t('asks: {0}', plainLine(question.title, 60)) : state === 'running' ? null : stateName(state, t),
         progress ? `${progress.done}/${progress.total}` : null,
@@ -60,30 +80,32 @@ export function jobDescription({ summary, progress, node, question, doing }: Job
 }
 
 /** Words for menus: `job` always, then what can be done with it. */
-function context({ summary, question, hasChanges }: JobEntry): string {
+function context({ summary, question, hasChanges }: JobEntry, handling: Handling | undefined): string {
   const words = ['job', hasEnded(summary.state) ? 'ended' : 'active']
   if (question) words.push('question')
   // Of jobs from before the editor was there it is not known until they are asked for.
-  if (hasChanges ?? summary.state === 'succeeded') words.push('result')
+  if (handling !== 'discarded' && (hasChanges ?? summary.state === 'succeeded')) words.push('result')
   return words.join(' ')
 }
 
 /** @param id of the row; the same job may stand in more than one place */
-export function jobRow(entry: JobEntry, now: number, t: Translate, id: string = entry.summary.id): Row {
+export function jobRow(entry: JobEntry, look: Look, id: string = entry.summary.id): Row {
   const { summary, question } = entry
   const [icon, color] = question ? (['question', 'list.warningForeground'] as const) : JOB_ICONS[summary.state]
   return {
     id,
     label: plainLine(summary.title) || summary.id,
-    description: jobDescription(entry, now, t),
+    description: jobDescription(entry, look),
     icon,
     ...(color === null ? {} : { color }),
-    context: context(entry),
+    context: context(entry, look.handling(summary.id)),
     job: summary.id,
   }
 }
 
-export function jobTooltip(entry: JobEntry, now: number, t: Translate): string {
+export function jobTooltip(entry: JobEntry, look: Look): string {
+  const { t } = look
+  const now = look.now()
   const { summary, node, progress, doing, question } = entry
   const rows: [string, string | null][] = [
     [t('State'), stateName(summary.state, t) + (summary.epoch > 1 ? ` (${t('attempt {0}', summary.epoch)})` : '')],

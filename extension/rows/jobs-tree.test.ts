@@ -8,7 +8,11 @@ async function treeOf(all: Parameters<typeof sourceOf>[0], filter: JobFilter = E
   const source = sourceOf(all)
   const jobs = createJobs(source, createChanges(manualClock()))
   await jobs.reset()
-  return { tree: createJobsTree({ jobs, filter: () => filter, now: () => Date.UTC(2026, 0, 2), t: plain }), jobs, source }
+  return {
+    tree: createJobsTree({ jobs, filter: () => filter, now: () => Date.UTC(2026, 0, 2), t: plain, handling: () => undefined }),
+    jobs,
+    source,
+  }
 }
 
 it('has at most 200 children a row, and every job once, however many there are', async () => {

@@ -1,7 +1,7 @@
 import type { JobEntry } from '../state/job-entry.ts'
 import { GROUPS, type Group } from '../state/job-states.ts'
 import { type Jobs, PAGE } from '../state/jobs.ts'
-import { jobRow, jobTooltip } from './job-row.ts'
+import { jobRow, jobTooltip, type Look } from './job-row.ts'
 import type { Row, Translate, Tree } from './row.ts'
 
 /** What of the jobs is shown. */
@@ -13,11 +13,9 @@ export interface JobFilter {
 }
 export const EVERYTHING: JobFilter = { text: '', repositories: null }
 
-export interface JobsTreeDeps {
+export interface JobsTreeDeps extends Look {
   readonly jobs: Jobs
   readonly filter: () => JobFilter
-  readonly now: () => number
-  readonly t: Translate
 }
 
 const isGroup = (id: string): id is Group => (GROUPS as readonly string[]).includes(id)
@@ -28,7 +26,8 @@ const older = (group: Group, page: number) => `${group}+${page}`
  * Groups, in each the newest jobs and a row for those before them, and so on: no row has more than {@link PAGE} + 1 children however many
  * jobs there are. Pages that nobody opened are not read.
  */
-export function createJobsTree({ jobs, filter, now, t }: JobsTreeDeps): Tree {
+export function createJobsTree(deps: JobsTreeDeps): Tree {
+  const { jobs, filter, t } = deps
   const isFiltered = () => filter().text !== '' || filter().repositories !== null
   const shown = (group: Group): readonly JobEntry[] =>
     isFiltered() ? jobs.inGroup(group).filter(entry => fits(entry, filter())) : jobs.inGroup(group)
@@ -59,7 +58,7 @@ export function createJobsTree({ jobs, filter, now, t }: JobsTreeDeps): Tree {
     const rows = read()
       .slice(from, from + PAGE)
       .filter(entry => fits(entry, filter()))
-      .map(entry => jobRow(entry, now(), t))
+      .map(entry => jobRow(entry, deps))
     return read().length > from + PAGE || jobs.hasMore(group) ? [...rows, olderRow(group, page + 1)] : rows
   }
   function place(id: string): { group: Group; page: number } | null {
@@ -78,7 +77,7 @@ export function createJobsTree({ jobs, filter, now, t }: JobsTreeDeps): Tree {
       const at = place(id)
       if (at) return at.page === 0 ? groupRow(at.group) : olderRow(at.group, at.page)
       const entry = jobs.get(id)
-      return entry && jobRow(entry, now(), t)
+      return entry && jobRow(entry, deps)
     },
     parent(id) {
       const at = place(id)
@@ -91,7 +90,7 @@ export function createJobsTree({ jobs, filter, now, t }: JobsTreeDeps): Tree {
     },
     tooltip(id) {
       const entry = jobs.get(id)
-      return entry && jobTooltip(entry, now(), t)
+      return entry && jobTooltip(entry, deps)
     },
   }
 }

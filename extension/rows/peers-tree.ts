@@ -2,22 +2,21 @@ import type { Card, Peer } from '#shared/model/index.ts'
 import { type Fleet, SELF, type Self } from '../state/fleet.ts'
 import type { Jobs } from '../state/jobs.ts'
 import { ago, bytes } from './elapsed.ts'
-import { jobRow, jobTooltip, stateName } from './job-row.ts'
+import { jobRow, jobTooltip, type Look, stateName } from './job-row.ts'
 import { plainLine, plainMarkdown } from './plain.ts'
 import type { Row, Translate, Tree } from './row.ts'
 
 /** Most models and jobs that are listed of a node; the tooltip tells how many there are. */
 const MOST_LISTED = 100
 
-export interface PeersTreeDeps {
+export interface PeersTreeDeps extends Look {
   readonly fleet: Fleet
   readonly jobs: Jobs
-  readonly now: () => number
-  readonly t: Translate
 }
 
 /** This node and those it knows; under each what it has, and what it works on now. Ids of inner rows are `node/what`. */
-export function createPeersTree({ fleet, jobs, now, t }: PeersTreeDeps): Tree {
+export function createPeersTree(deps: PeersTreeDeps): Tree {
+  const { fleet, jobs, now, t } = deps
   /** Jobs of this node that run on the other one. */
   const ours = (peer: Peer) =>
     jobs
@@ -27,7 +26,7 @@ export function createPeersTree({ fleet, jobs, now, t }: PeersTreeDeps): Tree {
 
   function insidePeer(peer: Peer): Row[] {
     const { card } = peer
-    const running = ours(peer).map(entry => jobRow(entry, now(), t, `${peer.id}/job/${entry.summary.id}`))
+    const running = ours(peer).map(entry => jobRow(entry, deps, `${peer.id}/job/${entry.summary.id}`))
     return [
       ...(peer.problem === null ? [] : [fact(peer.id, 'problem', plainLine(peer.problem), '', 'warning')]),
       fact(peer.id, 'identity', t('Identity'), peer.id, 'key'),
@@ -141,7 +140,7 @@ export function createPeersTree({ fleet, jobs, now, t }: PeersTreeDeps): Tree {
     tooltip(id) {
       const [node = '', what, jobId = ''] = id.split('/')
       const entry = what === 'job' ? jobs.get(jobId) : undefined
-      if (entry) return jobTooltip(entry, now(), t)
+      if (entry) return jobTooltip(entry, deps)
       const peer = fleet.peer(node)
       return peer && what === undefined ? peerTooltip(peer, now(), t) : undefined
     },

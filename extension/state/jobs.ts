@@ -31,6 +31,8 @@ export interface Jobs {
   /** Forgets everything and reads the first page of each state. @throws {BackendError} */
   reset(): Promise<void>
   take(event: JobEvent): void
+  /** Has a job's row drawn again, for what is known of it elsewhere. */
+  touch(id: JobId): void
   /** A job was seen to have ended: told once, and only of those whose end was watched. */
   readonly onEnded: Listen<JobEntry>
   readonly onQuestion: Listen<JobEntry>
@@ -160,6 +162,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
         void meet(event.jobId)
       } else if (body.type === 'job.state') void meet(event.jobId)
     },
+    touch: id => changes.mark(id),
     onEnded: ended.listen,
     onQuestion: question.listen,
   }

@@ -10,6 +10,7 @@ export function tellOfEnds(jobs: Jobs, started: Started): { dispose(): void } {
     const { id, state, title, failure } = summary
     if (!started.has(id) || setting('skein.notifications') !== 'all') return
     const open = { title: t('Open Job'), command: 'skein.jobs.open', argument: { jobId: id } } as const
+    const review = { title: t('Review Changes'), command: 'skein.jobs.review', argument: { jobId: id } } as const
     if (state === 'failed')
       inform(t('“{0}” failed: {1}', title, failure?.detail ?? t('no reason was given')), {
         title: t('Retry Job'),
@@ -17,6 +18,6 @@ export function tellOfEnds(jobs: Jobs, started: Started): { dispose(): void } {
         argument: { jobId: id },
       })
     else if (state === 'succeeded' && hasChanges === false) inform(t('“{0}” is done, and changed nothing.', title), open)
-    else if (state === 'succeeded') inform(t('“{0}” is done.', title), open)
+    else if (state === 'succeeded') inform(t('“{0}” is done.', title), review, open)
   })
 }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode'
-import { jobDescription } from '../rows/job-row.ts'
+import { jobDescription, type Look } from '../rows/job-row.ts'
 import { createJobsTree, EVERYTHING, type JobFilter } from '../rows/jobs-tree.ts'
 import type { Changes } from '../state/changes.ts'
 import type { Clock } from '../state/clock.ts'
@@ -19,9 +19,10 @@ export interface JobsView extends vscode.Disposable {
   selected(): string | undefined
 }
 
-export function createJobsView({ jobs, changes, clock }: { jobs: Jobs; changes: Changes; clock: Clock }): JobsView {
+export function createJobsView(deps: Look & { jobs: Jobs; changes: Changes; clock: Clock }): JobsView {
+  const { jobs, changes, clock } = deps
   let filter = EVERYTHING
-  const tree = createJobsTree({ jobs, filter: () => filter, now: clock.now, t })
+  const tree = createJobsTree({ ...deps, filter: () => filter })
   const shown = showTree({ id: 'skein.jobs', tree, changes })
   const { view } = shown
   /** What was shown of each running job, to redraw those alone that read differently now. */
@@ -32,7 +33,7 @@ export function createJobsView({ jobs, changes, clock }: { jobs: Jobs; changes: 
     timer = null
     const running = jobs.inGroup('active')
     if (!view.visible || running.length === 0) return
-    const now = new Map(running.map(entry => [entry.summary.id, jobDescription(entry, clock.now(), t)]))
+    const now = new Map(running.map(entry => [entry.summary.id, jobDescription(entry, deps)]))
     for (const [id, text] of now) if (said.has(id) && said.get(id) !== text) changes.mark(id)
     said = now
     timer = clock.after(TICK_MS, tick)
