@@ -20,6 +20,7 @@ import { setting } from '../ui/settings.ts'
 import type { TextDocuments } from '../ui/text-documents.ts'
 import { t } from '../ui/texts.ts'
 import { askForJob } from './job-argument.ts'
+import { proposeTick } from './specs.ts'
 
 export interface ResultCommandDeps {
   readonly backend: Backend
@@ -62,7 +63,9 @@ export function resultCommands({ backend, jobs, handled, texts }: ResultCommandD
     async 'skein.jobs.apply'(argument: unknown) {
       const id = await askForJob(argument, jobs, t('Apply Changes'), mayHaveChanges)
       const loaded = id && (await load(id))
-      if (loaded && (await apply(loaded))) settle(id, 'applied')
+      if (!loaded || !(await apply(loaded))) return
+      settle(id, 'applied')
+      await proposeTick(backend, loaded.job)
     },
     async 'skein.jobs.checkout'(argument: unknown) {
       const id = await askForJob(argument, jobs, t('Check Out as Branch'), mayHaveChanges)

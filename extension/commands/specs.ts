@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import * as vscode from 'vscode'
 import { isEvidence } from '#shared/model/evidence.ts'
-import type { SpecTask } from '#shared/model/index.ts'
+import type { Job, SpecTask } from '#shared/model/index.ts'
+import type { Backend } from '../backend/backend.ts'
+import type { CommandId } from '../manifest/commands.ts'
 import { openFileOf } from '../panels/open-file.ts'
 import type { Pages } from '../panels/pages.ts'
 import { hasEnded } from '../state/job-states.ts'
 import type { Started } from '../state/started.ts'
-import { confirm, inform } from '../ui/notice.ts'
+import { complain, confirm, inform } from '../ui/notice.ts'
 import { t } from '../ui/texts.ts'
 import type { SpecsView } from '../views/specs-view.ts'
 import { jobRequest } from './job-request.ts'
@@ -24,7 +26,6 @@ export function specCommands(deps: SpecCommandDeps) {
   const { backend, specs, specsView, started, pages } = deps
   return {
     async 'skein.specs.runTask'(argument: unknown) {
-      requireTrust()
       const found = await askForTask(argument, deps, t('Run on the Fleet'), ({ isDone }) => !isDone)
       if (!found || !(await mayRun(found)) || !(await isSaved(found, t('Save and Run')))) return
       const { repository, spec, task } = found
@@ -39,7 +40,6 @@ export function specCommands(deps: SpecCommandDeps) {
         })
     },
     async 'skein.specs.tick'(argument: unknown) {
-      requireTrust()
       const isProven = ({ isDone, job }: SpecTask) => !isDone && job !== null && isEvidence(job)
       const found = await askForTask(argument, deps, t('Tick from Evidence'), isProven)
       if (!found) return
@@ -50,15 +50,20 @@ export function specCommands(deps: SpecCommandDeps) {
       const place = typeof argument === 'string' ? specsView.place(argument) : undefined
       if (place) await openFileOf(place.repository, place.path, place.line)
     },
-    async 'skein.specs.openJob'(argument: unknown) {
-      const found = await askForTask(argument, deps, t('Open Job of Task'), ({ job }) => job !== null)
-      const job = found?.task.job
-      if (job) await vscode.commands.executeCommand('skein.jobs.open', { jobId: job.jobId })
-    },
+    'skein.specs.openJob': (argument: unknown) => withJob(argument, t('Open Job of Task'), 'skein.jobs.open'),
+    'skein.specs.reviewJob': (argument: unknown) => withJob(argument, t('Review Changes of Task'), 'skein.jobs.review'),
+    'skein.specs.applyJob': (argument: unknown) => withJob(argument, t('Apply Changes of Task'), 'skein.jobs.apply'),
     async 'skein.specs.refresh'() {
       specs.forget(null)
       await specs.refresh()
     },
+  }
+
+  /** Does with the newest job of a task what a command does with a job. */
+  async function withJob(argument: unknown, title: string, command: CommandId): Promise<void> {
+    const found = await askForTask(argument, deps, title, ({ job }) => job !== null)
+    const job = found?.task.job
+    if (job) await vscode.commands.executeCommand(command, { jobId: job.jobId })
   }
 
   /** Proposes the edit; it comes back as one of the editor, which shows it before anything is changed. */
@@ -81,9 +86,21 @@ export function specCommands(deps: SpecCommandDeps) {
   }
 }
 
-/** Enablement hides commands only; lenses and other extensions call them all the same. @throws {Error} */
-function requireTrust(): void {
-  if (!vscode.workspace.isTrusted) throw new Error(t('This workspace is not trusted: nothing is run or written here.'))
+/** Once the changes of a job are in the work tree: proposes to tick the box of its task, where the job proves it done. */
+export async function proposeTick(backend: Backend, { id, spec: { spec: named, repository } }: Job): Promise<void> {
+  if (!named || !repository) return
+  try {
+    const { tasks } = await backend.call('getSpec', {
+      params: { feature: named.feature },
+      query: { repository: repository.path },
+    })
+    const task = tasks.find(one => one.id === named.task)
+    if (task?.job?.jobId !== id || task.isDone || !isEvidence(task.job)) return
+  } catch (error) {
+    complain(t('The box of {0} was not ticked', named.task), error)
+    return
+  }
+  await vscode.commands.executeCommand('skein.specs.tick', { repository: repository.path, ...named })
 }
 
 /** Asks about what speaks against it. */

@@ -51,6 +51,8 @@ export const COMMANDS = {
   'skein.specs.tick': { title: 'Tick from Evidence…', icon: 'check', palette: 'specs', needsTrust: true },
   'skein.specs.reveal': { title: 'Go to Source', icon: 'go-to-file', palette: 'never' },
   'skein.specs.openJob': { title: 'Open Job of Task', icon: 'output', palette: 'never' },
+  'skein.specs.reviewJob': { title: 'Review Changes of Task', icon: 'diff-multiple', palette: 'never' },
+  'skein.specs.applyJob': { title: 'Apply Changes of Task', icon: 'cloud-download', palette: 'never', needsTrust: true },
   'skein.specs.refresh': { title: 'Refresh Specs', icon: 'refresh', palette: 'specs' },
   'skein.node.drain': { title: 'Drain This Node', icon: 'debug-pause', palette: 'ready' },
   'skein.node.undrain': { title: 'Take Work Again', icon: 'debug-continue', palette: 'ready' },

@@ -69,15 +69,24 @@ it.skipIf(missing !== null || !hasSandbox)(
       { spec: { feature: '001-login', task: 'T002' }, from: repository.path },
     ])
 
-    // Its box is ticked by an edit that is shown, and by nothing else.
+    // Its changes are applied from there too, and then its box is offered to be ticked: by an edit that is shown, and by nothing else.
+    const preview = page.locator('.bulk-edit-panel')
+    const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+    await row(/^T002/).hover()
+    await row(/^T002/).getByRole('button', { name: 'Apply Changes of Task' }).click()
+    await press('Apply All')
+    await preview.getByText('Configure the linter in biome.json').waitFor()
+    await picture('specs-05-preview')
+    await press('Discard')
+    await preview.waitFor({ state: 'hidden' })
+    expect(tasks()).toContain('- [ ] T002')
+    expect(repository.git('status', '--porcelain')).toContain('biome.json')
+
     await row(/^T002/).hover()
     await row(/^T002/).getByRole('button', { name: 'Tick from Evidence' }).click()
-    const preview = page.locator('.bulk-edit-panel')
     await preview.getByText('Configure the linter in biome.json').waitFor()
-    expect(tasks()).toContain('- [ ] T002')
-    await picture('specs-05-preview')
     await preview.locator('.edit-checkbox').first().click()
-    await page.getByRole('button', { name: 'Apply', exact: true }).click()
+    await press('Apply')
     await until(tasks).toContain('- [x] T002')
     await row(/^T002/).getByText('proven', { exact: true }).waitFor({ state: 'attached' })
     await picture('specs-06-ticked')
