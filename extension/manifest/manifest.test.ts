@@ -71,6 +71,8 @@ it('has what runs or writes hidden, and its links refused, where a workspace is 
     'pair',
     'trust',
     'remove',
+    'drain',
+    'undrain',
   ])
     expect(
       open.filter(command => command.endsWith(`.${word}`)),

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
@@ -6,6 +6,8 @@ import { type Editor, missing, openEditor } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)
+// An editor takes half a minute to be there on a busy machine.
+vi.setConfig({ testTimeout: 180_000 })
 
 const SHOP = {
   'package.json': '{"type":"module"}\n',
@@ -116,5 +118,4 @@ it.skipIf(missing !== null || !hasSandbox)(
       ['succeeded', 'The test in price.test.js fails. Mend price.js.'],
     ])
   },
-  180_000,
 )
