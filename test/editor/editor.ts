@@ -5,7 +5,8 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { chromium, type Page } from 'playwright-core'
+import { chromium, type FrameLocator, type Locator, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 
 const lab = resolve(import.meta.dirname, '../lab/editor/node_modules')
@@ -24,6 +25,9 @@ export const missing: string | null =
   ]
     .filter(word => word !== null)
     .join(', ') || null
+
+/** Waits as long as a loaded machine may need. */
+export const until = <T>(ask: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(ask, { timeout: 30_000 })
 
 /** Noise that is not part of any story. */
 const QUIET = {
@@ -44,9 +48,19 @@ export interface EditorOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** For what runs in the editor, and for what that starts. */
   readonly env?: Readonly<Record<string, string>>
+  /** More extensions, as paths of VSIX files. */
+  readonly more?: readonly string[]
+  /** Instead of the one that was packed. */
+  readonly vsix?: string
 }
 export interface Editor {
   readonly page: Page
+  /** The tree of jobs. */
+  readonly jobs: Locator
+  /** The page of Skein that is shown in a tab. */
+  readonly shown: FrameLocator
+  /** Opens the views of Skein. */
+  showSkein(): Promise<void>
   /** Where it can be opened again. */
   readonly url: string
   /** Types a command's title into the palette and runs it. */
@@ -66,7 +80,10 @@ export interface Editor {
 }
 
 /** A real editor with the VSIX installed as a person would, in a real browser. All of it ends with `life`. */
-export async function openEditor(life: Lifetime, { folder, settings = {}, env = {} }: EditorOptions): Promise<Editor> {
+export async function openEditor(
+  life: Lifetime,
+  { folder, settings = {}, env = {}, more = [], vsix = globSync('dist/*.vsix')[0] ?? '' }: EditorOptions,
+): Promise<Editor> {
   const home = mkdtempSync(join(tmpdir(), 'skein-editor-'))
   life.defer(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
   const directories = ['--user-data-dir', join(home, 'data'), '--extensions-dir', join(home, 'extensions')]
@@ -76,13 +93,11 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
     await mkdir(join(home, place), { recursive: true })
     await writeFile(join(home, place, 'settings.json'), JSON.stringify({ ...QUIET, ...settings }))
   }
-  const vsix = globSync('dist/*.vsix')[0] ?? ''
-  const install = spawn(node, [server, ...directories, '--install-extension', resolve(vsix)], {
-    env: environment,
-    stdio: 'inherit',
-  })
-  const [code] = await once(install, 'exit')
-  if (code !== 0) throw new Error(`The VSIX could not be installed: exit code ${code}`)
+  for (const extension of [vsix, ...more]) {
+    const args = [server, ...directories, '--install-extension', resolve(extension)]
+    const [code] = await once(spawn(node, args, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] }), 'exit')
+    if (code !== 0) throw new Error(`${extension} could not be installed: exit code ${code}`)
+  }
   const url = await serve([...directories, folder], environment, life)
 
   const opened = await chromium.launch({
@@ -112,6 +127,9 @@ export async function openEditor(life: Lifetime, { folder, settings = {}, env = 
   return {
     page,
     url: address,
+    jobs: page.getByRole('tree', { name: 'Jobs' }),
+    shown: page.frameLocator('iframe.webview.ready').last().frameLocator('iframe'),
+    showSkein: () => page.getByRole('tab', { name: 'Skein' }).click(),
     async command(title) {
       await page.keyboard.press('F1')
       const input = page.locator('.quick-input-widget input')

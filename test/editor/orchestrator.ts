@@ -16,13 +16,13 @@ export interface Place {
   client(): Promise<Client>
 }
 
-/** @param modelUrl of a server with OpenAI's API, without `/v1`. What the editor starts there ends with `life`. */
-export async function makePlace(life: Lifetime, modelUrl: string): Promise<Place> {
+/** @param modelUrl of a server with OpenAI's API, without `/v1`. @param more settings of the node. What the editor starts there ends with `life`. */
+export async function makePlace(life: Lifetime, modelUrl: string, more: object = {}): Promise<Place> {
   const dataDir = mkdtempSync(join(tmpdir(), 'skein-place-'))
   life.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }))
   const config = join(dataDir, 'skein.yaml')
   const providers = [{ id: 'scripted', kind: 'openai-compatible', baseUrl: `${modelUrl}/v1` }]
-  await writeFile(config, JSON.stringify({ models: { providers }, tailscale: { socket: 'off' }, api: { port: 0 } }))
+  await writeFile(config, JSON.stringify({ models: { providers }, tailscale: { socket: 'off' }, api: { port: 0 }, ...more }))
   const pid = async () => Number(await readFile(join(dataDir, 'owner.pid'), 'utf8').catch(() => '')) || null
   life.defer(async () => {
     const running = await pid()

@@ -4,13 +4,10 @@ import { expect, it } from 'vitest'
 import { type Step, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { missing, openEditor } from './editor.ts'
+import { missing, openEditor, until } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)
-
-/** Waits as long as a loaded machine may need. */
-const until = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 30_000 })
 
 const FIXTURE = resolve(import.meta.dirname, '../fixtures/specs/current')
 const TASKS = 'specs/001-login/tasks.md'

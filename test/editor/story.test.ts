@@ -2,13 +2,10 @@ import { expect, it } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { missing, openEditor } from './editor.ts'
+import { missing, openEditor, until } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)
-
-/** Waits as long as a loaded machine may need. */
-const until = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 20_000 })
 
 const SHOP = {
   'package.json': '{"type":"module"}\n',
