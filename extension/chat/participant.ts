@@ -1,5 +1,5 @@
 import * as vscode from 'vscode'
-import { LSP_COMMANDS, type SpecTaskArgument } from '#shared/contract/lsp.ts'
+import type { SpecTaskArgument } from '#shared/contract/lsp.ts'
 import type { JobId } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
 import { BackendError, sentence } from '../backend/failure.ts'
@@ -103,13 +103,10 @@ async function runJob({ backend, started }: ParticipantDeps, { request, stream, 
   button(stream, 'skein.jobs.open', jobId)
   button(stream, 'skein.jobs.cancel', jobId)
 
-  const canReview = await hasCommand(LSP_COMMANDS.reviewJob)
   const story = createStory(t)
   const show = (saying: Saying) => {
     if (saying.kind === 'progress') stream.progress(saying.text)
     else if (saying.kind === 'text') say(stream, saying.text)
-    else if (saying.action === 'review' && canReview)
-      stream.button({ title: t('Review Changes'), command: LSP_COMMANDS.reviewJob, arguments: [{ jobId }] })
     else button(stream, COMMAND_OF[saying.action], jobId)
   }
   const watching = backend.onState(({ state }) => {
@@ -123,13 +120,9 @@ async function runJob({ backend, started }: ParticipantDeps, { request, stream, 
   return { about: 'job', outcome: story.outcome, prompt: request.prompt }
 }
 
-/** Whether the extension has a command that the contract gives it. */
-const hasCommand = async (command: string): Promise<boolean> => (await vscode.commands.getCommands(true)).includes(command)
-
-/** What a button does; a page shows changes too. */
 const COMMAND_OF = {
   answer: 'skein.jobs.answer',
-  review: 'skein.jobs.open',
+  review: 'skein.jobs.review',
   retry: 'skein.jobs.retry',
 } as const satisfies Readonly<Record<Extract<Saying, { kind: 'button' }>['action'], CommandId>>
 
@@ -190,7 +183,7 @@ async function answerSpec(backend: Backend, { request, stream, signal }: Turn): 
   say(stream, taskAnswer(task, t))
   stream.anchor(new vscode.Location(vscode.Uri.joinPath(folder.uri, task.path), new vscode.Position(task.line, 0)), task.id)
   if (task.job) button(stream, 'skein.jobs.open', task.job.jobId)
-  if (!task.isDone && vscode.workspace.isTrusted && (await hasCommand(LSP_COMMANDS.runTask))) {
+  if (!task.isDone && vscode.workspace.isTrusted) {
     const document = vscode.Uri.joinPath(folder.uri, task.path).toString()
     const { id, title, job } = task
     const argument: SpecTaskArgument = {
@@ -201,7 +194,8 @@ async function answerSpec(backend: Backend, { request, stream, signal }: Turn): 
       title,
       jobId: job?.jobId ?? null,
     }
-    stream.button({ title: t('Run on the Fleet'), command: LSP_COMMANDS.runTask, arguments: [argument] })
+    const command = 'skein.specs.runTask' satisfies CommandId
+    stream.button({ title: COMMANDS[command].title, command, arguments: [argument] })
   }
   return { about: 'task', feature: feature.feature, task: task.id, isDone: task.isDone }
 }

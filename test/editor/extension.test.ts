@@ -107,6 +107,7 @@ it.skipIf(missing !== null || !hasSandbox)(
     await picture('22-chat-running')
     await chat.getByText('red before, green now').waitFor()
     await chat.getByText('Done.').waitFor()
+    await chat.getByRole('button', { name: 'Review Changes' }).click()
     await picture('23-chat-done')
     await ask('/status')
     await chat.locator('li', { hasText: 'succeeded' }).waitFor()
