@@ -5,8 +5,9 @@ export default defineConfig({
     include: ['{shared,server,cli,demo,extension,test,webviews}/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/lab/**'],
     // Real git, SQLite and sandboxes: generous, because a loaded machine is not a failure.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -87,7 +87,8 @@ it.skipIf(missing !== null || !hasSandbox)(
     using repository = makeRepository(SHOP)
     const model = life.use(await startScriptedModel({ steps: FIX_TEST_SESSION }))
     const place = await makePlace(life, model.url)
-    const settings = { ...place.settings, 'skein.jobs.check': 'node --test' }
+    // A notification would stand in front of where the next request is typed.
+    const settings = { ...place.settings, 'skein.jobs.check': 'node --test', 'skein.notifications': 'none' }
     const { page, command, picture } = await openEditor(life, { folder: repository.path, settings })
     await page.getByRole('tab', { name: 'Skein' }).click()
     await page.getByText('No jobs yet').waitFor()
