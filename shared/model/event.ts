@@ -57,7 +57,7 @@ export const EventBody = z
       priority: z.int(),
       snapshot: Snapshot.nullable(),
       retryOf: JobId.nullable(),
-      spec: SpecTaskRef.optional().describe('The task of a spec that it is for.'),
+      spec: since(3, SpecTaskRef.optional().describe('The task of a spec that it is for.')),
     }),
     z.strictObject({ type: z.literal('job.state'), from: JobState, to: JobState, epoch: z.int(), failure: Failure.nullable() }),
     z.strictObject({ type: z.literal('job.cancel'), reason: text }),

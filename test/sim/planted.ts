@@ -19,6 +19,7 @@ const AWAY = 'server/jobs/away.ts'
 const GIVING = 'server/jobs/giving.ts'
 const HOME = 'server/jobs/bringing-home.ts'
 const HOSTING = 'server/jobs/hosting.ts'
+const HOSTED_WORK = 'server/jobs/hosted-work.ts'
 const LEASE = 'server/jobs/lease.ts'
 const PEERS = 'server/jobs/peer-handlers.ts'
 const SCHEDULER = 'server/jobs/scheduler.ts'
@@ -65,7 +66,7 @@ export const PLANTED: readonly Planted[] = [
   ),
   fault(
     'the attempt begins before its snapshot is there',
-    HOSTING,
+    HOSTED_WORK,
     'await arrived\n',
     "await Promise.race([arrived, Promise.resolve('/none')])\n",
   ),
@@ -156,7 +157,7 @@ export const PLANTED: readonly Planted[] = [
     'await fetchBundle(source, file, told, mostOf(maxBytes, await freeRoom()), signal)',
     'false',
   ),
-  fault('the result is not kept for the home', HOSTING, 'await workspace.bundle(', 'void (async (..._: unknown[]) => {})('),
+  fault('the result is not kept for the home', HOSTED_WORK, 'await workspace.bundle(', 'void (async (..._: unknown[]) => {})('),
   fault('an ended job remembers its processes', CONCLUDE, 'forgetProcesses: true,', 'forgetProcesses: false,'),
   fault('nodes are not told that an attempt is over', DISMISSALS, 'if (await tell(dismissal))', 'if (dismissal)'),
   fault(
@@ -179,7 +180,7 @@ export const PLANTED: readonly Planted[] = [
     'if (row?.epoch === job.epoch) followed.push',
     'if (!row) followed.push',
   ),
-  fault('attempts elsewhere are not followed after a restart', SCHEDULER, 'of followed) begin', 'of followed.slice(0, 0)) begin'),
+  fault('attempts elsewhere are not followed after a restart', SCHEDULER, 'of followed) {', 'of followed.slice(0, 0)) {'),
   fault('programs of an earlier server live on', RECOVERY, 'await executor.reap(recorded)', '0'),
   fault('directories of an earlier server stay', RECOVERY, 'of leftovers)\n', 'of leftovers.slice(0, 0))\n'),
   fault(
