@@ -26,9 +26,10 @@ export async function runAgent(attempt: Attempt): Promise<AgentRun> {
   const model = await chooseModel(attempt, needs)
 
   const token = deps.newToken()
-  life.defer(deps.secrets.add(token, 'job token'))
   let usage = NO_USAGE
   const wayOut = model !== null || needs.network || reachesHosts(attempt)
+  // Nobody is given it otherwise, and what all logs are searched for would be put together anew, twice.
+  if (wayOut) life.defer(deps.secrets.add(token, 'job token'))
   const gatewaySocket = !wayOut
     ? null
     : await openGateway(

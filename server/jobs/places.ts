@@ -39,14 +39,14 @@ export function createPlaces(input: {
 }) {
   const { job, root, executor, workspace, files, limits, leftovers } = input
   return async ({ purpose, commit, readOnly, env, gatewaySocket }: PlaceRequest): Promise<Place> => {
-    const base = join(root, purpose)
-    const directory = join(base, 'work')
+    // As few directories as may be: to make one can take a busy file system as long as a mount.
+    const directory = join(root, purpose)
     await files.makeDirectory(directory)
     const mounts = commit !== null && job.snapshot ? (await workspace.checkout(job.snapshot, commit, directory)).mounts : []
     const sandbox = await executor.prepare({
       id: `${job.id}.${job.epoch}.${purpose}`,
       workTree: directory,
-      scratch: join(base, 'scratch'),
+      scratch: `${directory}.scratch`,
       readOnly: [...mounts, ...readOnly],
       env: { ...env, ...job.spec.env, SKEIN_JOB_ID: job.id },
       limits,
@@ -61,7 +61,7 @@ export function createPlaces(input: {
         // What cannot be removed is tried again, and told of, with the whole directory of the attempt.
         const removed = sandbox
           .cleanup()
-          .then(() => files.remove(base))
+          .then(() => files.remove(directory))
           .catch(() => {})
         leftovers.defer(() => removed)
       },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { rm } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
@@ -11,6 +11,12 @@ const ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
  * What is not there is fine. @throws {Error} when something stays.
  */
 export async function removeTree(directory: string): Promise<void> {
+  // What stood round work trees is empty when it goes, and so is the work tree of a job without a repository: one call then.
+  const wasEmpty = await rmdir(directory).then(
+    () => true,
+    () => false,
+  )
+  if (wasEmpty) return
   try {
     await rm(directory, { recursive: true, force: true })
   } catch {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { type Files, nodeFiles } from '#server/lib/files.ts'
 import { createLogs } from './index.ts'
 
 const ID = '0123456789abcd'
@@ -77,6 +78,33 @@ test('tells followers of that log the new size and the seal, until they leave', 
   const full = new Error('the disk is full')
   await expect(logs.seal(ID, () => Promise.reject(full))).rejects.toBe(full)
   expect(heard).toHaveLength(3)
+})
+
+test('asks the disk once for each byte, however it comes to its seal', async () => {
+  const { directory } = setUp()
+  let syncs = 0
+  const counting: Files = {
+    ...nodeFiles,
+    async open(path, mode) {
+      const file = await nodeFiles.open(path, mode)
+      const sync = () => {
+        syncs += 1
+        return file.sync()
+      }
+      return { ...file, sync }
+    },
+  }
+  const logs = createLogs({ directory, files: counting })
+  await write(logs, ID, 'hello')
+  await logs.seal(ID, async () => {})
+  expect(syncs).toBe(1)
+  await write(logs, OTHER, 'hello')
+  appendFileSync(join(directory, OTHER.slice(-2), `${OTHER}.log`), ' from elsewhere')
+  await logs.seal(OTHER, async () => {})
+  expect(syncs).toBe(3)
+  // A process that did not write it cannot know.
+  await createLogs({ directory, files: counting }).seal(ID, async () => {})
+  expect(syncs).toBe(4)
 })
 
 test('counts and removes', async () => {

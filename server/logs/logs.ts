@@ -13,6 +13,8 @@ type Listener = (size: number, sealed: boolean) => void
 export function createLogs(deps: { directory: string; files?: Files; endOfTurn?: WriterOptions['endOfTurn'] }): Logs {
   const { directory, files = nodeFiles } = deps
   const listeners = new Map<JobId, Set<Listener>>()
+  /** Bytes that a writer of this process has brought to disk, of logs that are not final: each trip there takes a disk longer than a job. */
+  const durable = new Map<JobId, number>()
   // The end of an id is random, its start is time: by the start, all of today's logs would share one folder.
   const fileOf = (id: JobId) => join(directory, id.slice(-2), `${id}.log`)
   const tell = (id: JobId, size: number, sealed: boolean) => {
@@ -41,6 +43,7 @@ export function createLogs(deps: { directory: string; files?: Files; endOfTurn?:
         maxBytes,
         redact,
         wrote: written => tell(id, written, false),
+        synced: written => durable.set(id, written),
         endOfTurn: deps.endOfTurn ?? endOfTurn,
       })
     },
@@ -62,15 +65,19 @@ export function createLogs(deps: { directory: string; files?: Files; endOfTurn?:
         const bytes = await file.size()
         const hash = createHash('sha256')
         for await (const piece of pieces(file, 0, bytes)) hash.update(piece)
-        if (bytes > 0) await file.sync()
+        if (bytes > 0 && durable.get(id) !== bytes) await file.sync()
         await record({ bytes, sha256: hash.digest('hex') })
+        durable.delete(id)
         tell(id, bytes, true)
       } finally {
         await file.close()
       }
     },
 
-    remove: id => files.remove(fileOf(id)),
+    remove(id) {
+      durable.delete(id)
+      return files.remove(fileOf(id))
+    },
 
     async totalBytes() {
       let total = 0

@@ -42,6 +42,7 @@ async function openAt(file: string, options: Partial<WriterOptions> = {}) {
       maxBytes: 64 * MIB,
       redact: asIs,
       wrote() {},
+      synced() {},
       endOfTurn: () => turn(),
       ...options,
     }),

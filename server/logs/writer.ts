@@ -18,6 +18,8 @@ export interface WriterOptions {
   redact(bytes: Uint8Array, end: boolean): Uint8Array
   /** Told of the new size whenever bytes reached the file. */
   wrote(size: number): void
+  /** Told of the size that is on disk. */
+  synced(size: number): void
   /** Fulfils when this turn of the event loop is over. */
   endOfTurn(): Promise<void>
 }
@@ -26,7 +28,7 @@ export interface WriterOptions {
  * Appends to one log. What is given within one turn of the event loop, or while the disk is busy, goes into one write, so that
  * many small lines cost few system calls. All is copied when it is given: streams use their buffers again.
  */
-export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }: WriterOptions): LogWriter {
+export function createWriter({ file, size, maxBytes, redact, wrote, synced, endOfTurn }: WriterOptions): LogWriter {
   const limit = Math.max(maxBytes, size)
   let written = size
   let accepted = size
@@ -126,7 +128,9 @@ export function createWriter({ file, size, maxBytes, redact, wrote, endOfTurn }:
     },
     async close() {
       try {
-        if ((await writer.flush()) > size) await file.sync()
+        if ((await writer.flush()) === size) return
+        await file.sync()
+        synced(written)
       } finally {
         await file.close()
       }

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpathSync } from 'node:fs'
 import type { Clock } from '#server/lib/clock.ts'
 import { kill } from '#server/lib/process-identity.ts'
 import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
@@ -91,9 +91,9 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
       if (!SANDBOX_ID.test(given.id)) throw new SandboxError('failed', `Not a sandbox id: ${JSON.stringify(given.id)}`)
       const undo: (() => Promise<void>)[] = []
       try {
-        const spec = { ...given, workTree: await realpath(given.workTree) }
+        const spec = { ...given, workTree: realpathSync.native(given.workTree) }
         undo.unshift(() => removeScratch(spec.scratch))
-        await makeScratch(spec)
+        makeScratch(spec)
         await sweepOnce()
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())

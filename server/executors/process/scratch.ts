@@ -1,14 +1,17 @@
-import { mkdirSync } from 'node:fs'
-import { lstat, mkdir, rmdir } from 'node:fs/promises'
+import { lstatSync, mkdirSync } from 'node:fs'
+import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeTree } from '#server/lib/remove-tree.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 
 const DIRECTORIES = ['home', 'tmp']
 
-/** Makes the directories a sandbox needs. @throws {SandboxError} */
-export async function makeScratch(spec: SandboxSpec): Promise<void> {
-  const stat = await lstat(spec.workTree).catch(() => null)
+/**
+ * Makes the directories a sandbox needs. Synchronous: a program waits for nothing else, and each trip to the thread pool takes longer than
+ * what is done there. @throws {SandboxError}
+ */
+export function makeScratch(spec: SandboxSpec): void {
+  const stat = lstatSync(spec.workTree, { throwIfNoEntry: false })
   if (!stat?.isDirectory()) throw new SandboxError('failed', `The work tree ${spec.workTree} is not a directory`)
   if (process.getuid && stat.uid !== process.getuid()) {
     throw new SandboxError(
@@ -19,7 +22,7 @@ export async function makeScratch(spec: SandboxSpec): Promise<void> {
       },
     )
   }
-  await mkdir(spec.scratch, { recursive: true, mode: 0o700 })
+  mkdirSync(spec.scratch, { recursive: true, mode: 0o700 })
   for (const name of DIRECTORIES) mkdirSync(join(spec.scratch, name), { mode: 0o700 })
 }
 
