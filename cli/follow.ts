@@ -1,6 +1,5 @@
 import type { Client } from '#shared/contract/index.ts'
-import type { EventType, Job, JobEvent, JobId } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type EventType, type Job, type JobEvent, type JobId, sanitizeLine } from '#shared/model/index.ts'
 import type { Connection } from './connect.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { createLogView } from './log-view.ts'

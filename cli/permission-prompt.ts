@@ -1,6 +1,5 @@
 import { createInterface, type Interface } from 'node:readline'
-import type { EventBody } from '#shared/model/index.ts'
-import { sanitizeLine, sanitizeTerminal } from '#shared/model/index.ts'
+import { type EventBody, sanitizeLine, sanitizeTerminal } from '#shared/model/index.ts'
 import type { World } from './world.ts'
 
 type Request = Extract<EventBody, { type: 'permission.requested' }>

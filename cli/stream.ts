@@ -1,6 +1,6 @@
 import { on } from 'node:events'
 import { type RawData, WebSocket } from 'ws'
-import { ApiError, type ClientMessage, decodeLogFrame, HEARTBEAT_MS, ServerMessage, STREAM_PATH } from '#shared/contract/index.ts'
+import { ApiError, type ClientMessage, decodeLogFrame, ServerMessage, SILENCE_MS, STREAM_PATH } from '#shared/contract/index.ts'
 import type { JobEvent, JobId } from '#shared/model/index.ts'
 import { CliError, EXIT } from './exit-codes.ts'
 
@@ -33,8 +33,6 @@ const RETRY: RetryOptions = { firstMs: 200, longestMs: 5_000, patienceMs: 120_00
 
 const EVENTS = 1
 const LOG = 2
-/** A server that says nothing for so long is gone, whatever the socket says. */
-const SILENCE_MS = 3 * HEARTBEAT_MS
 /** Close codes of RFC 6455 with a meaning of their own here. */
 const POLICY_VIOLATION = 1008
 
@@ -108,15 +106,13 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
     perMessageDeflate: false,
   })
   let reason = 'the connection ended'
-  let refused = false
   socket.on('error', error => {
     reason = error.message || 'connection refused'
-    refused ||= /\b40[13]$/.test(reason)
   })
-  socket.on('close', (code, text) => {
+  socket.on('close', (_, text) => {
     if (text.length > 0) reason = text.toString()
-    refused ||= code === POLICY_VIOLATION
   })
+  const isRefused = wasRefused(socket)
   const open = new Set<number>()
   socket.on('open', () => {
     for (const message of subscriptions(jobId, position)) {
@@ -163,7 +159,7 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
           throw ApiError.fromProblem(message.payload.problem)
       }
     }
-    if (refused) throw denied(url)
+    if (isRefused()) throw denied(url)
     return lost(reason)
   } finally {
     signal.removeEventListener('abort', abandon)

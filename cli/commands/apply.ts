@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { applyResult, bringHome, createBranch, createGit } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { Job, JobId, Result } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type Job, type Result, sanitizeLine } from '#shared/model/index.ts'
 import { type Connection, type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
@@ -22,12 +21,13 @@ export interface ApplyOptions {
 /** Puts the result of a job into the work tree it came from, or on a branch. */
 export async function apply(world: World, given: string, options: ApplyOptions & ConnectionOptions): Promise<ExitCode> {
   const connection = await connect(world, options)
-  return applyJob(world, connection, await resolveJobId(connection.client, given), options)
+  const id = await resolveJobId(connection.client, given)
+  return applyJob(world, connection, await connection.client.getJob({ params: { id } }), options)
 }
 
 /** As `apply`, for a job that is known. Nothing is changed when the result does not merge cleanly. */
-export async function applyJob(world: World, connection: Connection, id: JobId, options: ApplyOptions): Promise<ExitCode> {
-  const job = await connection.client.getJob({ params: { id } })
+export async function applyJob(world: World, connection: Connection, job: Job, options: ApplyOptions): Promise<ExitCode> {
+  const { id } = job
   const { commit, result } = changedCommit(job)
   const repositoryPath =
     options.repo === undefined ? (job.spec.repository?.path ?? world.cwd) : await repositoryRoot(options.repo, world)

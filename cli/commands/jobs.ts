@@ -1,7 +1,6 @@
 import { formatDuration } from '#server/lib/units.ts'
 import type { Client } from '#shared/contract/index.ts'
-import type { JobState, JobSummary } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type JobState, type JobSummary, sanitizeLine } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'

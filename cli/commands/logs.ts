@@ -1,5 +1,4 @@
-import type { Job, JobEvent, JobId } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type Job, type JobEvent, type JobId, sanitizeLine } from '#shared/model/index.ts'
 import { type Connection, type ConnectionOptions, connect } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'

@@ -1,7 +1,6 @@
 import { formatDuration } from '#server/lib/units.ts'
 import type { Client } from '#shared/contract/index.ts'
-import type { Peer } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type Peer, sanitizeLine } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { watchPeers } from '../peers-stream.ts'

@@ -57,10 +57,10 @@ export async function run(
     ...(options.json ? {} : { greeting: `job ${jobId}${scope(request)}; Ctrl-C detaches` }),
   })
   if (code !== EXIT.ok || !options.apply) return code
-  const { result } = await connection.client.getJob({ params: { id: jobId } })
+  const job = await connection.client.getJob({ params: { id: jobId } })
   // It succeeded, and was seen to have changed nothing: there is nothing left to do.
-  if (!result?.commit) return EXIT.ok
-  return applyJob(world, connection, jobId, { json: options.json === true })
+  if (!job.result?.commit) return EXIT.ok
+  return applyJob(world, connection, job, { json: options.json === true })
 }
 
 const scope = ({ repository }: JobRequest): string =>

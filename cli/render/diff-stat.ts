@@ -1,5 +1,4 @@
-import type { DiffStat, FileChange } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type DiffStat, type FileChange, sanitizeLine } from '#shared/model/index.ts'
 import type { Paint } from '../terminal.ts'
 
 const LETTERS: Record<FileChange['status'], string> = {

@@ -1,6 +1,5 @@
 import { formatBytes } from '#server/lib/units.ts'
-import type { Card, Peer } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type Card, type Peer, sanitizeLine } from '#shared/model/index.ts'
 import { type Column, naturalWidth, table } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 

@@ -1,6 +1,5 @@
 import { formatDuration } from '#server/lib/units.ts'
-import type { Correction, PlacementRecord, Terms, Trust } from '#shared/model/index.ts'
-import { sanitizeLine } from '#shared/model/index.ts'
+import { type Correction, type PlacementRecord, sanitizeLine, type Terms, type Trust } from '#shared/model/index.ts'
 import type { World } from '../world.ts'
 
 type Paint = World['out']['paint']

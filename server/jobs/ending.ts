@@ -1,3 +1,4 @@
+import { isDiskFull } from '#server/lib/disk-full.ts'
 import type { Change, JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
@@ -39,8 +40,7 @@ export const AGAIN_MS = 5_000
 
 /** Whether there was no room for a write: there may be some later. */
 export function lacksSpace(error: unknown): boolean {
-  if (error instanceof ApiError) return error.code === 'out_of_space'
-  return ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '')
+  return error instanceof ApiError ? error.code === 'out_of_space' : isDiskFull(error)
 }
 
 /** @param isBusy whether other attempts run, whose writes what can wait may join */

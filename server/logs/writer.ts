@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isDiskFull } from '#server/lib/disk-full.ts'
 import { type OpenFile, pieces } from '#server/lib/files.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { createBlocks } from './blocks.ts'
@@ -140,8 +141,7 @@ export function createWriter({ file, size, maxBytes, redact, wrote, synced, endO
 }
 
 function asFailure(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : null
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+  if (!isDiskFull(error)) return error
   return new ApiError('out_of_space', 'The disk is full: the log of this job could not be written.', {
     cause: error,
     remedy: 'Free space, or run `skein prune`.',

@@ -4,6 +4,8 @@ import { JobId, WorkTreePath } from '../model/index.ts'
 /** Path of the WebSocket. */
 export const STREAM_PATH = '/v1/stream'
 export const HEARTBEAT_MS = 10_000
+/** A server that says nothing for so long is gone, whatever the socket says, ms. */
+export const SILENCE_MS = 3 * HEARTBEAT_MS
 /** A reader this far behind is cut back to its cursor and told (`lagged`). */
 export const MAX_BEHIND_BYTES = 1024 * 1024
 

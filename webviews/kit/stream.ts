@@ -1,14 +1,12 @@
 import { decodeLogFrame } from '#shared/contract/log-frame.ts'
 import { ServerMessage } from '#shared/contract/server-message.ts'
-import { HEARTBEAT_MS, STREAM_PATH, type Topic } from '#shared/contract/stream.ts'
+import { SILENCE_MS, STREAM_PATH, type Topic } from '#shared/contract/stream.ts'
 import type { Item } from './host.ts'
 import { createPosition, type Position } from './position.ts'
 
 /** Pauses between two tries, ms: the first, and the longest. */
 const FIRST_MS = 250
 const LONGEST_MS = 10_000
-/** A server that says nothing for so long is gone, whatever the socket says. */
-const SILENCE_MS = 3 * HEARTBEAT_MS
 /** Close code of RFC 6455 by which the server says that it does not take the token. */
 const POLICY_VIOLATION = 1008
 

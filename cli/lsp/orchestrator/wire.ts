@@ -1,11 +1,9 @@
 import { WebSocket } from 'ws'
-import { HEARTBEAT_MS, ServerMessage, STREAM_PATH } from '#shared/contract/index.ts'
+import { ServerMessage, STREAM_PATH } from '#shared/contract/index.ts'
 import { CliError, EXIT } from '../../exit-codes.ts'
-import { frames, wasRefused } from '../../stream.ts'
+import { endWhenSilent, frames, wasRefused } from '../../stream.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
-/** A server that says nothing for so long is gone, whatever the socket says. */
-const SILENCE_MS = 3 * HEARTBEAT_MS
 const HANDSHAKE_MS = 10_000
 
 /**
@@ -32,17 +30,14 @@ export async function runWire(
     if (text.length > 0) reason = text.toString()
   })
   const isRefused = wasRefused(socket)
-  const watchdog = setInterval(() => {
-    // A paused socket is this side being slow, not the server being gone.
-    if (!socket.isPaused) socket.terminate()
-  }, SILENCE_MS)
+  using watchdog = endWhenSilent(socket)
   const abandon = () => socket.terminate()
   signal.addEventListener('abort', abandon)
   if (signal.aborted) abandon()
   let isOver = false
   try {
     for await (const { bytes, binary } of frames(socket)) {
-      watchdog.refresh()
+      watchdog.heard()
       if (binary) {
         await subscriptions.log(bytes)
         continue
@@ -59,7 +54,6 @@ export async function runWire(
   } finally {
     isOver = true
     subscriptions.detach()
-    clearInterval(watchdog)
     signal.removeEventListener('abort', abandon)
     socket.terminate()
   }
