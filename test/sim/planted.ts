@@ -30,6 +30,7 @@ const DISMISSALS = 'server/jobs/dismissals.ts'
 const NEGOTIATION = 'server/jobs/negotiation.ts'
 const RESERVATIONS = 'server/placement/reservations.ts'
 const WRITER = 'server/logs/writer.ts'
+const SYNCED = 'await file.sync()\n        synced(written)'
 const LINK = 'server/peers/link.ts'
 const GOSSIP = 'server/peers/gossip.ts'
 const EVENTS = 'server/events/events.ts'
@@ -131,13 +132,8 @@ export const PLANTED: readonly Planted[] = [
     ],
   },
   // With the sync left in place nothing would break: all that waits is written while it lasts.
-  fault('a log is closed before it is written', WRITER, 'if ((await writer.flush()) > size) await file.sync()', ''),
-  fault(
-    'a log is closed before it is on disk',
-    WRITER,
-    'if ((await writer.flush()) > size) await file.sync()',
-    'await writer.flush()',
-  ),
+  fault('a log is closed before it is written', WRITER, `if ((await writer.flush()) === size) return\n        ${SYNCED}`, ''),
+  fault('a log is closed before it is on disk', WRITER, SYNCED, 'synced(written)'),
   fault('a log forgets how much it has written', WRITER, '        written += batch.byteLength\n', ''),
   fault(
     'offsets of evidence count in the attempt, not in the job',
