@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { IsolationLevel, Limits } from '#shared/model/index.ts'
+import type { ExecutorCapacity, ExecutorKind, IsolationLevel, Limits, Workload } from '#shared/model/index.ts'
 
 /** Where the relay to the gateway listens inside a sandbox, on its own 127.0.0.1. Without a sandbox it is any free port. */
 export const RELAY_PORT = 3128
@@ -36,6 +36,16 @@ export interface SandboxSpec {
   /** Unix socket of the job's gateway on the host; inside it is the only way out. */
   readonly gatewaySocket: string | null
   readonly isolation: 'sandbox' | 'none'
+  /** What it is for. Goes on the labels of what is made, so that a later server knows whose it is. */
+  readonly job?: { readonly id: string; readonly epoch: number; readonly purpose: string }
+  /** Image to run, where there are images; default: the executor's own. */
+  readonly image?: string
+  /** The least isolation that will do; default: what the executor gives. */
+  readonly level?: IsolationLevel
+  /** Graphics processors; default: none. */
+  readonly gpus?: number
+  /** Told in words how the making goes: an image that is pulled, a pod that waits and for what. */
+  readonly note?: (text: string) => void
 }
 
 /** Why a process is over. */
@@ -70,13 +80,18 @@ export interface SandboxStats {
   readonly diskBytes: number
 }
 
-/** A place to run programs in. */
+/** Of a place that cannot be lost while its orchestrator lives. */
+export const NEVER_LOST: AbortSignal = new AbortController().signal
+
+/** A place to run programs in. What runs in it when it is lost ends as if by SIGKILL. */
 export interface Sandbox {
   readonly isolation: IsolationLevel
   /** The work tree as a program inside sees it. */
   readonly workDir: string
   /** Where the relay listens inside, as a URL without a path; null without a gateway. */
   readonly relayUrl: string | null
+  /** Aborts, with a SandboxError of code `lost`, when the place is gone by no doing of ours: evicted, preempted, deleted, its machine dead. */
+  readonly lost: AbortSignal
   /** @throws {SandboxError} when it cannot be started. */
   start(options: StartOptions): Promise<SandboxProcess>
   stats(): Promise<SandboxStats>
@@ -90,21 +105,40 @@ export interface Sandbox {
 
 /** How a sandbox is made. */
 export interface Executor {
-  readonly kind: 'process'
+  readonly kind: ExecutorKind
   probe(): Promise<ExecutorProbe>
-  /** @throws {SandboxError} */
-  prepare(spec: SandboxSpec): Promise<Sandbox>
+  /** What it can give now; null when that is what the machine can give. @throws {SandboxError} when that cannot be found out */
+  capacity(): Promise<ExecutorCapacity | null>
+  /** @throws {SandboxError} and leaves nothing behind then. */
+  prepare(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
+  /** The sandboxes of this node that exist. @throws {SandboxError} */
+  workloads(): Promise<readonly Workload[]>
   /** After a crash: ends recorded processes that still live, and everything that carries a sandbox id of this node. @returns how many were ended. */
   reap(recorded: readonly ProcessIdentity[]): Promise<number>
   /** Lets go of what is kept from one sandbox to the next. No sandbox may be left. */
   close(): Promise<void>
 }
 
+/**
+ * `unavailable`: this machine cannot make such a sandbox. `not_found`: no such program inside. `image_unavailable`: the image cannot be had.
+ * `image_unsuitable`: it can, but nothing of ours can run in it. `unschedulable`: no place for it now. `quota_exceeded`: a limit that somebody
+ * set forbids it. `lost`: it was there and is gone. `failed`: anything else.
+ */
+export type SandboxErrorCode =
+  | 'unavailable'
+  | 'not_found'
+  | 'image_unavailable'
+  | 'image_unsuitable'
+  | 'unschedulable'
+  | 'quota_exceeded'
+  | 'lost'
+  | 'failed'
+
 export class SandboxError extends Error {
-  readonly code: 'unavailable' | 'not_found' | 'failed'
+  readonly code: SandboxErrorCode
   readonly remedy: string | undefined
 
-  constructor(code: SandboxError['code'], detail: string, options: { cause?: unknown; remedy?: string } = {}) {
+  constructor(code: SandboxErrorCode, detail: string, options: { cause?: unknown; remedy?: string } = {}) {
     super(detail, { cause: options.cause })
     this.name = 'SandboxError'
     this.code = code

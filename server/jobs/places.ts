@@ -52,6 +52,7 @@ export function createPlaces(input: {
       limits,
       gatewaySocket,
       isolation: job.spec.sandbox === 'none' ? 'none' : 'sandbox',
+      job: { id: job.id, epoch: job.epoch, purpose },
     })
     return {
       sandbox,

@@ -33,6 +33,26 @@ export function executorContract(title: string, given: { isolation: SandboxSpec[
       expect(exit).toEqual({ reason: 'exit', code: 7 })
     })
 
+    test('tells of a sandbox, and whose it is, until it is cleaned up', async () => {
+      const spec = await workshop.spec({ isolation, job: { id: '0'.repeat(14), epoch: 3, purpose: 'agent' } })
+      const { executor } = workshop
+      const sandbox = await executor.prepare(spec)
+      const mine = async () =>
+        (await executor.workloads()).filter(({ id }) => id.startsWith(`${executor.kind}:`) && id.includes(spec.id))
+      expect(await mine()).toMatchObject([
+        {
+          executor: executor.kind,
+          jobId: '0'.repeat(14),
+          epoch: 3,
+          purpose: 'agent',
+          state: 'running',
+          isolation: sandbox.isolation,
+        },
+      ])
+      await sandbox.cleanup()
+      expect(await mine()).toEqual([])
+    })
+
     test('passes arguments untouched', async () => {
       const awkward = ['', ' ', "it's", '$HOME', '*', 'a\nb', '--', '-x', 'Ünïcode', '\\']
       const { stdout } = await runIn(await prepare(), ['printf', '%s|', ...awkward])

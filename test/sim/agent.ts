@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Agent } from '#server/agents/index.ts'
-import type { Executor, Sandbox } from '#server/executors/index.ts'
+import { type Executor, NEVER_LOST, type Sandbox } from '#server/executors/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { attemptName, count, type Ledger, type RunningProgram } from './ledger.ts'
 import type { Random } from './random.ts'
@@ -35,6 +35,8 @@ export function simulatedExecutor(parts: MachineParts): Executor {
   const { node, ledger, clock } = parts
   return {
     kind: 'process',
+    capacity: async () => null,
+    workloads: async () => [],
     probe: async () => ({ available: true, isolation: 'process', version: '1', detail: 'simulated', remedy: null }),
     async prepare({ id }) {
       const sandbox: SimulatedSandbox = {
@@ -42,6 +44,7 @@ export function simulatedExecutor(parts: MachineParts): Executor {
         isolation: 'process',
         workDir: '/work',
         relayUrl: null,
+        lost: NEVER_LOST,
         async start({ argv }) {
           const wait = new Promise<{ reason: 'exit'; code: number }>(resolve =>
             clock.after(200, () => resolve({ reason: 'exit', code: 0 })),

@@ -1,7 +1,14 @@
 import { realpathSync } from 'node:fs'
 import type { Clock } from '#server/lib/clock.ts'
 import { kill } from '#server/lib/process-identity.ts'
-import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
+import {
+  type Executor,
+  type ExecutorProbe,
+  type ProcessIdentity,
+  type Sandbox,
+  SandboxError,
+  type SandboxSpec,
+} from '../index.ts'
 import { bubblewrapEnclosure } from './bubblewrap-enclosure.ts'
 import type { Enclosure } from './enclosure.ts'
 import { type ControlGroups, findControlGroups } from './limits/control-group.ts'
@@ -14,6 +21,7 @@ import { makeScratch, removeScratch } from './scratch.ts'
 import { makeSharedParts, type SharedParts } from './shared-parts.ts'
 import { createStarters } from './starters.ts'
 import { lookAtSystem } from './system.ts'
+import { describeWorkload } from './workload.ts'
 
 /** What of a logger is used here. */
 interface Log {
@@ -50,6 +58,8 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   let found: Promise<ExecutorProbe> | null = null
   let shared: Promise<SharedParts> | null = null
   let swept: Promise<void> | null = null
+  /** Prepared and not cleaned up. */
+  const living = new Map<string, { spec: SandboxSpec; sandbox: Sandbox; since: number }>()
 
   /** A yes stays true; after a no, somebody may have installed what was missing. */
   const probe = async () => {
@@ -97,13 +107,20 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
         await sweepOnce()
         const group = groups?.create(groupPrefix + spec.id, spec.limits) ?? null
         if (group) undo.unshift(() => group.remove())
-        return createSandbox({ spec, enclosure: await enclose(spec, group !== null), group, starters, graceMs, clock })
+        const enclosure = await enclose(spec, group !== null)
+        const gone = () => void living.delete(spec.id)
+        const sandbox = createSandbox({ spec, enclosure, group, starters, graceMs, clock, gone })
+        living.set(spec.id, { spec, sandbox, since: clock.now() })
+        return sandbox
       } catch (cause) {
         for (const step of undo) await step()
         if (cause instanceof SandboxError) throw cause
         throw new SandboxError('failed', `Failed to prepare sandbox ${given.id}: ${(cause as Error).message}`, { cause })
       }
     },
+    // It gives what the machine gives, which the node says for itself.
+    capacity: async () => null,
+    workloads: () => Promise.all([...living.values()].map(describeWorkload)),
     async reap(recorded: readonly ProcessIdentity[]) {
       const killed = recorded.filter(identity => kill(identity, 'SIGKILL')).length
       const marked = killMarked({ [NODE_MARK]: nodeId, [SANDBOX_MARK]: null })

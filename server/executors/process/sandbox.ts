@@ -2,7 +2,15 @@ import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { readStat } from '#server/lib/process-identity.ts'
 import type { Limits } from '#shared/model/index.ts'
-import { type Exit, type Sandbox, SandboxError, type SandboxSpec, type SandboxStats, type StartOptions } from '../index.ts'
+import {
+  type Exit,
+  NEVER_LOST,
+  type Sandbox,
+  SandboxError,
+  type SandboxSpec,
+  type SandboxStats,
+  type StartOptions,
+} from '../index.ts'
 import type { Command, Enclosure } from './enclosure.ts'
 import type { ControlGroup } from './limits/control-group.ts'
 import { diskUsage, watchDisk } from './limits/disk.ts'
@@ -23,6 +31,8 @@ export function createSandbox(deps: {
   starters: Starters
   graceMs: number
   clock: Clock
+  /** Told once it is cleaned up. */
+  gone(): void
 }): Sandbox {
   const { spec, enclosure, group, starters, clock } = deps
   const running = new Set<Running>()
@@ -91,12 +101,14 @@ export function createSandbox(deps: {
     await end()
     await group?.remove()
     await removeScratch(spec.scratch)
+    deps.gone()
   }
 
   return {
     isolation: enclosure.isolation,
     workDir: enclosure.workDir,
     relayUrl: enclosure.relayUrl,
+    lost: NEVER_LOST,
     async start(options: StartOptions) {
       if (closed) throw new SandboxError('failed', `Sandbox ${spec.id} is cleaned up`)
       const mark = `${spec.id}.${++starts}`

@@ -1,0 +1,32 @@
+import type { Workload } from '#shared/model/index.ts'
+import type { Sandbox, SandboxSpec } from '../index.ts'
+
+/** @param since when it was prepared, as `Date.now()` tells time. */
+export async function describeWorkload({
+  spec,
+  sandbox,
+  since,
+}: {
+  spec: SandboxSpec
+  sandbox: Sandbox
+  since: number
+}): Promise<Workload> {
+  const { cpuMs, memoryBytes } = await sandbox.stats()
+  return {
+    id: `process:${spec.id}`,
+    executor: 'process',
+    jobId: spec.job?.id ?? null,
+    epoch: spec.job?.epoch ?? null,
+    purpose: spec.job?.purpose ?? null,
+    state: 'running',
+    reason: null,
+    isolation: sandbox.isolation,
+    image: null,
+    imageDigest: null,
+    machine: null,
+    startedAt: new Date(since).toISOString(),
+    cpuMs,
+    memoryBytes,
+    memoryLimitBytes: spec.limits.memoryBytes,
+  }
+}
