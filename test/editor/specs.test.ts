@@ -69,8 +69,11 @@ it.skipIf(missing !== null || !hasSandbox)(
     // Its changes are applied from there too, and then its box is offered to be ticked: by an edit that is shown, and by nothing else.
     const preview = page.locator('.bulk-edit-panel')
     const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+    // A pointer that rests on a row has its tooltip shown, over what is to be pressed next.
+    const leaveRow = () => page.mouse.move(700, 5)
     await row(/^T002/).hover()
     await row(/^T002/).getByRole('button', { name: 'Apply Changes of Task' }).click()
+    await leaveRow()
     await press('Apply All')
     await preview.getByText('Configure the linter in biome.json').waitFor()
     await picture('specs-05-preview')
@@ -81,6 +84,7 @@ it.skipIf(missing !== null || !hasSandbox)(
 
     await row(/^T002/).hover()
     await row(/^T002/).getByRole('button', { name: 'Tick from Evidence' }).click()
+    await leaveRow()
     await preview.getByText('Configure the linter in biome.json').waitFor()
     await preview.locator('.edit-checkbox').first().click()
     await press('Apply')
@@ -92,8 +96,12 @@ it.skipIf(missing !== null || !hasSandbox)(
     const spec = await client.getSpec({ params: { feature: '001-login' }, query: { repository: repository.path } })
     const base = spec.documents.find(({ path }) => path === TASKS)
     await open('tasks.md')
+    const marks = page.locator('.view-overlays [class*="squiggly-"]')
+    const before = await marks.count()
     await page.keyboard.press('Control+Home')
-    await page.keyboard.type('Not saved. ')
+    await page.keyboard.type('[NEEDS CLARIFICATION: not saved] ')
+    // Marked by the language: what was typed has come to those who are asked next.
+    await until(() => marks.count()).toBeGreaterThan(before)
     const answer = await client.editSpec({
       params: { feature: '001-login' },
       body: {
