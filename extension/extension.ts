@@ -14,6 +14,7 @@ import { createChanges } from './state/changes.ts'
 import { systemClock } from './state/clock.ts'
 import { createFleet } from './state/fleet.ts'
 import { createHandled } from './state/handled.ts'
+import { createJobList } from './state/job-list.ts'
 import { createJobs } from './state/jobs.ts'
 import { createSpecs } from './state/specs.ts'
 import { createStarted } from './state/started.ts'
@@ -45,7 +46,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const specs = createSpecs({ source: specSource(backend), sentence })
   const handled = createHandled(context.globalState)
   const look = { now: systemClock.now, t, handling: handled.get }
-  const view = createJobsView({ ...look, jobs, changes: jobChanges, clock: systemClock })
+  const list = createJobList(context.workspaceState)
+  const view = createJobsView({ ...look, jobs, list, changes: jobChanges, clock: systemClock })
   const pages = createPages({ backend, extensionUri: context.extensionUri, run: runPageCommand })
   const peers = createPeersView({ ...look, fleet, jobs, changes: peerChanges })
   const specsView = createSpecsView({ backend, specs, sentence, t, changes: specChanges })
@@ -57,7 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerCommands({
       backend,
       jobs,
-      view,
+      list,
       pages,
       started,
       specs,

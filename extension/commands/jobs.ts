@@ -3,21 +3,21 @@ import * as vscode from 'vscode'
 import type { JobId, JobRequest } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
 import type { Pages } from '../panels/pages.ts'
-import { plainLine } from '../rows/plain.ts'
+import type { JobList } from '../state/job-list.ts'
 import { hasEnded } from '../state/job-states.ts'
 import type { Jobs } from '../state/jobs.ts'
 import type { Started } from '../state/started.ts'
 import { inform } from '../ui/notice.ts'
 import { t } from '../ui/texts.ts'
-import type { JobsView } from '../views/jobs-view.ts'
 import { askForJob } from './job-argument.ts'
+import { jobListCommands } from './job-list.ts'
 import { askForFolder, jobRequest } from './job-request.ts'
 import { answerQuestion } from './permissions.ts'
 
 export interface JobCommandDeps {
   readonly backend: Backend
   readonly jobs: Jobs
-  readonly view: JobsView
+  readonly list: JobList
   readonly started: Started
   readonly pages: Pages
 }
@@ -29,7 +29,7 @@ export async function startJob(backend: Backend, started: Started, request: JobR
   return jobId
 }
 
-export function jobCommands({ backend, jobs, view, started, pages }: JobCommandDeps) {
+export function jobCommands({ backend, jobs, list, started, pages }: JobCommandDeps) {
   return {
     async 'skein.jobs.new'() {
       const folder = await askForFolder()
@@ -74,23 +74,6 @@ export function jobCommands({ backend, jobs, view, started, pages }: JobCommandD
       const id = await askForJob(argument, jobs, t('Copy Job ID'), () => true)
       if (id) await vscode.env.clipboard.writeText(id)
     },
-    async 'skein.jobs.search'() {
-      const text = await vscode.window.showInputBox({
-        title: t('Search Jobs'),
-        prompt: t('Words of the title, the id, the agent or the node.'),
-        value: view.filter.text,
-      })
-      if (text !== undefined) view.setFilter({ text: plainLine(text) })
-    },
-    'skein.jobs.onlyHere'() {
-      const folders = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath)
-      view.setFilter({ repositories: folders })
-    },
-    'skein.jobs.showAll'() {
-      view.setFilter({ text: '', repositories: null })
-    },
-    async 'skein.jobs.refresh'() {
-      await jobs.reset()
-    },
+    ...jobListCommands({ jobs, list }),
   }
 }

@@ -4,8 +4,9 @@ interface CommandRow {
   /** Name of a codicon, for buttons. */
   readonly icon?: string
   /**
-   * When the palette offers it. `ready`: the orchestrator answers; `active`, `results`: and there is such a job; `peers`: and another
-   * node is known; `specs`: and a folder has some; `never`: it needs an argument that only a view has.
+   * When the palette offers it. `ready`: the orchestrator answers; `active`, `results`: and there is such a job; `byState`, `bySpec`:
+   * and jobs are grouped so; `filtered`: and not all of them are shown; `peers`: and another node is known; `specs`: and a folder has
+   * some; `never`: it needs an argument that only a view has.
    */
   readonly palette: keyof typeof PALETTE_WHEN
   /** Runs something or writes files: not in a workspace that is not trusted. */
@@ -18,6 +19,9 @@ export const PALETTE_WHEN = {
   ready: 'skein.server == ready',
   active: 'skein.server == ready && skein.jobs.active',
   results: 'skein.server == ready && skein.jobs.results',
+  byState: 'skein.server == ready && skein.jobs.grouping != spec',
+  bySpec: 'skein.server == ready && skein.jobs.grouping == spec',
+  filtered: 'skein.server == ready && skein.jobs.filtered',
   peers: 'skein.server == ready && skein.peers.any',
   specs: 'skein.server == ready && skein.specs.any',
   never: 'false',
@@ -37,8 +41,12 @@ export const COMMANDS = {
   'skein.jobs.discard': { title: 'Discard Result', icon: 'trash', palette: 'results', needsTrust: true },
   'skein.jobs.copyId': { title: 'Copy Job ID', palette: 'never' },
   'skein.jobs.search': { title: 'Search Jobs…', icon: 'search', palette: 'ready' },
-  'skein.jobs.onlyHere': { title: 'Show Jobs of This Workspace Only', icon: 'filter', palette: 'ready' },
-  'skein.jobs.showAll': { title: 'Show All Jobs', icon: 'filter-filled', palette: 'ready' },
+  'skein.jobs.onlyHere': { title: 'Show Jobs of This Workspace Only', icon: 'root-folder', palette: 'ready' },
+  'skein.jobs.showAll': { title: 'Show All Jobs', icon: 'filter-filled', palette: 'filtered' },
+  'skein.jobs.filterState': { title: 'Filter Jobs by State…', icon: 'filter', palette: 'ready' },
+  'skein.jobs.groupBySpec': { title: 'Group Jobs by Spec', icon: 'notebook', palette: 'byState' },
+  'skein.jobs.groupByState': { title: 'Group Jobs by State', icon: 'list-tree', palette: 'bySpec' },
+  'skein.jobs.readOlder': { title: 'Read Older Jobs', icon: 'history', palette: 'ready' },
   'skein.jobs.refresh': { title: 'Refresh Jobs', icon: 'refresh', palette: 'ready' },
   'skein.jobs.openPage': { title: 'Open Jobs as a Page', icon: 'go-to-file', palette: 'ready' },
   'skein.peers.openPage': { title: 'Open Fleet as a Page', icon: 'go-to-file', palette: 'ready' },

@@ -23,6 +23,7 @@ it('asks in its conditions for nothing that nobody sets', () => {
     'jobs.active',
     'jobs.results',
     'jobs.filtered',
+    'jobs.grouping',
     'peers',
     'peers.any',
     'specs',

@@ -29,7 +29,12 @@ export const VIEWS = {
     },
     {
       view: 'skein.jobs',
-      when: `${ready} && ${trusted}`,
+      when: `${ready} && skein.jobs.filtered`,
+      contents: `None of the jobs that were read is one of those that are asked for.\n[Show All Jobs](${command('skein.jobs.showAll')})\n[Read Older Jobs](${command('skein.jobs.readOlder')})`,
+    },
+    {
+      view: 'skein.jobs',
+      when: `${ready} && ${trusted} && !skein.jobs.filtered`,
       contents: `No jobs yet. Say what is to be done: an agent works on a copy of your repository, in a sandbox, and you review what comes back.\n[New Job](${command('skein.jobs.new')})`,
     },
     {

@@ -1,35 +1,102 @@
 import { expect, it } from 'vitest'
 import { manualClock, plain, sourceOf, summary } from '#test/fakes/editor-jobs.ts'
 import { createChanges } from '../state/changes.ts'
-import { createJobs } from '../state/jobs.ts'
-import { createJobsTree, EVERYTHING, type JobFilter } from './jobs-tree.ts'
+import { createJobs, PAGE } from '../state/jobs.ts'
+import { EVERYTHING, type JobFilter } from './job-filter.ts'
+import type { Grouping } from './job-groups.ts'
+import { createJobsTree } from './jobs-tree.ts'
+import type { Tree } from './row.ts'
 
-async function treeOf(all: Parameters<typeof sourceOf>[0], filter: JobFilter = EVERYTHING) {
+async function treeOf(all: Parameters<typeof sourceOf>[0], wishes: Partial<JobFilter> = {}, grouping: Grouping = 'state') {
   const source = sourceOf(all)
   const jobs = createJobs(source, createChanges(manualClock()))
   await jobs.reset()
   return {
-    tree: createJobsTree({ jobs, filter: () => filter, now: () => Date.UTC(2026, 0, 2), t: plain, handling: () => undefined }),
+    tree: createJobsTree({
+      jobs,
+      filter: () => ({ ...EVERYTHING, ...wishes }),
+      grouping: () => grouping,
+      now: () => Date.UTC(2026, 0, 2),
+      t: plain,
+      handling: () => undefined,
+    }),
     jobs,
     source,
   }
 }
 
+/** Every job that can be got at, with no row having more than 200 below it, and each row naming the one that holds it. */
+async function walk(tree: Tree, id: string | null = null): Promise<readonly string[]> {
+  const rows = await tree.children(id)
+  expect(rows.length).toBeLessThanOrEqual(200)
+  const seen: string[] = []
+  for (const [at, row] of rows.entries()) {
+    if (row.children) seen.push(...(await walk(tree, row.id)))
+    else if (row.job) seen.push(row.id)
+    // A group has more to tell once its pages are read.
+    if (row.job) expect(tree.row(row.id)).toEqual(row)
+    if (at === 0 || at === rows.length - 1) expect(tree.parent(row.id)).toBe(id)
+  }
+  return seen
+}
+
 it('has at most 200 children a row, and every job once, however many there are', async () => {
   const { tree } = await treeOf(Array.from({ length: 1000 }, (_, number) => summary(number, 'succeeded')))
-  const seen: string[] = []
-  async function walk(id: string | null): Promise<void> {
-    const rows = await tree.children(id)
-    expect(rows.length).toBeLessThanOrEqual(200)
-    for (const row of rows) {
-      if (row.children) await walk(row.id)
-      else seen.push(row.id)
-      expect(tree.parent(row.id)).toBe(id)
-    }
-  }
-  await walk(null)
+  const seen = await walk(tree)
   expect(seen).toHaveLength(1000)
   expect(new Set(seen).size).toBe(1000)
+})
+
+it.each([
+  ['one spec', () => 1],
+  ['no spec', () => null],
+  ['many specs', (number: number) => number],
+  ['some specs', (number: number) => (number % 7 === 0 ? null : number % 50)],
+])('has at most 200 children a row when jobs are grouped by spec: 100,000 for %s', async (_, of) => {
+  const all = Array.from({ length: 100_000 }, (_, number) => {
+    const spec = of(number)
+    return summary(number, number % 2 === 0 ? 'failed' : 'succeeded', {
+      spec: spec === null ? null : { feature: `feature-${spec}`, task: 'T001' },
+    })
+  })
+  const { tree, jobs } = await treeOf(all, {}, 'spec')
+  expect((await tree.children(null)).at(-1)).toMatchObject({ label: 'Read older jobs', command: 'skein.jobs.readOlder' })
+  for (let page = 0; page < 2; page += 1) await Promise.all([jobs.readMore('failed'), jobs.readMore('succeeded')])
+  const seen = await walk(tree)
+  expect(seen).toHaveLength(6 * PAGE)
+  expect(new Set(seen).size).toBe(6 * PAGE)
+})
+
+it('groups by spec: the newest feature first, each of its work tree, jobs for none last', async () => {
+  const spec = (feature: string) => ({ spec: { feature, task: 'T001' } })
+  const { tree } = await treeOf(
+    [
+      summary(1, 'running', spec('002-cart')),
+      summary(2, 'failed', spec('010-pay')),
+      summary(3, 'succeeded', spec('002-cart')),
+      summary(4, 'queued', { ...spec('002-cart'), repository: '/src/other' }),
+      summary(5, 'queued'),
+    ],
+    {},
+    'spec',
+  )
+  const groups = await tree.children(null)
+  expect(groups.map(({ label, description }) => `${label}: ${description}`)).toEqual([
+    '010-pay: 1 · app',
+    '002-cart: 2 · app',
+    '002-cart: 1 · other',
+    'No Spec: 1',
+  ])
+  expect((await tree.children(groups[1]?.id ?? '')).map(({ label }) => label)).toEqual(['job 3', 'job 1'])
+})
+
+it('shows the states that are asked for, in both groupings, and reads no others', async () => {
+  const all = [summary(1, 'running'), summary(2, 'failed'), summary(3, 'succeeded'), summary(4, 'queued')]
+  const { tree } = await treeOf(all, { groups: ['failed', 'active'] })
+  expect((await tree.children(null)).map(({ label }) => label)).toEqual(['Running', 'Failed'])
+  const bySpec = (await treeOf(all, { groups: ['failed', 'active'] }, 'spec')).tree
+  const [none] = await bySpec.children(null)
+  expect((await bySpec.children(none?.id ?? '')).map(({ label }) => label)).toEqual(['job 2', 'job 1'])
 })
 
 it('shows a group while there is something in it', async () => {
@@ -45,14 +112,14 @@ it('finds words in any order, and offers to look further back', async () => {
   const all = Array.from({ length: 300 }, (_, number) =>
     summary(number, 'succeeded', { title: number === 5 ? 'mend the login' : 'x' }),
   )
-  const { tree } = await treeOf(all, { text: 'LOGIN mend', repositories: null })
+  const { tree } = await treeOf(all, { text: 'LOGIN mend' })
   expect((await tree.children('succeeded')).map(({ label }) => label)).toEqual(['Search older jobs'])
   expect((await tree.children('succeeded+1')).map(({ label }) => label)).toEqual(['mend the login'])
 })
 
 it('shows the jobs of some work trees', async () => {
   const all = [summary(1, 'queued'), summary(2, 'queued', { repository: '/src/other' })]
-  const { tree } = await treeOf(all, { text: '', repositories: ['/src/other'] })
+  const { tree } = await treeOf(all, { repositories: ['/src/other'] })
   expect((await tree.children('queued')).map(({ label }) => label)).toEqual(['job 2'])
 })
 

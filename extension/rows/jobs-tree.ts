@@ -1,121 +1,154 @@
 import type { JobEntry } from '../state/job-entry.ts'
-import { GROUPS, type Group } from '../state/job-states.ts'
+import { positionOf } from '../state/job-index.ts'
+import { specKeyOf } from '../state/job-specs.ts'
+import { GROUP_OF } from '../state/job-states.ts'
 import { type Jobs, PAGE } from '../state/jobs.ts'
+import type { Disposable } from '../state/signal.ts'
+import { fits, groupsOf, isEverything, type JobFilter } from './job-filter.ts'
+import {
+  type GroupId,
+  type Grouping,
+  groupIds,
+  groupRow,
+  hasMore,
+  isState,
+  type JobPlace,
+  jobsOf,
+  pageId,
+  placeOf,
+} from './job-groups.ts'
 import { jobRow, jobTooltip, type Look } from './job-row.ts'
-import type { Row, Translate, Tree } from './row.ts'
-
-/** What of the jobs is shown. */
-export interface JobFilter {
-  /** Words that all have to be in the title, the id, the agent or the node; empty: no search. */
-  readonly text: string
-  /** Only jobs of these work trees; null: of all. */
-  readonly repositories: readonly string[] | null
-}
-export const EVERYTHING: JobFilter = { text: '', repositories: null }
+import type { Row, Tree } from './row.ts'
 
 export interface JobsTreeDeps extends Look {
   readonly jobs: Jobs
   readonly filter: () => JobFilter
+  readonly grouping: () => Grouping
 }
 
-const isGroup = (id: string): id is Group => (GROUPS as readonly string[]).includes(id)
-/** The row that holds what comes after so many pages. */
-const older = (group: Group, page: number) => `${group}+${page}`
+export interface JobsTree extends Tree, Disposable {
+  /**
+   * Rows to draw again, the rows below them included, once for what happened since the last time; null: all.
+   * @param changed jobs of which something is different; null: more than can be named
+   */
+  redraw(changed: ReadonlySet<string> | null): readonly string[] | null
+}
+
+/** The row that reads jobs from before those that were read, where they are not in the order of the states. */
+const OLDER = 'older'
 
 /**
  * Groups, in each the newest jobs and a row for those before them, and so on: no row has more than {@link PAGE} + 1 children however many
- * jobs there are. Pages that nobody opened are not read.
+ * jobs there are, or specs that they are for. Pages that nobody opened are not read.
  */
-export function createJobsTree(deps: JobsTreeDeps): Tree {
-  const { jobs, filter, t } = deps
-  const isFiltered = () => filter().text !== '' || filter().repositories !== null
-  const shown = (group: Group): readonly JobEntry[] =>
-    isFiltered() ? jobs.inGroup(group).filter(entry => fits(entry, filter())) : jobs.inGroup(group)
+export function createJobsTree(deps: JobsTreeDeps): JobsTree {
+  const { jobs, filter, grouping, t } = deps
+  /** Groups that got or lost a job, or show another number of them, since the last redraw. */
+  const stirred = new Set<GroupId>()
+  /** The groups as they were asked for last. */
+  let drawn = ''
 
-  function groupRow(group: Group): Row {
-    const count = shown(group).length
-    const isOpen = group === 'active' || group === 'queued'
-    return {
-      id: group,
-      label: groupName(group, t),
-      description: jobs.hasMore(group) ? `${count}+` : `${count}`,
-      context: 'group',
-      children: isOpen ? 'expanded' : 'collapsed',
-    }
+  const groupOf = ({ summary }: JobEntry): GroupId => (grouping() === 'state' ? GROUP_OF[summary.state] : specKeyOf(summary))
+  const shown = (group: GroupId): readonly JobEntry[] =>
+    isEverything(filter()) ? jobsOf(jobs, group) : jobsOf(jobs, group).filter(entry => fits(entry, filter()))
+  /** One with none to show stands there while older ones might. */
+  const shownGroups = () =>
+    groupIds(jobs, grouping(), filter()).filter(
+      group => shown(group).length > 0 || (isState(group) && jobs.isRead(group) && jobs.hasMore(group)),
+    )
+  const rowOf = (group: GroupId): Row => groupRow(group, { count: shown(group).length, more: hasMore(jobs, group), t })
+
+  function pageRow({ group, page }: JobPlace): Row {
+    const label = group === null ? t('More specs') : isEverything(filter()) ? t('Older jobs') : t('Search older jobs')
+    const icon = group === null ? 'notebook' : 'history'
+    return { id: pageId({ group, page }), label, icon, context: 'older', children: 'collapsed' }
   }
-  const olderRow = (group: Group, page: number): Row => ({
-    id: older(group, page),
-    label: isFiltered() ? t('Search older jobs') : t('Older jobs'),
+  const olderRow = (): Row => ({
+    id: OLDER,
+    label: isEverything(filter()) ? t('Read older jobs') : t('Search older jobs'),
     icon: 'history',
     context: 'older',
-    children: 'collapsed',
+    command: 'skein.jobs.readOlder',
   })
-  async function pageOf(group: Group, page: number): Promise<readonly Row[]> {
+  const mayHaveOlder = () => grouping() === 'spec' && groupsOf(filter()).some(jobs.hasMore)
+  function pageOfGroups(page: number): readonly Row[] {
+    const groups = shownGroups()
+    // The last one is for older jobs.
+    const size = PAGE - 1
+    const rows = groups.slice(page * size, (page + 1) * size).map(rowOf)
+    if (groups.length > (page + 1) * size) rows.push(pageRow({ group: null, page: page + 1 }))
+    return page === 0 && mayHaveOlder() ? [...rows, olderRow()] : rows
+  }
+  async function pageOfJobs(group: GroupId, page: number): Promise<readonly Row[]> {
     const from = page * PAGE
-    const read = () => jobs.inGroup(group)
-    if (!jobs.isRead(group) || (page > 0 && read().length < from + PAGE && jobs.hasMore(group))) await jobs.readMore(group)
+    const read = () => jobsOf(jobs, group)
+    const isShort = () => page > 0 && read().length < from + PAGE
+    if (isState(group) && (!jobs.isRead(group) || (isShort() && jobs.hasMore(group)))) await jobs.readMore(group)
     // Pages are of all jobs, so that a search shows what it found in each, and offers the next.
     const rows = read()
       .slice(from, from + PAGE)
       .filter(entry => fits(entry, filter()))
       .map(entry => jobRow(entry, deps))
-    return read().length > from + PAGE || jobs.hasMore(group) ? [...rows, olderRow(group, page + 1)] : rows
+    return read().length > from + PAGE || hasMore(jobs, group) ? [...rows, pageRow({ group, page: page + 1 })] : rows
   }
-  function place(id: string): { group: Group; page: number } | null {
-    const [group = '', page] = id.split('+')
-    return isGroup(group) ? { group, page: page === undefined ? 0 : Number(page) } : null
+  function parentOfPlace({ group, page }: JobPlace): string | null {
+    if (page > 1) return pageId({ group, page: page - 1 })
+    if (page === 1) return group
+    const at = group === null ? -1 : Math.floor(shownGroups().indexOf(group) / (PAGE - 1))
+    return at > 0 ? pageId({ group: null, page: at }) : null
   }
+  const outline = (groups: readonly GroupId[]) => JSON.stringify([groups, mayHaveOlder()])
 
+  const listening = jobs.onPut(({ before, entry }) => {
+    const group = groupOf(entry)
+    const from = before && groupOf(before)
+    if (from === group && before && fits(before, filter()) === fits(entry, filter())) return
+    stirred.add(group)
+    if (from !== undefined) stirred.add(from)
+  })
   return {
-    children(id) {
-      if (id === null)
-        return GROUPS.filter(group => shown(group).length > 0 || (jobs.isRead(group) && jobs.hasMore(group))).map(groupRow)
-      const at = place(id)
-      return at ? pageOf(at.group, at.page) : []
+    async children(id) {
+      if (id === null) {
+        drawn = outline(shownGroups())
+        return pageOfGroups(0)
+      }
+      const at = placeOf(id)
+      if (!at) return []
+      return at.group === null ? pageOfGroups(at.page) : pageOfJobs(at.group, at.page)
     },
     row(id) {
-      const at = place(id)
-      if (at) return at.page === 0 ? groupRow(at.group) : olderRow(at.group, at.page)
+      if (id === OLDER) return olderRow()
+      const at = placeOf(id)
+      if (at) return at.page === 0 && at.group !== null ? rowOf(at.group) : pageRow(at)
       const entry = jobs.get(id)
       return entry && jobRow(entry, deps)
     },
     parent(id) {
-      const at = place(id)
-      if (at) return at.page === 0 ? null : at.page === 1 ? at.group : older(at.group, at.page - 1)
-      for (const group of GROUPS) {
-        const position = jobs.inGroup(group).findIndex(({ summary }) => summary.id === id)
-        if (position >= 0) return position < PAGE ? group : older(group, Math.floor(position / PAGE))
-      }
-      return null
+      const at = placeOf(id)
+      if (at) return parentOfPlace(at)
+      const entry = jobs.get(id)
+      if (!entry) return null
+      const group = groupOf(entry)
+      const page = Math.floor(positionOf(jobsOf(jobs, group), entry.summary) / PAGE)
+      return page === 0 ? group : pageId({ group, page })
     },
     tooltip(id) {
       const entry = jobs.get(id)
       return entry && jobTooltip(entry, deps)
     },
+    redraw(changed) {
+      const groups = stirred.size === 0 ? [] : shownGroups()
+      const rows: string[] = groups.filter(group => stirred.has(group))
+      const isOther = stirred.size > 0 && outline(groups) !== drawn
+      const isStirred = (entry: JobEntry) => stirred.has(groupOf(entry))
+      // The row of its group brings a job along.
+      for (const id of changed ?? []) {
+        const entry = jobs.get(id)
+        if (entry && fits(entry, filter()) && !isStirred(entry)) rows.push(id)
+      }
+      stirred.clear()
+      return changed === null || isOther ? null : rows
+    },
+    dispose: listening.dispose,
   }
-}
-
-function groupName(group: Group, t: Translate): string {
-  switch (group) {
-    case 'active':
-      return t('Running')
-    case 'queued':
-      return t('Waiting')
-    case 'succeeded':
-      return t('Succeeded')
-    case 'failed':
-      return t('Failed')
-    case 'cancelled':
-      return t('Cancelled')
-  }
-}
-
-function fits({ summary, node }: JobEntry, { text, repositories }: JobFilter): boolean {
-  if (text === '' && repositories === null) return true
-  if (repositories !== null && !repositories.includes(summary.repository ?? '')) return false
-  const where = `${summary.title} ${summary.id} ${summary.agent} ${node ?? ''}`.toLowerCase()
-  return text
-    .toLowerCase()
-    .split(/\s+/)
-    .every(word => where.includes(word))
 }

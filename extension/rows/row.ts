@@ -1,4 +1,5 @@
 import type { JobId } from '#shared/model/index.ts'
+import type { CommandId } from '../manifest/commands.ts'
 
 /** Writes a text in the language of the editor; `{0}` is the first of what follows. */
 export type Translate = (message: string, ...values: readonly (string | number)[]) => string
@@ -21,6 +22,8 @@ export interface Row {
   readonly job?: JobId
   /** Where it is written; a click on a row without rows of its own goes there. */
   readonly place?: Place
+  /** What a click on it does, when it is none of these. */
+  readonly command?: CommandId
 }
 
 /** A line of a file of a work tree. */

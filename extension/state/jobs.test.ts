@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { EventBody, JobEvent, JobState, JobSummary } from '#shared/model/index.ts'
 import { at, idOf, manualClock, sourceOf, summary } from '#test/fakes/editor-jobs.ts'
 import { createChanges, REDRAW_MS } from './changes.ts'
+import { NO_SPEC } from './job-specs.ts'
 import { createJobs, PAGE } from './jobs.ts'
 
 const event = (number: number, body: EventBody): JobEvent => ({ seq: 1, n: 1, jobId: idOf(number), at: at(number + 1000), body })
@@ -29,28 +30,17 @@ it('reads a page of each state, and the next one when it is asked for', async ()
   expect(jobs.hasMore('succeeded')).toBe(false)
 })
 
-it('names the job alone when it stays in its group, and both groups when it leaves', async () => {
-  const { jobs, clock, told } = mirror([summary(1, 'preparing'), summary(2, 'running'), summary(3, 'succeeded')])
+it('tells what took the place of what, and keeps both orders', async () => {
+  const { jobs } = mirror([summary(2, 'running'), summary(3, 'succeeded', { spec: { feature: '001-login', task: 'T001' } })])
   await jobs.reset()
-  clock.advance(REDRAW_MS)
-  told.length = 0
-  jobs.take(moved(1, 'preparing', 'running'))
-  clock.advance(REDRAW_MS)
-  expect(told).toEqual([[idOf(1)]])
+  const heard: string[] = []
+  jobs.onPut(({ before, entry }) => heard.push(`${before?.summary.state} ${entry.summary.state}`))
   jobs.take(moved(2, 'running', 'succeeded'))
-  clock.advance(REDRAW_MS)
-  expect(new Set(told[1])).toEqual(new Set(['active', 'succeeded']))
+  expect(heard).toEqual(['running succeeded'])
   expect(jobs.inGroup('succeeded').map(entry => entry.summary.id)).toEqual([idOf(3), idOf(2)])
-})
-
-it('has everything redrawn when a group comes or goes', async () => {
-  const { jobs, clock, told } = mirror([summary(1, 'running')])
-  await jobs.reset()
-  clock.advance(REDRAW_MS)
-  told.length = 0
-  jobs.take(moved(1, 'running', 'failed'))
-  clock.advance(REDRAW_MS)
-  expect(told).toEqual([null])
+  expect(jobs.inGroup('active')).toEqual([])
+  expect(new Set(jobs.specs())).toEqual(new Set(['spec/001-login//src/app/', NO_SPEC]))
+  expect(jobs.ofSpec(NO_SPEC).map(entry => entry.summary.state)).toEqual(['succeeded'])
 })
 
 it('tells of what changed ten times a second at most, and of each row once', async () => {

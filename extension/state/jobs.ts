@@ -1,6 +1,8 @@
 import type { Job, JobEvent, JobId, JobState, JobSummary } from '#shared/model/index.ts'
 import type { Changes } from './changes.ts'
-import { after, created, entryOf, type JobEntry, newestFirst } from './job-entry.ts'
+import { after, created, entryOf, type JobEntry } from './job-entry.ts'
+import { createJobIndex } from './job-index.ts'
+import { type SpecKey, specKeyOf } from './job-specs.ts'
 import { GROUP_OF, GROUPS, type Group, hasEnded, STATES_OF } from './job-states.ts'
 import { createSignal, type Listen } from './signal.ts'
 
@@ -21,6 +23,10 @@ export interface JobSource {
 export interface Jobs {
   /** Jobs of a group as far as they were read, newest first. */
   inGroup(group: Group): readonly JobEntry[]
+  /** Specs that jobs which were read are for, in no order. */
+  specs(): Iterable<SpecKey>
+  /** Jobs for a spec as far as they were read, newest first. */
+  ofSpec(spec: SpecKey): readonly JobEntry[]
   get(id: JobId): JobEntry | undefined
   /** Whether the orchestrator has older ones. */
   hasMore(group: Group): boolean
@@ -33,6 +39,8 @@ export interface Jobs {
   take(event: JobEvent): void
   /** Has a job's row drawn again, for what is known of it elsewhere. */
   touch(id: JobId): void
+  /** An entry took the place of the one before, at once; those who draw are told when there is time for it, by the changes. */
+  readonly onPut: Listen<{ readonly before: JobEntry | undefined; readonly entry: JobEntry }>
   /** A job was seen to have ended: told once, and only of those whose end was watched. */
   readonly onEnded: Listen<JobEntry>
   readonly onQuestion: Listen<JobEntry>
@@ -41,41 +49,25 @@ export interface Jobs {
 /** A mirror of the orchestrator's jobs: a page at a time of each state, kept up by events. */
 export function createJobs(source: JobSource, changes: Changes): Jobs {
   const entries = new Map<JobId, JobEntry>()
-  const groups: Readonly<Record<Group, JobEntry[]>> = { active: [], queued: [], succeeded: [], failed: [], cancelled: [] }
+  const byGroup = createJobIndex(({ state }) => GROUP_OF[state])
+  const bySpec = createJobIndex(specKeyOf)
   /** Where the next page of a state begins; null: all is read; nothing: none is read. */
   const cursors = new Map<JobState, string | null>()
   const asked = new Set<JobId>()
+  const puts = createSignal<{ before: JobEntry | undefined; entry: JobEntry }>()
   const ended = createSignal<JobEntry>()
   const question = createSignal<JobEntry>()
   /** Rises with every reset, so that an answer to a question from before is dropped. */
   let generation = 0
 
-  function place(entry: JobEntry): void {
-    const list = groups[GROUP_OF[entry.summary.state]]
-    const at = positionOf(list, entry.summary)
-    if (list[at]?.summary.id === entry.summary.id) list[at] = entry
-    else list.splice(at, 0, entry)
-    entries.set(entry.summary.id, entry)
-  }
-  function takeOut({ summary }: JobEntry): void {
-    const list = groups[GROUP_OF[summary.state]]
-    const at = positionOf(list, summary)
-    if (list[at]?.summary.id === summary.id) list.splice(at, 1)
-    entries.delete(summary.id)
-  }
-  /** Marks the row alone, or the groups when it came or changed its group; all, when a group comes or goes by that. */
   function put(entry: JobEntry): void {
-    const { id, state } = entry.summary
+    const { id } = entry.summary
     const before = entries.get(id)
-    const group = GROUP_OF[state]
-    const from = before && GROUP_OF[before.summary.state]
-    if (from === group) changes.mark(id)
-    else changes.mark(groups[group].length === 0 ? null : group)
-    if (before && from !== group) {
-      takeOut(before)
-      changes.mark(from === undefined || groups[from].length === 0 ? null : from)
-    }
-    place(entry)
+    byGroup.put(before, entry)
+    bySpec.put(before, entry)
+    entries.set(id, entry)
+    puts.emit({ before, entry })
+    changes.mark(id)
   }
   /** A job that something happens to, and of which more is to be known than events say. */
   async function meet(id: JobId): Promise<void> {
@@ -108,8 +100,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
     for (const summary of page.items) {
       const before = entries.get(summary.id)
       if (before && before.summary.updatedAt >= summary.updatedAt) continue
-      if (before) takeOut(before)
-      place(before ? { ...before, summary } : entryOf(summary))
+      put(before ? { ...before, summary } : entryOf(summary))
     }
     cursors.set(state, page.nextCursor)
   }
@@ -136,7 +127,9 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
   }
 
   return {
-    inGroup: group => groups[group],
+    inGroup: byGroup.list,
+    specs: bySpec.keys,
+    ofSpec: bySpec.list,
     get: id => entries.get(id),
     hasMore: group => STATES_OF[group].some(state => cursors.get(state) !== null),
     isRead: group => STATES_OF[group].every(state => cursors.has(state)),
@@ -147,12 +140,18 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
       generation += 1
       entries.clear()
       cursors.clear()
-      for (const group of GROUPS) groups[group].length = 0
+      byGroup.clear()
+      bySpec.clear()
       const begun = generation
       await Promise.all(GROUPS.flatMap(group => STATES_OF[group]).map(readPage))
       if (begun !== generation) return
       changes.mark(null)
-      await Promise.all(groups.active.slice(0, PAGE).map(({ summary }) => catchUp(summary.id).catch(() => {})))
+      await Promise.all(
+        byGroup
+          .list('active')
+          .slice(0, PAGE)
+          .map(({ summary }) => catchUp(summary.id).catch(() => {})),
+      )
     },
     take(event) {
       const { body } = event
@@ -163,22 +162,10 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
       } else if (body.type === 'job.state') void meet(event.jobId)
     },
     touch: id => changes.mark(id),
+    onPut: puts.listen,
     onEnded: ended.listen,
     onQuestion: question.listen,
   }
-}
-
-/** Where a job stands in a list, or would. */
-function positionOf(list: readonly JobEntry[], summary: JobSummary): number {
-  let low = 0
-  let high = list.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    const entry = list[middle]
-    if (entry && newestFirst(entry.summary, summary) < 0) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 function summaryOf(job: Job): JobSummary {

@@ -6,6 +6,7 @@ export interface ContextKeys {
   'skein.jobs.active': boolean
   'skein.jobs.results': boolean
   'skein.jobs.filtered': boolean
+  'skein.jobs.grouping': 'state' | 'spec'
   'skein.peers.any': boolean
   'skein.specs.any': boolean
   'skein.node.draining': boolean

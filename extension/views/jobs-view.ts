@@ -1,8 +1,11 @@
 import * as vscode from 'vscode'
+import { isEverything, type JobFilter } from '../rows/job-filter.ts'
+import { groupName } from '../rows/job-groups.ts'
 import { jobDescription, type Look } from '../rows/job-row.ts'
-import { createJobsTree, EVERYTHING, type JobFilter } from '../rows/jobs-tree.ts'
+import { createJobsTree } from '../rows/jobs-tree.ts'
 import type { Changes } from '../state/changes.ts'
 import type { Clock } from '../state/clock.ts'
+import type { JobList } from '../state/job-list.ts'
 import type { Jobs } from '../state/jobs.ts'
 import type { Disposable } from '../state/signal.ts'
 import { setContext } from '../ui/context-keys.ts'
@@ -12,18 +15,12 @@ import { showTree } from './tree-view.ts'
 /** Between two looks at the times of running jobs, ms. */
 const TICK_MS = 1000
 
-export interface JobsView extends vscode.Disposable {
-  readonly filter: JobFilter
-  setFilter(filter: Partial<JobFilter>): void
-  /** The job whose row is selected. */
-  selected(): string | undefined
-}
-
-export function createJobsView(deps: Look & { jobs: Jobs; changes: Changes; clock: Clock }): JobsView {
-  const { jobs, changes, clock } = deps
-  let filter = EVERYTHING
-  const tree = createJobsTree({ ...deps, filter: () => filter })
-  const shown = showTree({ id: 'skein.jobs', tree, changes })
+export function createJobsView(deps: Look & { jobs: Jobs; list: JobList; changes: Changes; clock: Clock }): vscode.Disposable {
+  const { jobs, list, changes, clock } = deps
+  let filter = filterOf(list)
+  const tree = createJobsTree({ ...deps, filter: () => filter, grouping: () => list.wishes.grouping })
+  const redraws = { listen: (draw: (rows: Iterable<string> | null) => void) => changes.listen(ids => draw(tree.redraw(ids))) }
+  const shown = showTree({ id: 'skein.jobs', tree, changes: redraws })
   const { view } = shown
   /** What was shown of each running job, to redraw those alone that read differently now. */
   let said = new Map<string, string>()
@@ -52,25 +49,44 @@ export function createJobsView(deps: Look & { jobs: Jobs; changes: Changes; cloc
     wind()
   }
   function describe(): void {
-    setContext('skein.jobs.filtered', filter.text !== '' || filter.repositories !== null)
-    const words = [filter.text === '' ? null : `“${filter.text}”`, filter.repositories === null ? null : t('this workspace')]
-    view.description = words.filter(word => word !== null).join(', ')
+    filter = filterOf(list)
+    setContext('skein.jobs.filtered', !isEverything(filter))
+    setContext('skein.jobs.grouping', list.wishes.grouping)
+    view.description = wishesText(list)
+  }
+  const refilter = () => {
+    describe()
     shown.refresh()
   }
-  const listening = vscode.Disposable.from(changes.listen(tell), view.onDidChangeVisibility(wind))
+  describe()
+  const listening = vscode.Disposable.from(
+    changes.listen(tell),
+    list.onChange(refilter),
+    vscode.workspace.onDidChangeWorkspaceFolders(refilter),
+    view.onDidChangeVisibility(wind),
+  )
   return {
-    get filter() {
-      return filter
-    },
-    setFilter(change) {
-      filter = { ...filter, ...change }
-      describe()
-    },
-    selected: () => view.selection[0],
     dispose() {
       timer?.dispose()
       listening.dispose()
       shown.dispose()
+      tree.dispose()
     },
   }
+}
+
+function filterOf({ wishes: { text, onlyHere, groups } }: JobList): JobFilter {
+  const folders = () => (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath)
+  return { text, groups, repositories: onlyHere ? folders() : null }
+}
+
+/** What of the jobs is shown, and how, where that is not what is shown at first. */
+function wishesText({ wishes: { grouping, text, onlyHere, groups } }: JobList): string {
+  const words = [
+    grouping === 'spec' ? t('by spec') : null,
+    text === '' ? null : `“${text}”`,
+    onlyHere ? t('this workspace') : null,
+    groups === null ? null : groups.map(group => groupName(group, t)).join(', '),
+  ]
+  return words.filter(word => word !== null).join(' · ')
 }

@@ -1,12 +1,13 @@
 import * as vscode from 'vscode'
 import { COMMANDS } from '../manifest/commands.ts'
 import type { Row, Tree } from '../rows/row.ts'
-import type { Changes } from '../state/changes.ts'
+import type { Listen } from '../state/signal.ts'
 
 export interface TreeViewOptions {
   readonly id: string
   readonly tree: Tree
-  readonly changes: Pick<Changes, 'listen'>
+  /** Ids of rows that are to be drawn again; null: all. */
+  readonly changes: { readonly listen: Listen<Iterable<string> | null> }
 }
 export interface ShownTree extends vscode.Disposable {
   readonly view: vscode.TreeView<string>
@@ -64,6 +65,7 @@ function itemOf(row: Row | undefined, id: string): vscode.TreeItem {
     collapsibleState: row.children ? COLLAPSE[row.children] : vscode.TreeItemCollapsibleState.None,
     ...(row.job ? { command: { title: COMMANDS[OPEN].title, command: OPEN, arguments: [{ jobId: row.job }] } } : {}),
     ...(row.place && !row.children ? { command: { title: COMMANDS[REVEAL].title, command: REVEAL, arguments: [row.id] } } : {}),
+    ...(row.command ? { command: { title: COMMANDS[row.command].title, command: row.command } } : {}),
     ...(row.icon ? { iconPath: new vscode.ThemeIcon(row.icon, row.color ? new vscode.ThemeColor(row.color) : undefined) } : {}),
   }
 }

@@ -45,11 +45,12 @@ export const summary = (number: number, state: JobState, change: Partial<JobSumm
 /** An orchestrator with so many jobs; its cursors are positions. */
 export function sourceOf(all: readonly JobSummary[]): JobSource & { readonly asked: string[] } {
   const asked: string[] = []
+  const newest = all.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
   return {
     asked,
     async list({ state, cursor, limit }) {
       asked.push(`${state} ${cursor ?? ''}`)
-      const fitting = all.filter(job => job.state === state).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+      const fitting = newest.filter(job => job.state === state)
       const from = Number(cursor ?? 0)
       return {
         items: fitting.slice(from, from + limit),

@@ -1,0 +1,95 @@
+import type { JobEntry } from '../state/job-entry.ts'
+import { isSpecKey, NO_SPEC, type SpecKey, type SpecOfKey, specOfKey } from '../state/job-specs.ts'
+import { GROUPS, type Group } from '../state/job-states.ts'
+import type { Jobs } from '../state/jobs.ts'
+import { groupsOf, type JobFilter } from './job-filter.ts'
+import { plainLine } from './plain.ts'
+import type { Row, Translate } from './row.ts'
+
+/** What jobs stand under. */
+export type Grouping = 'state' | 'spec'
+/** Id of the row of a group. */
+export type GroupId = Group | SpecKey
+
+export const isState = (id: string): id is Group => (GROUPS as readonly string[]).includes(id)
+
+/** A page of a group, or of the groups themselves. */
+export interface JobPlace {
+  readonly group: GroupId | null
+  /** From 0; the first has no row of its own. */
+  readonly page: number
+}
+
+/** Id of the row that holds what comes after so many pages. */
+export const pageId = ({ group, page }: JobPlace): string => `${group ?? ''}+${page}`
+
+/** @returns null for what is not the row of a group or page */
+export function placeOf(id: string): JobPlace | null {
+  const [, before = id, page] = /^(.*)\+(\d+)$/s.exec(id) ?? []
+  if (before === '' && page !== undefined) return { group: null, page: Number(page) }
+  return isState(before) || isSpecKey(before) ? { group: before, page: Number(page ?? 0) } : null
+}
+
+export const jobsOf = (jobs: Jobs, group: GroupId): readonly JobEntry[] =>
+  isState(group) ? jobs.inGroup(group) : jobs.ofSpec(group)
+
+/** Whether the orchestrator has older jobs of a group, as far as one can say. */
+export const hasMore = (jobs: Jobs, group: GroupId): boolean => isState(group) && jobs.hasMore(group)
+
+/** The groups that may have something to show, in the order of their rows. */
+export function groupIds(jobs: Jobs, grouping: Grouping, filter: JobFilter): readonly GroupId[] {
+  if (grouping === 'state') return groupsOf(filter)
+  return [...jobs.specs()]
+    .map(key => ({ key, ...specOfKey(key) }))
+    .sort(newestSpecFirst)
+    .map(({ key }) => key)
+}
+
+const order = new Intl.Collator('en', { numeric: true })
+interface NamedSpec extends SpecOfKey {
+  readonly key: SpecKey
+}
+/** By the numbers of features; jobs for no spec come last. */
+function newestSpecFirst(one: NamedSpec, other: NamedSpec): number {
+  if (one.feature === '' || other.feature === '') return Number(one.feature === '') - Number(other.feature === '')
+  return (
+    order.compare(other.feature, one.feature) || order.compare(one.repository, other.repository) || (one.key < other.key ? -1 : 1)
+  )
+}
+
+/** @param count jobs of it that are shown */
+export function groupRow(id: GroupId, { count, more, t }: { count: number; more: boolean; t: Translate }): Row {
+  const description = more ? `${count}+` : `${count}`
+  if (!isState(id)) return specRow(id, description, t)
+  const isOpen = id === 'active' || id === 'queued'
+  return { id, label: groupName(id, t), description, context: 'group', children: isOpen ? 'expanded' : 'collapsed' }
+}
+
+function specRow(id: SpecKey, count: string, t: Translate): Row {
+  const { feature, repository } = specOfKey(id)
+  const where = repository.split(/[/\\]/).at(-1) ?? ''
+  const isNone = id === NO_SPEC
+  return {
+    id,
+    label: isNone || feature === '' ? t('No Spec') : plainLine(feature),
+    description: where === '' ? count : `${count} · ${plainLine(where, 40)}`,
+    icon: isNone ? 'circle-slash' : 'notebook',
+    context: 'group',
+    children: 'collapsed',
+  }
+}
+
+export function groupName(group: Group, t: Translate): string {
+  switch (group) {
+    case 'active':
+      return t('Running')
+    case 'queued':
+      return t('Waiting')
+    case 'succeeded':
+      return t('Succeeded')
+    case 'failed':
+      return t('Failed')
+    case 'cancelled':
+      return t('Cancelled')
+  }
+}
