@@ -1,6 +1,6 @@
 // Builds everything that ships into dist/: the command line (with the server as lazy chunks), the two small programs that run inside a
 // sandbox (single files, because a sandbox sees nothing of this package but the file it runs), and the extension of the editor.
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { build } from 'esbuild'
 
@@ -26,6 +26,7 @@ const shared = {
   minifySyntax: true,
   minifyWhitespace: true,
   sourcemap: false,
+  metafile: true,
   legalComments: 'linked',
   outExtension: { '.js': '.mjs' },
   // Some dependencies are CommonJS and call require() for Node's own modules.
@@ -59,7 +60,7 @@ const extension = {
 }
 
 rmSync('dist', { recursive: true, force: true })
-await Promise.all([
+const [program, inside] = await Promise.all([
   build({
     ...shared,
     entryPoints: { skein: 'cli/main.ts' },
@@ -95,3 +96,14 @@ const entry = source => basename(Object.entries(metafile.outputs).find(([, { ent
 const manifest = { script: entry('webviews/main.ts'), style: entry('webviews/main.css') }
 writeFileSync('dist/webviews/manifest.json', `${JSON.stringify(manifest)}\n`)
 copyFileSync('webviews/favicon.svg', 'dist/webviews/favicon.svg')
+
+// The packages that have code in the orchestrator, for scripts/sbom.mjs.
+const sources = [program, inside, { metafile }]
+  .flatMap(built => Object.values(built.metafile.outputs))
+  .flatMap(({ inputs }) => Object.keys(inputs).filter(path => inputs[path].bytesInOutput > 0))
+const folders = new Set(sources.map(path => path.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean))
+const packages = [...folders].map(folder => JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')))
+writeFileSync(
+  'dist/packages.json',
+  `${JSON.stringify(packages.map(({ name, version }) => `${name}@${version}`).sort(), null, 2)}\n`,
+)

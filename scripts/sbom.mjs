@@ -1,0 +1,60 @@
+// Writes what the orchestrator is made of: node scripts/sbom.mjs spdx|cyclonedx OUT. It is what `npm sbom` says, less the tools that
+// only build. To npm every library here is a tool, because they are bundled: dist/packages.json tells which have code in what ships.
+// docs/decisions/0185-what-an-image-is-made-of.md
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+
+const FORMATS = { spdx: spdxOnly, cyclonedx: cyclonedxOnly }
+
+const [format, out] = process.argv.slice(2)
+if (!Object.hasOwn(FORMATS, format ?? '') || !out) {
+  console.error('Usage: node scripts/sbom.mjs spdx|cyclonedx OUT')
+  process.exit(64)
+}
+const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
+const shipped = new Set(JSON.parse(readFileSync('dist/packages.json', 'utf8')))
+const isShipped = (packageName, packageVersion) => shipped.has(`${packageName}@${packageVersion}`)
+
+const all = execFileSync('npm', ['sbom', `--sbom-format=${format}`, '--package-lock-only'], {
+  encoding: 'utf8',
+  maxBuffer: 64 * 1024 * 1024,
+})
+const { document, count } = FORMATS[format](JSON.parse(all))
+if (count !== shipped.size) {
+  console.error(
+    `npm names ${count} of the ${shipped.size} packages in dist/packages.json: run \`npm ci\` and \`npm run build\`, then try again.`,
+  )
+  process.exit(1)
+}
+writeFileSync(out, `${JSON.stringify(document, null, 2)}\n`)
+console.log(`${out}: ${count} packages`)
+
+function spdxOnly(document) {
+  const isRoot = ({ SPDXID }) => document.documentDescribes.includes(SPDXID)
+  const packages = document.packages.filter(entry => isRoot(entry) || isShipped(entry.name, entry.versionInfo))
+  const kept = new Set(['SPDXRef-DOCUMENT', ...packages.map(({ SPDXID }) => SPDXID)])
+  const relationships = document.relationships
+    .filter(({ spdxElementId, relatedSpdxElement }) => kept.has(spdxElementId) && kept.has(relatedSpdxElement))
+    .map(relation => ({ ...relation, relationshipType: relation.relationshipType.replace(/^DEV_/, '') }))
+  return { document: { ...document, packages, relationships }, count: packages.length - 1 }
+}
+
+function cyclonedxOnly(document) {
+  const components = document.components
+    .filter(entry => isShipped(entry.name, entry.version))
+    .map(entry => ({
+      ...entry,
+      scope: 'required',
+      properties: entry.properties.filter(property => property.name !== 'cdx:npm:package:development'),
+    }))
+  // npm names the product by the folder it lies in.
+  const component = { ...document.metadata.component, name }
+  const kept = new Set([component['bom-ref'], ...components.map(entry => entry['bom-ref'])])
+  const dependencies = document.dependencies
+    .filter(({ ref }) => kept.has(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(other => kept.has(other)) }))
+  return {
+    document: { ...document, metadata: { ...document.metadata, component }, components, dependencies },
+    count: components.length,
+  }
+}
