@@ -9,6 +9,7 @@ import {
   ShowMessageNotification,
   type WorkspaceEdit,
 } from 'vscode-languageserver/node'
+import { ApiError } from '#shared/contract/index.ts'
 import { LSP_NOTIFICATIONS, type ServerState, type SpecsChangedParams } from '#shared/contract/lsp.ts'
 import type { SpecOffer } from '#shared/model/index.ts'
 import { answerLanguage } from './language/answers.ts'
@@ -118,7 +119,12 @@ export function serveSpecs(
       feature: language.feature,
       apply,
       async answer(id, outcome, detail) {
-        await (await client()).answerSpecOffer({ params: { id }, body: { outcome, detail } })
+        try {
+          await (await client()).answerSpecOffer({ params: { id }, body: { outcome, detail } })
+        } catch (error) {
+          // Another window shows the same offer, and the person answered there.
+          if (!(error instanceof ApiError && error.code === 'already_answered')) throw error
+        }
       },
       warn: message =>
         void connection.sendNotification(ShowMessageNotification.type, { type: MessageType.Warning, message }).catch(failed),

@@ -6,10 +6,11 @@ import { BackendError, sentence } from '../backend/failure.ts'
 import { askForFolder, jobRequest } from '../commands/job-request.ts'
 import { startJob } from '../commands/jobs.ts'
 import { CHAT_COMMANDS, type ChatCommand, PARTICIPANT } from '../manifest/chat.ts'
-import { COMMANDS, type CommandId } from '../manifest/commands.ts'
+import type { CommandId } from '../manifest/commands.ts'
 import { plainLine, plainMarkdown } from '../rows/plain.ts'
 import type { Started } from '../state/started.ts'
 import { t } from '../ui/texts.ts'
+import { titleOf } from '../ui/titles.ts'
 import { featureAnswer, featuresAnswer, fitsWords, jobAnswer, jobsAnswer, peersAnswer, taskAnswer } from './answers.ts'
 import { findFeature, specArgument, statusArgument } from './arguments.ts'
 import { foldersOnDisk, likelyFolder } from './folder.ts'
@@ -66,12 +67,7 @@ export function createParticipant(deps: ParticipantDeps): vscode.Disposable {
 
 const isCommand = (command: string): command is ChatCommand => Object.hasOwn(CHAT_COMMANDS, command)
 
-function button(
-  stream: vscode.ChatResponseStream,
-  command: CommandId,
-  jobId: JobId,
-  title: string = COMMANDS[command].title,
-): void {
+function button(stream: vscode.ChatResponseStream, command: CommandId, jobId: JobId, title: string = titleOf(command)): void {
   stream.button({ title, command, arguments: [{ jobId }] })
 }
 /** What Markdown there is in it is ours; commands in links are not obeyed in any case. */
@@ -195,7 +191,7 @@ async function answerSpec(backend: Backend, { request, stream, signal }: Turn): 
       jobId: job?.jobId ?? null,
     }
     const command = 'skein.specs.runTask' satisfies CommandId
-    stream.button({ title: COMMANDS[command].title, command, arguments: [argument] })
+    stream.button({ title: titleOf(command), command, arguments: [argument] })
   }
   return { about: 'task', feature: feature.feature, task: task.id, isDone: task.isDone }
 }
@@ -210,6 +206,6 @@ async function answerPeers(backend: Backend, { stream, signal }: Turn): Promise<
   ])
   const { state } = backend
   say(stream, peersAnswer(state.state === 'ready' ? { node: state.node, drain } : null, items, t))
-  stream.button({ title: COMMANDS['skein.peers.openPage'].title, command: 'skein.peers.openPage' })
+  stream.button({ title: titleOf('skein.peers.openPage'), command: 'skein.peers.openPage' })
   return { about: 'peers' }
 }

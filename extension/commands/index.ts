@@ -2,6 +2,7 @@ import * as vscode from 'vscode'
 import { COMMANDS, type CommandId } from '../manifest/commands.ts'
 import { complain } from '../ui/notice.ts'
 import { t } from '../ui/texts.ts'
+import { titleOf } from '../ui/titles.ts'
 import { type JobCommandDeps, jobCommands } from './jobs.ts'
 import { type PeerCommandDeps, peerCommands } from './peers.ts'
 import { type ResultCommandDeps, resultCommands } from './results.ts'
@@ -29,7 +30,7 @@ export function registerCommands(
             throw new Error(t('This workspace is not trusted: nothing is run or written here.'))
           await run(argument)
         } catch (error) {
-          complain(t('{0} failed', COMMANDS[id as CommandId].title.replace('…', '')), error)
+          complain(t('{0} failed', titleOf(id as CommandId).replace('…', '')), error)
         }
       }),
     ),

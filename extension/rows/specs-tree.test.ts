@@ -176,3 +176,26 @@ it('shows what a document says as text, and why a feature could not be read', as
   expect(gone).toMatchObject([{ label: '/src/app has no feature 002-gone.', icon: 'error' }])
   expect(tree.row(gone[0]?.id ?? '')).toEqual(gone[0])
 })
+
+it('has at most 200 features below a row, and each of them once, in one folder and in several', async () => {
+  const names = Array.from({ length: 450 }, (_, number) => `${String(number).padStart(3, '0')}-x`)
+  for (const more of [{}, { '/b': [featureOf([])] }]) {
+    const own = specsOf({ [APP]: names.map(feature => ({ ...featureOf([]), feature })), ...more })
+    own.specs.setFolders([APP, ...Object.keys(more)])
+    await own.specs.refresh()
+    const tree = createSpecsTree(own.deps)
+    const seen: string[] = []
+    async function walk(id: string | null): Promise<void> {
+      const rows = await tree.children(id)
+      expect(rows.length).toBeLessThanOrEqual(MOST_CHILDREN)
+      for (const row of rows) {
+        expect(tree.parent(row.id)).toBe(id)
+        expect(tree.row(row.id)).toEqual(row)
+        if (row.context === 'feature') seen.push(row.id)
+        else await walk(row.id)
+      }
+    }
+    await walk(null)
+    expect(seen.filter(id => id.startsWith(`${APP}\n`))).toEqual(names.map(name => `${APP}\n${name}`))
+  }
+})

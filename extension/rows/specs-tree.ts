@@ -2,7 +2,7 @@ import type { SpecFeature, SpecFeatureSummary, SpecTask } from '#shared/model/in
 import type { SpecFolder, Specs, SpecsChange } from '../state/specs.ts'
 import { plainLine, plainMarkdown } from './plain.ts'
 import type { Row, Translate, Tree } from './row.ts'
-import { type FeatureNodes, featureNodes } from './spec-nodes.ts'
+import { type FeatureNodes, featureNodes, MOST_CHILDREN } from './spec-nodes.ts'
 import { factTable } from './spec-task-row.ts'
 
 export interface SpecsTreeDeps {
@@ -24,6 +24,12 @@ export interface SpecsTree extends Tree {
   changed(change: SpecsChange): readonly string[] | null
   task(id: string): SpecTaskOfRow | undefined
 }
+
+/** Features below a row; after them stands the row of those that come next. */
+const PAGE = MOST_CHILDREN - 1
+/** Id of the row that holds what comes after so many pages; no feature is called so. */
+const pageId = (repository: string, page: number) => `${repository}\n/${page}`
+const pageOf = (feature: string): number | null => (feature.startsWith('/') ? Number(feature.slice(1)) : null)
 
 const featureId = (repository: string, feature: string) => `${repository}\n${feature}`
 
@@ -84,7 +90,24 @@ export function createSpecsTree({ specs, sentence, t }: SpecsTreeDeps): SpecsTre
       return [failureRow(id, failure)]
     }
   }
-  const featuresOf = ({ repository, features }: SpecFolder) => features.map(feature => featureRow(repository, feature, t))
+  function moreRow({ repository, features }: SpecFolder, page: number): Row {
+    const last = Math.min(features.length, (page + 1) * PAGE)
+    const label = t('{0} to {1}', page * PAGE + 1, last)
+    return { id: pageId(repository, page), label, context: 'part', children: 'collapsed' }
+  }
+  function featuresOf(own: SpecFolder, page = 0): readonly Row[] {
+    const rows = own.features.slice(page * PAGE, (page + 1) * PAGE).map(feature => featureRow(own.repository, feature, t))
+    return own.features.length > (page + 1) * PAGE ? [...rows, moreRow(own, page + 1)] : rows
+  }
+  /** The row that holds the features of a folder. */
+  const folderParent = (repository: string) => (shownFolders().length === 1 ? null : repository)
+  function parentOfPage(repository: string, page: number): string | null {
+    return page > 1 ? pageId(repository, page - 1) : folderParent(repository)
+  }
+  function parentOfFeature(repository: string, name: string): string | null {
+    const at = folder(repository)?.features.findIndex(({ feature }) => feature === name) ?? 0
+    return at < PAGE ? folderParent(repository) : pageId(repository, Math.floor(at / PAGE))
+  }
 
   return {
     children(id) {
@@ -97,7 +120,10 @@ export function createSpecsTree({ specs, sentence, t }: SpecsTreeDeps): SpecsTre
       if (feature === undefined)
         return shownFolders()
           .filter(one => one.repository === repository)
-          .flatMap(featuresOf)
+          .flatMap(own => featuresOf(own))
+      const page = pageOf(feature)
+      const own = page === null ? undefined : folder(repository)
+      if (page !== null) return own ? featuresOf(own, page) : []
       if (!isDeeper) return inside(repository, feature)
       return node(id)?.children.flatMap(child => node(child)?.row ?? []) ?? []
     },
@@ -110,13 +136,18 @@ export function createSpecsTree({ specs, sentence, t }: SpecsTreeDeps): SpecsTre
       const failure = id.endsWith('\n!') ? failures.get(id.slice(0, -2)) : undefined
       if (failure !== undefined) return failureRow(id.slice(0, -2), failure)
       if (isDeeper) return node(id)?.row
+      const page = pageOf(feature)
+      const own = folder(repository)
+      if (page !== null) return own && moreRow(own, page)
       const found = summary(repository, feature)
       return found && featureRow(repository, found, t)
     },
     parent(id) {
       const { repository, feature, isDeeper } = split(id)
       if (isDeeper) return node(id)?.parent ?? featureId(repository, feature ?? '')
-      return feature === undefined || shownFolders().length === 1 ? null : repository
+      if (feature === undefined) return null
+      const page = pageOf(feature)
+      return page === null ? parentOfFeature(repository, feature) : parentOfPage(repository, page)
     },
     tooltip(id) {
       const { repository, feature, isDeeper } = split(id)

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
-import { COMMANDS } from '../manifest/commands.ts'
 import type { Row, Tree } from '../rows/row.ts'
 import type { Listen } from '../state/signal.ts'
+import { titleOf } from '../ui/titles.ts'
 
 export interface TreeViewOptions {
   readonly id: string
@@ -63,9 +63,9 @@ function itemOf(row: Row | undefined, id: string): vscode.TreeItem {
     description: row.description ?? '',
     contextValue: row.context,
     collapsibleState: row.children ? COLLAPSE[row.children] : vscode.TreeItemCollapsibleState.None,
-    ...(row.job ? { command: { title: COMMANDS[OPEN].title, command: OPEN, arguments: [{ jobId: row.job }] } } : {}),
-    ...(row.place && !row.children ? { command: { title: COMMANDS[REVEAL].title, command: REVEAL, arguments: [row.id] } } : {}),
-    ...(row.command ? { command: { title: COMMANDS[row.command].title, command: row.command } } : {}),
+    ...(row.job ? { command: { title: titleOf(OPEN), command: OPEN, arguments: [{ jobId: row.job }] } } : {}),
+    ...(row.place && !row.children ? { command: { title: titleOf(REVEAL), command: REVEAL, arguments: [row.id] } } : {}),
+    ...(row.command ? { command: { title: titleOf(row.command), command: row.command } } : {}),
     ...(row.icon ? { iconPath: new vscode.ThemeIcon(row.icon, row.color ? new vscode.ThemeColor(row.color) : undefined) } : {}),
   }
 }

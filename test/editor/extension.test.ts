@@ -2,7 +2,8 @@ import { expect, it, vi } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { type Editor, missing, openEditor } from './editor.ts'
+import { missing } from './code-server.ts'
+import { type Editor, openEditor } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)

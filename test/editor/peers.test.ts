@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { makeRepository, startNode } from '#test/e2e/node.ts'
-import { missing, openEditor, until } from './editor.ts'
+import { missing } from './code-server.ts'
+import { openEditor, until } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 it.skipIf(missing !== null)(

@@ -4,7 +4,8 @@ import { expect, it } from 'vitest'
 import { type Step, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { missing, openEditor, until } from './editor.ts'
+import { missing } from './code-server.ts'
+import { openEditor, until } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)

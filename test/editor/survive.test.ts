@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
-import { missing, openEditor, until } from './editor.ts'
+import { missing } from './code-server.ts'
+import { openEditor, until } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 /** Says a number ten times a second, long enough to be interrupted, and leaves a file. */
