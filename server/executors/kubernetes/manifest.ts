@@ -106,22 +106,16 @@ export function jobManifest(input: ManifestInput) {
   }
 }
 
-/** The Secret that goes with it; belongs to the Job, so that it goes with it. */
+/** The Secret that goes with it. */
 export function secretManifest(
   input: Pick<ManifestInput, 'nodeId' | 'spec' | 'settings'>,
-  jobUid: string,
   content: Readonly<Record<string, string>>,
 ) {
   const { name, labels } = marks(input)
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: {
-      name,
-      namespace: input.settings.namespace,
-      labels,
-      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: jobUid, controller: true }],
-    },
+    metadata: { name, namespace: input.settings.namespace, labels },
     type: 'Opaque',
     immutable: true,
     stringData: content,

@@ -25,6 +25,8 @@ export const NEEDS: readonly Need[] = [
   { group: '', resource: 'pods', verbs: ['list', 'watch'], why: 'to see whether a sandbox runs, and why not' },
   { group: '', resource: 'pods', verbs: ['delete'], why: 'to remove the pod of a node that is gone, which a Job would wait for' },
   { group: '', resource: 'secrets', verbs: ['create'], why: 'each runner has a token of its own; none is ever read back' },
+  { group: '', resource: 'secrets', verbs: ['patch'], why: 'a Secret is given to its Job, so that it goes with it' },
+  { group: '', resource: 'secrets', verbs: ['delete', 'deletecollection'], why: 'to remove those that never got a Job' },
   { group: '', resource: 'configmaps', verbs: ['create'], why: "the runner's program is given to pods in a ConfigMap" },
   { group: '', resource: 'events', verbs: ['list', 'watch'], why: 'the cluster says there why a pod waits' },
   { group: '', resource: 'resourcequotas', verbs: ['list'], why: 'to know what may still be used', isOptional: true },
@@ -108,7 +110,13 @@ const rules = (needs: readonly Need[]) => {
   return [...merged.values()]
 }
 
-function quotaManifest(metadata: object, { pods, cpuCores, memoryBytes }: NonNullable<SetupOptions['quota']>) {
+interface Metadata {
+  readonly name: string
+  readonly namespace: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+function quotaManifest(metadata: Metadata, { pods, cpuCores, memoryBytes }: NonNullable<SetupOptions['quota']>) {
   const hard = {
     ...(pods === undefined ? {} : { pods: String(pods), 'count/jobs.batch': String(pods) }),
     ...(cpuCores === undefined ? {} : { 'requests.cpu': String(cpuCores) }),
@@ -118,7 +126,7 @@ function quotaManifest(metadata: object, { pods, cpuCores, memoryBytes }: NonNul
 }
 
 /** Nothing comes in. Out goes only what is for the home; a policy knows addresses alone, so a home with a name is held to its port. */
-function networkPolicy(metadata: object, home: { readonly address: string; readonly port: number } | null) {
+function networkPolicy(metadata: Metadata, home: { readonly address: string; readonly port: number } | null) {
   const to =
     home && isAddress(home.address)
       ? [{ ipBlock: { cidr: `${home.address}/${home.address.includes(':') ? 128 : 32}` } }]

@@ -136,7 +136,9 @@ function exitFailure({
 }
 
 function jobFailure(job: Job | null): Failure | null {
-  const condition = job?.status.conditions.find(({ type, status }) => type === 'Failed' && status === 'True')
+  const condition = job?.status.conditions.find(
+    ({ type, status }) => (type === 'Failed' || type === 'FailureTarget') && status === 'True',
+  )
   if (!condition) return null
   if (condition.reason === 'DeadlineExceeded') return failed('failed', 'It was there longer than a sandbox may be')
   return failed('lost', say('Its Job failed', condition.message))
