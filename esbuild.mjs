@@ -1,4 +1,4 @@
-// Builds everything that ships into dist/: the command line (with the server as lazy chunks), the two small programs that run inside a
+// Builds everything that ships into dist/: the command line (with the server as lazy chunks), the small programs that run inside a
 // sandbox (single files, because a sandbox sees nothing of this package but the file it runs), and the extension of the editor.
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -71,6 +71,14 @@ const [program, inside] = await Promise.all([
   build({
     ...shared,
     entryPoints: { relay: 'server/executors/process/inside/relay.ts', 'builtin-agent': 'server/agents/builtin/inside/main.ts' },
+    outdir: 'dist/inside',
+  }),
+  // Images bring a Node.js of their own, or need an older one.
+  build({
+    ...shared,
+    target: 'node20.12',
+    plugins: [],
+    entryPoints: { runner: 'server/executors/runner/inside/main.ts' },
     outdir: 'dist/inside',
   }),
   build({ ...extension, entryPoints: { extension: 'extension/extension.ts' }, plugins: [languageClientApart] }),

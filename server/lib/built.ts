@@ -11,7 +11,7 @@ export function built(path: string): string {
  * Path of a program that runs inside a sandbox. They are always the built single files, because a sandbox sees nothing of this
  * package but the one file it runs.
  */
-export const insideProgram = (name: 'relay' | 'builtin-agent'): string => built(`inside/${name}.mjs`)
+export const insideProgram = (name: 'relay' | 'builtin-agent' | 'runner'): string => built(`inside/${name}.mjs`)
 
 /** Whether this program runs out of its own source tree, which no package of it holds. */
 export const isSourceTree = (): boolean => existsSync(built('../server/main.ts'))

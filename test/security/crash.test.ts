@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProcessIdentity } from '#server/executors/index.ts'
-import { markedProcesses, SANDBOX_MARK } from '#server/executors/process/process-table.ts'
+import { markedProcesses, SANDBOX_MARK } from '#server/executors/process-table.ts'
 import { isAlive } from '#server/lib/process-identity.ts'
 import { openProcessExecutor, openWorkshop, type Workshop, whyNoSandbox } from '../contract/executor-workshop.ts'
 

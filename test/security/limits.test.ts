@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findControlGroups } from '#server/executors/process/limits/control-group.ts'
-import { descendants } from '#server/executors/process/process-table.ts'
+import { descendants } from '#server/executors/process-table.ts'
 import type { Limits } from '#shared/model/index.ts'
 import { LIMITS, openProcessExecutor, openWorkshop, runIn, type Workshop, whyNoSandbox } from '../contract/executor-workshop.ts'
 

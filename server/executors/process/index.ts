@@ -9,13 +9,13 @@ import {
   SandboxError,
   type SandboxSpec,
 } from '../index.ts'
+import { killMarked, NODE_MARK, SANDBOX_MARK } from '../process-table.ts'
+import { limitCommand, shellLimitCommand } from '../rlimits.ts'
 import { bubblewrapEnclosure } from './bubblewrap-enclosure.ts'
 import type { Enclosure } from './enclosure.ts'
 import { type ControlGroups, findControlGroups } from './limits/control-group.ts'
-import { limitCommand, shellLimitCommand } from './limits/rlimits.ts'
 import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
-import { killMarked, NODE_MARK, SANDBOX_MARK } from './process-table.ts'
 import { createSandbox } from './sandbox.ts'
 import { makeScratch, removeScratch } from './scratch.ts'
 import { makeSharedParts, type SharedParts } from './shared-parts.ts'

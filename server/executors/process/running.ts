@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
 import { identify } from '#server/lib/process-identity.ts'
+import { exitOf } from '../exit.ts'
 import { type Exit, type ProcessIdentity, SandboxError, type SandboxProcess } from '../index.ts'
 import type { Command, Enclosure } from './enclosure.ts'
-import { exitOf } from './exit.ts'
 import type { Started, Starters } from './starters.ts'
 
 /** One program that was started in a sandbox. */

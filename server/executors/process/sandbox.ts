@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { readStat } from '#server/lib/process-identity.ts'
 import type { Limits } from '#shared/model/index.ts'
+import { diskUsage, watchDisk } from '../disk.ts'
 import {
   type Exit,
   NEVER_LOST,
@@ -11,10 +12,9 @@ import {
   type SandboxStats,
   type StartOptions,
 } from '../index.ts'
+import { shellLimits } from '../rlimits.ts'
 import type { Command, Enclosure } from './enclosure.ts'
 import type { ControlGroup } from './limits/control-group.ts'
-import { diskUsage, watchDisk } from './limits/disk.ts'
-import { shellLimits } from './limits/rlimits.ts'
 import { type Running, run, send } from './running.ts'
 import { removeScratch } from './scratch.ts'
 import { quote, type Starters } from './starters.ts'

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { diskUsage } from './limits/disk.ts'
+import { diskUsage } from '../disk.ts'
 import { removeScratch } from './scratch.ts'
 
 test.skipIf(process.getuid?.() === 0)('directories without permissions are told of when counted, and removed', async () => {

@@ -37,7 +37,7 @@ export function shellLimitCommand(limits: Limits, hard: HardLimits = hardLimits(
  * Shell commands that set the limits of a process which a control group does not. A shell that is there anyhow does it in a
  * fraction of the time that a program takes.
  */
-export function shellLimits(limits: Limits, hard: HardLimits = hardLimits()): string {
+export function shellLimits(limits: Pick<Limits, 'cpuSeconds' | 'fileBytes'>, hard: HardLimits = hardLimits()): string {
   const { core, cpu, fsize, nofile } = processLimits(limits)
   const set = (option: string, wish: number[], ceiling: number, unit = 1) => {
     const { soft, most } = within(wish, ceiling)
@@ -52,7 +52,7 @@ export function shellLimits(limits: Limits, hard: HardLimits = hardLimits()): st
 }
 
 /** What the kernel holds each process to; a second number is the hard limit. */
-function processLimits(limits: Limits) {
+function processLimits(limits: Pick<Limits, 'cpuSeconds' | 'fileBytes'>) {
   return {
     core: [0],
     cpu: [limits.cpuSeconds, limits.cpuSeconds + CPU_GRACE_S],

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import type { Exit } from '../index.ts'
+import type { Exit } from './index.ts'
 
 const NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]))
 

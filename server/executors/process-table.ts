@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { identify, kill, type ProcessStat, readStat } from '#server/lib/process-identity.ts'
-import type { ProcessIdentity } from '../index.ts'
+import type { ProcessIdentity } from './index.ts'
 
 /** Environment names that mark what belongs to us; an environment is inherited by everything a process starts. */
 export const NODE_MARK = 'SKEIN_NODE'

@@ -1,0 +1,18 @@
+export { createDoor, type Door, type Visitor } from './door.ts'
+export type { HomeAddress, RunnerToken } from './protocol.ts'
+export type { RemoteSandbox, RemoteSandboxOptions } from './remote-sandbox.ts'
+export type { TreeLimits } from './tree/receive.ts'
+
+/**
+ * What a place runs: a shell that starts the runner and collects what programs leave behind, which as process 1 nobody else would, and
+ * which Node.js does not.
+ */
+export const runnerCommand = (node: string, runner: string, tokenFile: string): readonly string[] => [
+  '/bin/sh',
+  '-c',
+  '"$@" & wait $!',
+  'sh',
+  node,
+  runner,
+  tokenFile,
+]

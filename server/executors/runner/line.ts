@@ -1,0 +1,161 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '#server/lib/clock.ts'
+import { SandboxError } from '../index.ts'
+import { ERROR_HEADER } from './protocol.ts'
+
+/** The way to one runner: there, broken for a while, or lost for good. */
+export interface Line {
+  /** Aborts with a SandboxError of code `lost`. */
+  readonly lost: AbortSignal
+  /** Fulfils with the connection there is, once there is one. @throws {SandboxError} when it is lost. */
+  session(): Promise<ClientHttp2Session>
+  /** This connection takes the place of the one before. */
+  attach(session: ClientHttp2Session): void
+  /** Called with each connection. */
+  onSession(call: (session: ClientHttp2Session) => void): void
+  lose(reason: string): void
+  /** Asks until there is an answer, over as many connections as it takes. @throws {SandboxError} */
+  ask(method: string, path: string, body?: Buffer): Promise<unknown>
+  /** One try to open a stream. @throws {Error} when it breaks; the caller tries again */
+  open(method: string, path: string, options?: { endStream: boolean }): Promise<ClientHttp2Stream>
+  /** This connection made no sense; another may. After some of those the runner is given up. */
+  distrust(session: ClientHttp2Session): void
+}
+
+const ANSWER_BYTES = 64 * 1024
+const PING_MS = 20_000
+const WINDOW = 8 * 2 ** 20
+const MOST_FAULTS = 20
+
+export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Clock; lostAfterMs: number }): Line {
+  const gone = new AbortController()
+  const listeners: ((session: ClientHttp2Session) => void)[] = []
+  let current: ClientHttp2Session | null = null
+  let next = Promise.withResolvers<ClientHttp2Session>()
+  next.promise.catch(() => {})
+  let cancel = () => {}
+  let faults = 0
+
+  const lose = (reason: string) => {
+    if (gone.signal.aborted) return
+    cancel()
+    const error = new SandboxError('lost', `Sandbox ${id} is lost: ${reason}`)
+    gone.abort(error)
+    next.reject(error)
+    current?.destroy()
+  }
+
+  const session = async () => {
+    if (gone.signal.aborted) throw gone.signal.reason
+    return current ?? next.promise
+  }
+
+  const line: Line = {
+    lost: gone.signal,
+    session,
+    attach(fresh) {
+      if (gone.signal.aborted) return void fresh.destroy()
+      cancel()
+      current?.destroy()
+      current = fresh
+      const stopPings = keepAlive(fresh, clock)
+      fresh.once('close', () => {
+        stopPings()
+        if (current !== fresh) return
+        current = null
+        next = Promise.withResolvers()
+        next.promise.catch(() => {})
+        cancel = clock.after(lostAfterMs, () => lose('nothing was heard of it for too long'))
+      })
+      next.resolve(fresh)
+      for (const call of listeners) call(fresh)
+    },
+    onSession(call) {
+      listeners.push(call)
+      if (current) call(current)
+    },
+    lose,
+    async ask(method, path, body) {
+      for (;;) {
+        const over = await session()
+        try {
+          return await exchange(over, method, path, body)
+        } catch (cause) {
+          if (cause instanceof SandboxError) throw cause
+          line.distrust(over)
+        }
+      }
+    },
+    async open(method, path, options = { endStream: true }) {
+      const over = await session()
+      return over.request({ ':method': method, ':path': path }, options)
+    },
+    distrust(over) {
+      if (over.destroyed || over.closed) return
+      over.destroy()
+      if (++faults > MOST_FAULTS) lose('its runner answers nonsense')
+    },
+  }
+  return line
+}
+
+/** Speaks HTTP/2 as the client over a connection that came in. */
+export function speak(socket: Duplex): ClientHttp2Session {
+  const session = connect('http://runner', {
+    createConnection: () => socket,
+    settings: { enablePush: false, initialWindowSize: 2 ** 20 },
+    maxSessionMemory: 32,
+  })
+  session.on('error', () => {})
+  session.once('connect', () => session.setLocalWindowSize(WINDOW))
+  return session
+}
+
+/** A connection whose other end vanished without a word is noticed, and ended. @returns stop */
+function keepAlive(session: ClientHttp2Session, clock: Clock): () => void {
+  let stop = () => {}
+  let answered = true
+  const look = () => {
+    if (session.destroyed) return
+    if (!answered) return session.destroy()
+    answered = false
+    session.ping(error => (answered = !error))
+    stop = clock.after(PING_MS, look)
+  }
+  stop = clock.after(PING_MS, look)
+  return () => stop()
+}
+
+/** Asks once. @throws {SandboxError} when the runner refuses, anything else when the connection does not carry it. */
+export async function exchange(session: ClientHttp2Session, method: string, path: string, body?: Buffer): Promise<unknown> {
+  const stream = session.request({ ':method': method, ':path': path }, { endStream: body === undefined })
+  stream.on('error', () => {})
+  const headers = answered(stream)
+  if (body) stream.end(body)
+  const { [ERROR_HEADER]: error } = await headers
+  const answer: unknown = JSON.parse((await collect(stream)).toString('utf8'))
+  if (error === undefined) return answer
+  const detail = String((answer as { detail?: unknown }).detail).slice(0, 1000)
+  throw new SandboxError(error === 'not_found' ? 'not_found' : 'failed', detail)
+}
+
+/** The headers of the answer. @throws {Error} when the stream is over before they come. */
+export function answered(stream: ClientHttp2Stream): Promise<IncomingHttpHeaders> {
+  return new Promise((resolve, reject) => {
+    stream.once('response', resolve)
+    stream.once('error', reject)
+    stream.once('close', () => reject(new Error('The connection broke')))
+  })
+}
+
+async function collect(stream: ClientHttp2Stream): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += (chunk as Buffer).length
+    if (length > ANSWER_BYTES) throw new Error('The answer is too long')
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
+}
