@@ -101,17 +101,6 @@ describe.skipIf(missing !== null)('in a cluster, the chart', () => {
   })
 
   test.skipIf(!image)('starts a node that gets ready under the restricted profile, and goes in good order', async () => {
-    const upgraded = await helm(
-      'upgrade',
-      release,
-      CHART,
-      '--namespace',
-      release,
-      '--reuse-values',
-      '--set',
-      'agents.enabled=false',
-    )
-    expect(upgraded.code, upgraded.stderr).toBe(0)
     const rollout = await kubectl('rollout', 'status', `statefulset/${release}`, '--namespace', release, '--timeout=90s')
     const log = await kubectl('logs', `${release}-0`, '--namespace', release)
     expect(rollout.code, rollout.stderr + log.stdout).toBe(0)

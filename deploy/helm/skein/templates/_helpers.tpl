@@ -43,14 +43,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What the chart itself settles of skein.yaml; the user's config wins. */}}
 {{- define "skein.config" -}}
-{{- $own := dict -}}
-{{- if .Values.agents.enabled -}}
-{{- $home := dict "port" .Values.agents.homePort -}}
-{{- if .Values.service.clusterIP -}}{{- $_ := set $home "address" .Values.service.clusterIP -}}{{- end -}}
-{{- $kubernetes := dict "namespace" (include "skein.agentsNamespace" .) "home" $home -}}
-{{- $own = dict "executors" (dict "kubernetes" $kubernetes) -}}
-{{- end -}}
-{{- mergeOverwrite $own (deepCopy .Values.config) | toYaml -}}
+{{- toYaml .Values.config -}}
 {{- end -}}
