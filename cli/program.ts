@@ -80,6 +80,17 @@ export function createProgram(
     .option('--no-repo', 'work in an empty directory')
     .option('--no-sandbox', 'run with the rights of the server; recorded in the result')
     .addOption(
+      new Option('--executor <kind>', 'how its sandboxes are made (default: as lightly as the rest allows)').choices([
+        'auto',
+        'process',
+        'container',
+        'kubernetes',
+      ]),
+    )
+    .option('--image <name>', 'image its sandboxes start from, such as node:24')
+    .addOption(new Option('--isolation <level>', 'the least that keeps it in').choices(['process', 'container', 'vm']))
+    .addOption(new Option('--gpus <n>', 'GPUs each of its sandboxes is given').argParser(whole(1, 64)))
+    .addOption(
       many('--allow <host>', 'host the sandbox may reach, such as registry.npmjs.org or *.example.org:443; may be repeated'),
     )
     .addOption(new Option('--permissions <policy>', 'what an agent that asks is told').choices(['allow', 'ask', 'deny']))

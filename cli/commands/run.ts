@@ -16,6 +16,10 @@ export interface RunOptions extends ConnectionOptions {
   readonly head?: boolean
   readonly changes?: boolean
   readonly sandbox: boolean
+  readonly executor?: JobRequest['executor']
+  readonly image?: string
+  readonly isolation?: JobRequest['isolation']
+  readonly gpus?: number
   readonly allow: readonly string[]
   readonly permissions?: 'allow' | 'ask' | 'deny'
   readonly priority?: number
@@ -104,6 +108,10 @@ async function jobRequest(
     setup: options.setup.map(shell),
     checks: options.check.map(shell),
     sandbox: options.sandbox ? 'required' : 'none',
+    ...(options.executor === undefined ? {} : { executor: options.executor }),
+    ...(options.image === undefined ? {} : { image: options.image }),
+    ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
+    ...(options.gpus === undefined ? {} : { gpus: options.gpus }),
     ...(options.permissions === undefined ? {} : { permissions: options.permissions }),
     ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(options.timeout === undefined ? {} : { timeouts: { runMs: duration('--timeout', options.timeout) } }),

@@ -13,7 +13,10 @@ export interface ProcessIdentity {
 
 export interface ExecutorProbe {
   readonly available: boolean
+  /** What a sandbox gets that asks for no level. */
   readonly isolation: IsolationLevel
+  /** All levels it can give; default: that one. */
+  readonly levels?: readonly IsolationLevel[]
   readonly version: string | null
   /** What was found, for people. */
   readonly detail: string
@@ -90,7 +93,10 @@ export interface Sandbox {
   readonly workDir: string
   /** Where the relay listens inside, as a URL without a path; null without a gateway. */
   readonly relayUrl: string | null
-  /** Aborts, with a SandboxError of code `lost`, when the place is gone by no doing of ours: evicted, preempted, deleted, its machine dead. */
+  /**
+   * Aborts, with a SandboxError of code `lost`, when the place is gone by no doing of ours: evicted, preempted,
+   * deleted, its machine dead. It does so before the programs in it are told to have ended.
+   */
   readonly lost: AbortSignal
   /** @throws {SandboxError} when it cannot be started. */
   start(options: StartOptions): Promise<SandboxProcess>
@@ -121,8 +127,9 @@ export interface Executor {
 
 /**
  * `unavailable`: this machine cannot make such a sandbox. `not_found`: no such program inside. `image_unavailable`: the image cannot be had.
- * `image_unsuitable`: it can, but nothing of ours can run in it. `unschedulable`: no place for it now. `quota_exceeded`: a limit that somebody
- * set forbids it. `lost`: it was there and is gone. `failed`: anything else.
+ * `image_unsuitable`: it can, but nothing of ours can run in it. `unschedulable`: no place for it now, so waiting helps: the attempt is given
+ * back. `quota_exceeded`: a limit that somebody set forbids it, however long one waits. `lost`: it was there and is gone: the job is placed
+ * again. `failed`: anything else.
  */
 export type SandboxErrorCode =
   | 'unavailable'

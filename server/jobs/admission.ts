@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { within } from '#server/lib/within.ts'
-import { place } from '#server/placement/index.ts'
+import { candidatesOf, place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
@@ -171,7 +171,7 @@ async function requireSandbox(spec: JobSpec, { executors, settings, fleet }: Job
     throw new ApiError('forbidden', 'This node runs nothing without a sandbox (node.allowNoSandbox is false).')
   const probes = await Promise.all(executors.map(async executor => ({ executor: executor.kind, ...(await executor.probe()) })))
   const placement = place(spec, probes)
-  if (placement.ok || others(spec, fleet).some(({ executors: kinds }) => kinds.some(({ kind }) => kind === spec.executor))) return
+  if (placement.ok || others(spec, fleet).some(card => place(spec, candidatesOf(card)).ok)) return
   throw new ApiError('sandbox_unavailable', placement.why, { remedy: placement.remedy ?? 'See `skein doctor`.' })
 }
 

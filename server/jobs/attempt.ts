@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Executor } from '#server/executors/index.ts'
+import { type Executor, SandboxError } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { place } from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
@@ -37,6 +37,8 @@ export async function runAttempt(
   leftovers: Lifetime,
 ): Promise<AttemptEnd> {
   const claimed = progress.job
+  // Aborts when a sandbox of this attempt is gone by no doing of ours.
+  const lost = new AbortController()
   try {
     await using life = new Lifetime()
     const writer = await deps.logs.writer(claimed.id, {
@@ -50,25 +52,45 @@ export async function runAttempt(
     const record = createRecord({ jobId: claimed.id, epoch: claimed.epoch, writer, progress, ...deps })
     life.defer(() => record.finish())
     try {
-      return await work(progress, deps, permissions, record, signal, leftovers)
+      return await work(progress, deps, permissions, record, AbortSignal.any([signal, lost.signal]), leftovers, reason =>
+        lost.abort(reason),
+      )
     } catch (error) {
-      const end = endOf(error, signal)
-      if (end.kind === 'failed') await record.note(`failed: ${end.failure.detail}`).catch(() => {})
+      const end = endOf(error, signal, lost.signal)
+      const words = inWords(end)
+      if (words !== null) await record.note(words).catch(() => {})
       if (end.kind === 'failed' && end.failure.code === 'internal')
         deps.log.error({ err: error, jobId: claimed.id, epoch: claimed.epoch }, 'The attempt failed inside the server')
       return end
     }
   } catch (error) {
-    return endOf(error, signal)
+    return endOf(error, signal, lost.signal)
   } finally {
     permissions.forget(claimed.id)
   }
 }
 
-/** What an exception means for an attempt. */
-export function endOf(error: unknown, signal: AbortSignal): AttemptEnd {
+/**
+ * What an exception means for an attempt. That its sandbox was taken away says nothing of the work, which is done anew; and where there
+ * was no place for it now, it is given back without counting as lost.
+ * @param lost aborted when a sandbox of the attempt is gone
+ */
+export function endOf(error: unknown, signal: AbortSignal, lost?: AbortSignal): AttemptEnd {
   const stop = error instanceof Stop ? error.kind : stopKind(signal)
-  return stop ? { kind: 'stopped', stop } : { kind: 'failed', failure: failureOf(error) }
+  if (stop) return { kind: 'stopped', stop }
+  const reason = lost?.aborted ? (lost.reason as unknown) : error
+  const text = reason instanceof Error ? reason.message : String(reason)
+  const code = reason instanceof SandboxError ? reason.code : null
+  if (lost?.aborted || code === 'lost') return { kind: 'lost', reason: `Its sandbox is gone: ${text}` }
+  if (code === 'unschedulable') return { kind: 'stopped', stop: 'shutdown', handedBack: true, reason: text.slice(0, 2000) }
+  return { kind: 'failed', failure: failureOf(error) }
+}
+
+/** A line for the log; null for an end that others tell of. */
+function inWords(end: AttemptEnd): string | null {
+  if (end.kind === 'failed') return `failed: ${end.failure.detail}`
+  if (end.kind === 'lost') return `lost: ${end.reason}`
+  return end.kind === 'stopped' && end.reason !== undefined ? `given back: ${end.reason}` : null
 }
 
 function limitsOf(job: JobRow, { settings }: AttemptDeps): Limits {
@@ -82,6 +104,7 @@ async function work(
   record: Record_,
   signal: AbortSignal,
   leftovers: Lifetime,
+  lost: (reason: unknown) => void,
 ): Promise<AttemptEnd> {
   const claimed = progress.job
   const { executor, isolation, why } = await choose(claimed, deps)
@@ -99,7 +122,10 @@ async function work(
   await deps.files.makeDirectory(root)
   leftovers.defer(() => deps.files.remove(root))
   const limits = limitsOf(claimed, deps)
-  const openPlace = createPlaces({ job: claimed, root, executor, limits, leftovers, ...deps })
+  const openPlace = createPlaces({
+    ...{ job: claimed, root, executor, limits, signal, lost, leftovers, ...deps },
+    note: line => void record.note(line).catch(() => {}),
+  })
   const attempt: Attempt = { job: claimed, progress, deps, record, agent, openPlace, permissions, signal }
 
   const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }

@@ -2,7 +2,7 @@ import type { Executor } from '#server/executors/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { within } from '#server/lib/within.ts'
 import type { Models } from '#server/models/index.ts'
-import { type Forecast, forecast, type JobClass, modelSide, type Reservations } from '#server/placement/index.ts'
+import { type Forecast, forecast, type JobClass, levelGiven, modelSide, type Reservations } from '#server/placement/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
 import type { Announcement, Bid, NodeId, Terms } from '#shared/model/index.ts'
 import { announcedClass, type Experience } from './experience.ts'
@@ -62,7 +62,7 @@ export function createBidding(
   }
 
   async function termsOf(
-    { executor, model, models: policy, setup, repository }: Announcement,
+    { executor, isolation, model, models: policy, setup, repository }: Announcement,
     cache: string | null,
     isOwn: boolean,
   ): Promise<Omit<Terms, 'startMs' | 'start90Ms' | 'waitsBehind' | 'runMs' | 'finishMs' | 'load'>> {
@@ -82,7 +82,7 @@ export function createBidding(
       dependencyCached: !setup,
       haves: [...haves],
       executor,
-      isolation: probe?.isolation ?? 'none',
+      isolation: probe ? (levelGiven(probe, isolation) ?? probe.isolation) : 'none',
       loadPerCore: Math.round(100 * node.loadPerCore()) / 100,
       power,
       price: isOwn ? null : settings.price,

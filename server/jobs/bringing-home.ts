@@ -180,7 +180,7 @@ export function createBringingHome(deps: JobDeps, homeModels: HomeModels) {
     if (end.kind === 'stopped' && end.stop === 'shutdown')
       return {
         kind: 'returned',
-        reason: end.handedBack ? 'Its node is draining and gave it back.' : 'The node that ran it was stopped.',
+        reason: end.handedBack ? (end.reason ?? 'Its node is draining and gave it back.') : 'The node that ran it was stopped.',
       }
     if (end.kind !== 'result') return end
     const nonsense = contradiction(end, job.spec)

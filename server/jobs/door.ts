@@ -1,9 +1,9 @@
 import { type PolicyFacts, policy, type Verdict } from '#server/placement/index.ts'
-import type { LocalTime, NodeId } from '#shared/model/index.ts'
+import type { IsolationLevel, LocalTime, NodeId } from '#shared/model/index.ts'
 import type { JobDeps } from './ports.ts'
 
 /** What is asked for a job of another node. */
-type Wanted = Readonly<{ executor: string; labels: Readonly<Record<string, string>> }>
+type Wanted = Readonly<{ executor: string; isolation?: IsolationLevel | undefined; labels: Readonly<Record<string, string>> }>
 
 /** Where jobs of other nodes are let in or turned away. */
 export interface Door {
@@ -26,8 +26,8 @@ export function createDoor(
       ])
       return { power, executors: probes, missingBytes }
     },
-    judge(home, { executor, labels }, seen) {
-      const request = { home: fleet.who(home), isTrusted: fleet.accepts(home), executor, labels }
+    judge(home, { executor, isolation, labels }, seen) {
+      const request = { home: fleet.who(home), isTrusted: fleet.accepts(home), executor, isolation, labels }
       const facts = {
         ...seen,
         isReady: parts.isReady(),

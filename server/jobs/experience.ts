@@ -38,7 +38,7 @@ export function createExperience({ store }: { store: Pick<Store, 'learned'> }): 
 
 /** The class of a job as it runs on this node. @param snapshot of which only the name of the cache here counts */
 export const classOf = (
-  spec: Pick<JobSpec, 'agent' | 'executor' | 'model'>,
+  spec: Pick<JobSpec, 'agent' | 'model'> & { readonly executor: string },
   snapshot: Pick<Snapshot, 'repositoryId'> | null,
 ): JobClass => ({
   agent: spec.agent,

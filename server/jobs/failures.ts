@@ -14,6 +14,18 @@ export class WorkFailure extends Error {
   }
 }
 
+/** In an attempt `unschedulable` and `lost` are no failures of the work: see `endOf`. */
+const SANDBOX_CODES: Readonly<Record<SandboxError['code'], FailureCode>> = {
+  unavailable: 'sandbox_unavailable',
+  image_unavailable: 'image_unavailable',
+  image_unsuitable: 'image_unsuitable',
+  quota_exceeded: 'quota_exceeded',
+  unschedulable: 'sandbox_unavailable',
+  not_found: 'sandbox_failed',
+  lost: 'sandbox_failed',
+  failed: 'sandbox_failed',
+}
+
 const WORKSPACE_CODES: Readonly<Record<WorkspaceError['code'], FailureCode>> = {
   not_a_repository: 'snapshot_failed',
   unsafe_path: 'unsafe_path',
@@ -39,6 +51,6 @@ export function failureOf(error: unknown): Failure {
 
 function codeOf(error: unknown): FailureCode {
   if (error instanceof WorkspaceError) return WORKSPACE_CODES[error.code]
-  if (error instanceof SandboxError) return error.code === 'unavailable' ? 'sandbox_unavailable' : 'sandbox_failed'
+  if (error instanceof SandboxError) return SANDBOX_CODES[error.code]
   return 'internal'
 }

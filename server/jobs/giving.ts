@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { Award, NodeId } from '#shared/model/index.ts'
+import { type Award, ExecutorKind, type NodeId } from '#shared/model/index.ts'
 import type { HomeModels } from './home-models.ts'
 import { FIRST_LEASE_MS, MARGIN } from './lease.ts'
 import { FIRST_PAUSE_MS, LAST_PAUSE_MS, pause } from './pause.ts'
@@ -20,6 +20,8 @@ export interface Winner {
   readonly ttlMs: number
   /** Commits it has already. */
   readonly haves: readonly string[]
+  /** Which of its executors it bid with. */
+  readonly executor: string
 }
 
 /** Work that another node has taken. */
@@ -61,14 +63,14 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
     }
   }
 
-  const awardOf = async (job: JobRow, bidId: string, logOffset: number): Promise<Award> => ({
+  const awardOf = async (job: JobRow, bidId: string, executor: ExecutorKind, logOffset: number): Promise<Award> => ({
     bidId,
     jobId: job.id,
     epoch: job.epoch,
     leaseMs: Math.min(settings.leaseMs, FIRST_LEASE_MS),
     logOffset,
     title: job.title,
-    spec: ofNoConcern(job.spec),
+    spec: { ...ofNoConcern(job.spec), executor },
     snapshot: job.snapshot,
     models: await homeModels.offer(),
     startWithinMs: startWithin(job, clock.now()),
@@ -105,14 +107,16 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
       const away: AwayRow = { jobId, epoch, worker: winner.node, seen: 0, logOffset }
       const placed = { type: 'attempt.placed', epoch, node: winner.node, name: fleet.who(winner.node).name } as const
       await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [placed], at: clock.now(), away })
-      const award = await awardOf(job, winner.bidId, logOffset)
+      const award = await awardOf(job, winner.bidId, ExecutorKind.parse(winner.executor), logOffset)
       const over = clock.monotonic() + (winner.ttlMs + award.leaseMs) * MARGIN
       return given(job, winner.haves, await untilAnswered(award, link, over, signal))
     },
 
     /** Asks after work that an earlier server gave away, whose snapshot may still be on its way. @throws {ApiError} as `give` */
     async again(job: JobRow, away: AwayRow, link: () => PeerLink | null, signal: AbortSignal): Promise<Given> {
-      const award = await awardOf(job, 'given before', away.logOffset)
+      // It was told before; every node has this one, or had another by name.
+      const executor = job.spec.executor === 'auto' ? 'process' : job.spec.executor
+      const award = await awardOf(job, 'given before', executor, away.logOffset)
       return given(job, [], await untilAnswered(award, link, clock.monotonic() + settings.leaseMs * MARGIN, signal))
     },
   }

@@ -1,6 +1,17 @@
 import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
-import { best, bounded, type Chosen, infeasible, promisedOf, type Reservations, sample, score } from '#server/placement/index.ts'
+import {
+  best,
+  bounded,
+  type Chosen,
+  candidatesOf,
+  infeasible,
+  place,
+  promisedOf,
+  type Reservations,
+  sample,
+  score,
+} from '#server/placement/index.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type {
   Announcement,
@@ -34,11 +45,14 @@ export interface Negotiated {
     readonly bidId: string
     readonly ttlMs: number
     readonly terms: Terms
+    /** Which of its executors was asked for. */
+    readonly executor: string
     readonly promised: PlacementOutcome['promised']
   } | null
 }
 
 interface Asked extends Chosen {
+  readonly announcement: Announcement
   readonly bid: Bid | { readonly kind: 'silent'; readonly problem: string }
   readonly ms: number
 }
@@ -77,10 +91,15 @@ export function createNegotiation(
           : link
             ? await within(clock, ASK_MS, signal, until => link.announce(announcement, until))
             : ({ kind: 'no', isTransient: false, reason: 'The trust in it has ended.', againMs: null } as const)
-      return { ...chosen, bid: bid.kind === 'bid' ? { ...bid, terms: bounded(bid.terms) } : bid, ms: clock.monotonic() - begun }
+      return {
+        ...chosen,
+        announcement,
+        bid: bid.kind === 'bid' ? { ...bid, terms: bounded(bid.terms) } : bid,
+        ms: clock.monotonic() - begun,
+      }
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
-      return { ...chosen, bid: { kind: 'silent', problem }, ms: clock.monotonic() - begun }
+      return { ...chosen, announcement, bid: { kind: 'silent', problem }, ms: clock.monotonic() - begun }
     }
   }
 
@@ -127,12 +146,11 @@ export function createNegotiation(
       // Others call their caches of this node's repositories by names of their own.
       const cache = snapshot && { repositoryId: repositoryOf(fleet.self.id, snapshot.repositoryId) }
       const { chosen, filtered } = sample({ own, cards, job: { spec: job.spec, snapshot: cache }, judge, random })
-      const announcement = announcementOf(job, elsewhere)
-      const bids = await Promise.all(chosen.map(one => ask(one, announcement, signal)))
+      const bids = await Promise.all(chosen.map(one => ask(one, announcementOf(job, elsewhere, one.card), signal)))
       const weights = weightsFor(bids)
       const asked = bids.map(one => ({
         ...one,
-        answer: valued(one, promises.correction(one.card.node, announcement), weights),
+        answer: valued(one, promises.correction(one.card.node, one.announcement), weights),
       }))
       const won = asked[best(asked.map(scoreOf), random)]
       const released = release(asked.filter(one => one !== won))
@@ -150,7 +168,17 @@ export function createNegotiation(
       }
       if (won?.bid.kind !== 'bid') return { record, winner: null }
       const { bidId, ttlMs, terms } = won.bid
-      return { record, winner: { node: won.card.node, bidId, ttlMs, terms, promised: promisedOf(terms, weights) } }
+      return {
+        record,
+        winner: {
+          node: won.card.node,
+          bidId,
+          ttlMs,
+          terms,
+          executor: won.announcement.executor,
+          promised: promisedOf(terms, weights),
+        },
+      }
     },
   }
 }
@@ -158,12 +186,18 @@ export function createNegotiation(
 const scoreOf = ({ answer }: { answer: PlacementAnswer }): number =>
   answer.kind === 'bid' ? answer.score : Number.POSITIVE_INFINITY
 
-function announcementOf({ id, epoch, spec, snapshot }: JobRow, models: Announcement['models']): Announcement {
+/** @param card of whom it is for: a node is told which of its executors is meant, for older ones know of no other way to ask */
+function announcementOf({ id, epoch, spec, snapshot }: JobRow, models: Announcement['models'], card: Card): Announcement {
+  const placement = place(spec, candidatesOf(card))
+  const { isolation, image, gpus } = spec
   return {
     jobId: id,
     epoch,
     agent: spec.agent,
-    executor: spec.executor,
+    executor: placement.ok ? placement.executor : spec.executor,
+    ...(isolation === undefined ? {} : { isolation }),
+    ...(image === undefined ? {} : { image }),
+    ...(gpus === undefined ? {} : { gpus }),
     model: spec.model ?? null,
     models,
     labels: spec.where.labels,

@@ -59,7 +59,9 @@ export function createOwnCard(
         waitingPlaces: reservations.waitingPlaces,
         waiting: reservations.waiting(),
         queued: queued.rows.length,
-        executors: probes.filter(({ probe }) => probe.available).map(({ kind, probe }) => ({ kind, isolation: probe.isolation })),
+        executors: probes
+          .filter(({ probe }) => probe.available)
+          .map(({ kind, probe: { isolation, levels } }) => ({ kind, isolation, ...(levels ? { levels: [...levels] } : {}) })),
         agents: infos.filter(({ usable }) => usable).map(({ id }) => id),
         models: offered,
         repositories: repositories.slice(0, 1000),

@@ -63,9 +63,10 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
   })
   const ok = { status: 200, body: { ok: true } } as const
 
-  const lacks = ({ agent, executor, model, models, labels, gpu }: Announcement, card: Card): string | null => {
+  const lacks = (wanted: Announcement, card: Card): string | null => {
+    const { agent, executor, isolation, image, gpus, model, models, labels, gpu } = wanted
     const where = { on: [], notOn: [], labels, gpu, local: false }
-    return infeasible({ agent, executor, where, models, ...(model === null ? {} : { model }) }, card)
+    return infeasible({ agent, executor, isolation, image, gpus, where, models, ...(model === null ? {} : { model }) }, card)
   }
 
   async function refusal(home: NodeId, wanted: Announcement): Promise<{ isTransient: boolean; reason: string } | null> {
@@ -113,7 +114,8 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
       const seen = await door.look()
       // What this bid promised is not counted against its own award.
       bids.delete(body.bidId)
-      const verdict = door.judge(home, { executor: body.spec.executor, labels: body.spec.where.labels }, seen)
+      const { executor, isolation, where } = body.spec
+      const verdict = door.judge(home, { executor, isolation, labels: where.labels }, seen)
       if (!verdict.take) {
         reservations.release(body.bidId)
         log.warn({ home, jobId: body.jobId, reason: verdict.reason }, 'An award was turned away')

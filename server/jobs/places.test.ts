@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest'
-import type { Executor, SandboxSpec } from '#server/executors/index.ts'
+import { type Executor, NEVER_LOST, type SandboxSpec } from '#server/executors/index.ts'
 import type { Files } from '#server/lib/files.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
 import type { Limits } from '#shared/model/index.ts'
+import { virtualClock } from '#test/fakes/clock.ts'
 import { createPlaces } from './places.ts'
 
 it('makes one directory for a work tree, has the sandbox make its own beside it, and removes it once nothing runs', async () => {
@@ -16,13 +17,24 @@ it('makes one directory for a work tree, has the sandbox make its own beside it,
   const executor = {
     async prepare({ workTree, scratch }: SandboxSpec) {
       told.push(`prepare ${workTree} ${scratch}`)
-      return { end: async () => void told.push('end'), cleanup: async () => void told.push('clean') }
+      return { lost: NEVER_LOST, end: async () => void told.push('end'), cleanup: async () => void told.push('clean') }
     },
   } as unknown as Executor
   const job = { id: 'job', epoch: 1, spec: { env: {}, sandbox: 'required' } } as unknown as JobRow
   {
     await using leftovers = new Lifetime()
-    const common = { workspace: {} as Workspace, limits: {} as Limits, files, executor, leftovers }
+    const { signal } = new AbortController()
+    const told = { note() {}, lost() {} }
+    const common = {
+      workspace: {} as Workspace,
+      limits: {} as Limits,
+      files,
+      executor,
+      leftovers,
+      signal,
+      clock: virtualClock(),
+      ...told,
+    }
     const open = createPlaces({ job, root: '/attempts/job.1', ...common })
     const place = await open({ purpose: 'agent', commit: null, readOnly: [], env: {}, gatewaySocket: null })
     expect(place.directory).toBe('/attempts/job.1/agent')

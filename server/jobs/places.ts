@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import type { Executor, Sandbox } from '#server/executors/index.ts'
+import type { Clock } from '#server/lib/clock.ts'
 import type { Files } from '#server/lib/files.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import type { Limits } from '#shared/model/index.ts'
+import { isAtLeast, type Limits } from '#shared/model/index.ts'
+import { WorkFailure } from './failures.ts'
+import { createNotes } from './notes.ts'
 
 /** A fresh sandbox around a fresh work tree. */
 export interface Place {
@@ -26,6 +29,7 @@ export interface PlaceRequest {
 
 /**
  * Makes the places of one attempt, all below its directory.
+ * @param lost told, once a place is gone by no doing of ours, why
  * @param leftovers what nobody has to wait for: to remove a work tree can take longer than the agent did.
  */
 export function createPlaces(input: {
@@ -35,15 +39,22 @@ export function createPlaces(input: {
   workspace: Workspace
   files: Files
   limits: Limits
+  clock: Clock
+  signal: AbortSignal
+  /** A line for the job's log. */
+  note: (line: string) => void
+  lost: (reason: unknown) => void
   leftovers: Lifetime
 }) {
-  const { job, root, executor, workspace, files, limits, leftovers } = input
+  const { job, root, executor, workspace, files, limits, clock, signal, leftovers } = input
+  const { image, isolation: level, gpus } = job.spec
   return async ({ purpose, commit, readOnly, env, gatewaySocket }: PlaceRequest): Promise<Place> => {
     // As few directories as may be: to make one can take a busy file system as long as a mount.
     const directory = join(root, purpose)
     await files.makeDirectory(directory)
     const mounts = commit !== null && job.snapshot ? (await workspace.checkout(job.snapshot, commit, directory)).mounts : []
-    const sandbox = await executor.prepare({
+    const notes = createNotes(clock, input.note)
+    const spec = {
       id: `${job.id}.${job.epoch}.${purpose}`,
       workTree: directory,
       scratch: `${directory}.scratch`,
@@ -51,13 +62,23 @@ export function createPlaces(input: {
       env: { ...env, ...job.spec.env, SKEIN_JOB_ID: job.id },
       limits,
       gatewaySocket,
-      isolation: job.spec.sandbox === 'none' ? 'none' : 'sandbox',
+      isolation: job.spec.sandbox === 'none' ? ('none' as const) : ('sandbox' as const),
       job: { id: job.id, epoch: job.epoch, purpose },
-    })
+      ...(image === undefined ? {} : { image }),
+      ...(level === undefined ? {} : { level }),
+      ...(gpus === undefined ? {} : { gpus }),
+      note: notes.add,
+    }
+    const sandbox = await executor.prepare(spec, signal).finally(notes.close)
+    await requireLevel(sandbox, level)
+    const isLost = () => input.lost(sandbox.lost.reason)
+    sandbox.lost.addEventListener('abort', isLost, { once: true })
+    if (sandbox.lost.aborted) isLost()
     return {
       sandbox,
       directory,
       async close() {
+        sandbox.lost.removeEventListener('abort', isLost)
         await sandbox.end()
         // What cannot be removed is tried again, and told of, with the whole directory of the attempt.
         const removed = sandbox
@@ -70,3 +91,11 @@ export function createPlaces(input: {
   }
 }
 export type OpenPlace = ReturnType<typeof createPlaces>
+
+/** What was asked for is what there is, whatever an executor said before. */
+async function requireLevel(sandbox: Sandbox, least: JobRow['spec']['isolation']): Promise<void> {
+  if (least === undefined || isAtLeast(sandbox.isolation, least)) return
+  await sandbox.end()
+  await sandbox.cleanup()
+  throw new WorkFailure('sandbox_unavailable', `The job needs isolation ${least}, and its sandbox got ${sandbox.isolation} only.`)
+}

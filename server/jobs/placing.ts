@@ -22,13 +22,14 @@ interface Bargain {
 
 /** Where an attempt runs: here, under a place of this node's, or there, under a bid. */
 export type Placed =
-  | { readonly kind: 'here'; readonly placeId: string; readonly bargain: Bargain | null }
+  | { readonly kind: 'here'; readonly placeId: string; readonly executor: string | null; readonly bargain: Bargain | null }
   | {
       readonly kind: 'there'
       readonly node: NodeId
       readonly bidId: string
       readonly ttlMs: number
       readonly haves: readonly string[]
+      readonly executor: string
       readonly bargain: Bargain
     }
 
@@ -69,11 +70,11 @@ export function createPlacing(
   const brokenBids = createBrokenBids(clock)
 
   /** With nobody else to ask there is nothing to negotiate, and what has to wait does so where priorities count. */
-  function placeAlone({ spec, snapshot }: JobRow): Placed | null {
-    if (fleet.cards().length > 0 || isPicky(spec) || isDraining()) return null
+  function placeAlone({ id, spec, snapshot }: JobRow): Placed | null {
+    if (brokenBids.why(id, fleet.self.id) !== null || fleet.cards().length > 0 || isPicky(spec) || isDraining()) return null
     const placeId = newToken()
     const place = reservations.reserve(placeId, settings.bidMs, classOf(spec, snapshot), { mayWait: false })
-    return place !== null && reservations.take(placeId) ? { kind: 'here', placeId, bargain: null } : null
+    return place !== null && reservations.take(placeId) ? { kind: 'here', placeId, executor: null, bargain: null } : null
   }
 
   async function remember(job: JobRow, placement: PlacementRecord): Promise<void> {
@@ -140,10 +141,10 @@ export function createPlacing(
         for (const { node, answer } of record.asked)
           if (answer.kind === 'no' && !answer.isTransient) refusals.set(node, { reason: answer.reason, at: clock.monotonic() })
         if (winner) {
-          const { node, bidId, ttlMs, terms, promised } = winner
+          const { node, bidId, ttlMs, terms, executor, promised } = winner
           const bargain = { record, promised }
-          if (node !== fleet.self.id) return { kind: 'there', node, bidId, ttlMs, haves: terms.haves, bargain }
-          if (reservations.take(bidId)) return { kind: 'here', placeId: bidId, bargain }
+          if (node !== fleet.self.id) return { kind: 'there', node, bidId, ttlMs, haves: terms.haves, executor, bargain }
+          if (reservations.take(bidId)) return { kind: 'here', placeId: bidId, executor, bargain }
         } else await remember(job, record)
         if (clock.now() >= job.queueDeadline)
           throw new WorkFailure(

@@ -1,7 +1,15 @@
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { AwayRow, JobRow, Lesson } from '#server/store/index.ts'
-import { type Card, isEnd, type JobId, LONGEST_AWAY_MS, type NodeId, type PlacementOutcome } from '#shared/model/index.ts'
+import {
+  type AttemptEnd,
+  type Card,
+  isEnd,
+  type JobId,
+  LONGEST_AWAY_MS,
+  type NodeId,
+  type PlacementOutcome,
+} from '#shared/model/index.ts'
 import type { Win } from './aside.ts'
 import { endOf, runAttempt } from './attempt.ts'
 import type { Away, AwayEnd } from './away.ts'
@@ -52,6 +60,10 @@ export interface SchedulerParts {
   /** Called when an attempt is over. */
   readonly ended: () => void
 }
+
+/** An end that gives the attempt back, as the home of its job sees it; null for others. */
+const returned = (end: AttemptEnd): Ended | null =>
+  end.kind === 'stopped' && end.handedBack ? { kind: 'returned', reason: end.reason ?? 'This node is draining.' } : null
 
 /** Slots and waiting places of a node, by its card. */
 const roomOn = ({ slots, busy, waitingPlaces, waiting }: Card): number =>
@@ -141,7 +153,6 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
         .catch(error => log.warn({ err: error, jobId: job.id }, 'Failed to keep how a job was placed'))
     if (placed.kind === 'there') await settleAway(await away.run(job, placed, signal), placed)
     else {
-      placing.learn(job.id, fleet.self.id, false)
       await runHere(job, placed, signal)
     }
   }
@@ -181,25 +192,32 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
     return { ...job, queueDeadline: clock.now() + LONGEST_AWAY_MS, spec: { ...job.spec, where: { ...where, notOn } } }
   }
 
-  async function runHere(job: JobRow, { placeId, bargain }: Placed & { kind: 'here' }, signal: AbortSignal): Promise<void> {
+  async function runHere(
+    job: JobRow,
+    { placeId, executor: chosen, bargain }: Placed & { kind: 'here' },
+    signal: AbortSignal,
+  ): Promise<void> {
     const awarded = clock.monotonic()
     const never = await waitForSlot({ clock, reservations }, placeId, startWithin(job, clock.now()), signal).catch(error =>
       endOf(error, signal),
     )
     if (never) {
       reservations.release(placeId)
-      const isBack = never.kind === 'stopped' && never.handedBack
-      return settle(job, isBack ? { kind: 'returned', reason: 'This node is draining.' } : never)
+      return settle(job, returned(never) ?? never)
     }
     const started = clock.monotonic()
     await using leftovers = new Lifetime()
     const progress = createProgress({ job, ...deps })
     const end = await runAttempt(progress, deps, permissions, signal, leftovers)
     const times = { startMs: started - awarded, runMs: clock.monotonic() - started }
-    const ran = isTelling(end) ? { ...classOf(job.spec, job.snapshot), ms: times.runMs } : undefined
-    const learned = learn(job, end, { node: fleet.self.id, bargain, times, ran })
+    const executor = end.kind === 'result' ? end.result.executor : (chosen ?? job.spec.executor)
+    const ran = isTelling(end) ? { ...classOf({ ...job.spec, executor }, job.snapshot), ms: times.runMs } : undefined
+    const back = returned(end)
+    // There was no place for it after all; to try again at once would go round and round.
+    placing.learn(job.id, fleet.self.id, back !== null)
+    const learned = learn(job, end, { node: fleet.self.id, executor, bargain, times, ran })
     // Before the next is claimed, so that the end of this job and that claim share a write.
-    const settled = settle(progress.job, end, progress.unwritten(), learned)
+    const settled = settle(progress.job, back ?? end, progress.unwritten(), learned)
     reservations.release(placeId)
     await settled
   }
@@ -216,14 +234,20 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
   function learn(
     { spec, snapshot }: JobRow,
     end: Ended,
-    attempt: { node: NodeId; bargain: Placed['bargain']; times: PlacementOutcome['actual']; ran?: Lesson['ran'] | undefined },
+    attempt: {
+      node: NodeId
+      executor: string
+      bargain: Placed['bargain']
+      times: PlacementOutcome['actual']
+      ran?: Lesson['ran'] | undefined
+    },
   ): Learned {
-    const { node, bargain, times, ran } = attempt
+    const { node, executor, bargain, times, ran } = attempt
     const run = ran && { ran }
     if (!bargain || end.kind !== 'result') return run ? { lesson: experience.learn(run) } : {}
     const actual = { startMs: Math.round(times.startMs), runMs: Math.round(times.runMs) }
     const outcome = { promised: bargain.promised, actual }
-    const lesson = experience.learn({ kept: keptBy(node, classOf(spec, snapshot), outcome), ...run })
+    const lesson = experience.learn({ kept: keptBy(node, classOf({ ...spec, executor }, snapshot), outcome), ...run })
     return { lesson, placement: { ...bargain.record, outcome } }
   }
 

@@ -1,11 +1,13 @@
 import type { Announcement, Card, JobSpec } from '#shared/model/index.ts'
+import { candidatesOf, place, type Wanted as WantedOfExecutor } from './executor.ts'
 import { modelSide } from './model-side.ts'
 
-type Wanted = Pick<JobSpec, 'where' | 'agent' | 'model'> & {
-  readonly executor: string
-  /** Who may answer its model calls; the node itself where nothing is said. */
-  readonly models?: Announcement['models']
-}
+type Wanted = Pick<JobSpec, 'where' | 'agent' | 'model'> &
+  Omit<WantedOfExecutor, 'sandbox'> & {
+    readonly sandbox?: JobSpec['sandbox']
+    /** Who may answer its model calls; the node itself where nothing is said. */
+    readonly models?: Announcement['models']
+  }
 
 const ITS_OWN: Announcement['models'] = { policy: 'worker-only', atHome: false }
 
@@ -21,7 +23,8 @@ export function infeasible(job: Wanted, card: Card): string | null {
     if (card.capacity.labels[label] !== value) return `It has no label ${label}=${value}.`
   }
   if (where.gpu && card.capacity.gpuCount === 0) return 'It has no GPU.'
-  if (!card.executors.some(({ kind }) => kind === job.executor)) return `It has no executor "${job.executor}".`
+  const placement = place({ ...job, sandbox: job.sandbox ?? 'required' }, candidatesOf(card))
+  if (!placement.ok) return placement.why
   if (!card.agents.includes(job.agent)) return `It has no agent "${job.agent}".`
   const models = job.models ?? ITS_OWN
   if (job.model !== undefined && modelSide(models, card.models.includes(job.model)) === null)

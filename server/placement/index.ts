@@ -1,5 +1,5 @@
 /** Which node and which executor, and why. Pure: decides from what it is given. */
-export { type Candidate, place } from './executor.ts'
+export { type Candidate, candidatesOf, levelGiven, place } from './executor.ts'
 export { infeasible } from './feasible.ts'
 export { type Forecast, forecast } from './forecast.ts'
 export { createHistory, type History } from './history.ts'

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { isAtLeast } from '#shared/model/index.ts'
 import { type Candidate, place } from './index.ts'
 
 const good: Candidate = { executor: 'process', isolation: 'process', available: true, detail: 'bubblewrap 0.8', remedy: null }
@@ -27,5 +29,62 @@ describe('placement on one node', () => {
 
   it('refuses an executor this node does not have', () => {
     expect(place({ executor: 'process', sandbox: 'none' }, [])).toMatchObject({ ok: false })
+  })
+
+  const container: Candidate = {
+    ...good,
+    executor: 'container',
+    isolation: 'container',
+    levels: ['container', 'vm'],
+    detail: 'podman',
+  }
+  const any = { executor: 'auto', sandbox: 'required' } as const
+
+  it('takes the lightest that can do it where the job names none', () => {
+    expect(place(any, [good, container])).toMatchObject({ executor: 'process', isolation: 'process' })
+    expect(place(any, [bad, container])).toMatchObject({ executor: 'container', why: expect.stringContaining('bwrap') })
+    expect(place({ ...any, image: 'node:24' }, [good, container])).toMatchObject({
+      executor: 'container',
+      isolation: 'container',
+    })
+    expect(place({ ...any, gpus: 1 }, [good, container])).toMatchObject({ executor: 'container' })
+    expect(place({ ...any, isolation: 'vm' }, [good, container])).toMatchObject({ executor: 'container', isolation: 'vm' })
+    expect(place({ ...any, sandbox: 'none' }, [good, container])).toMatchObject({ executor: 'process', isolation: 'none' })
+  })
+
+  it('refuses what nothing here gives, and says what there is', () => {
+    expect(place({ ...any, isolation: 'vm' }, [good])).toMatchObject({
+      ok: false,
+      why: 'Executor "process" gives isolation process, and the job needs vm.',
+    })
+    expect(place({ ...any, image: 'node:24' }, [good])).toMatchObject({ ok: false, why: expect.stringContaining('no image') })
+  })
+
+  it('never gives less isolation than was asked for, nor another executor, nor one that is not there', () => {
+    const level = fc.constantFrom('none', 'process', 'container', 'vm' as const)
+    const candidate = fc.record({
+      executor: fc.constantFrom('process', 'container', 'kubernetes'),
+      isolation: level,
+      levels: fc.option(fc.uniqueArray(level, { minLength: 1 }), { nil: undefined }),
+      available: fc.boolean(),
+      detail: fc.constant('found'),
+      remedy: fc.constant(null),
+    })
+    const wanted = fc.record({
+      executor: fc.constantFrom('auto', 'process', 'container', 'kubernetes'),
+      isolation: fc.option(level, { nil: undefined }),
+      image: fc.option(fc.constant('node:24'), { nil: undefined }),
+    })
+    fc.assert(
+      fc.property(wanted, fc.array(candidate), (job, candidates) => {
+        const placement = place({ ...job, sandbox: 'required' }, candidates)
+        expect(placement.why).not.toBe('')
+        if (!placement.ok) return
+        expect(candidates.some(({ executor, available }) => available && executor === placement.executor)).toBe(true)
+        expect(job.executor === 'auto' || placement.executor === job.executor).toBe(true)
+        expect(job.isolation === undefined || isAtLeast(placement.isolation, job.isolation)).toBe(true)
+        expect(job.image === undefined || placement.executor !== 'process').toBe(true)
+      }),
+    )
   })
 })

@@ -7,6 +7,7 @@ import {
   type PowerSource,
   parseHours,
 } from '#shared/model/index.ts'
+import { levelGiven } from './executor.ts'
 
 /** The node whose job it is, and what a mesh says of it. */
 export interface Asker {
@@ -22,6 +23,8 @@ export interface PolicyRequest {
   /** Whether pairing, a grant or a setting lets that node's jobs in at all. */
   readonly isTrusted: boolean
   readonly executor: string
+  /** The least isolation the job needs; default: what the executor gives. */
+  readonly isolation?: IsolationLevel | undefined
   /** Labels the job asks of its node. */
   readonly labels: Readonly<Record<string, string>>
 }
@@ -38,7 +41,12 @@ export interface PolicyFacts {
   readonly hosted: number
   /** Bytes that must be freed before this node takes more work; 0 for none. */
   readonly missingBytes: number
-  readonly executors: readonly { kind: string; available: boolean; isolation: IsolationLevel }[]
+  readonly executors: readonly {
+    kind: string
+    available: boolean
+    isolation: IsolationLevel
+    levels?: readonly IsolationLevel[]
+  }[]
 }
 
 /** A transient no may be a yes later without anybody's doing. */
@@ -52,13 +60,14 @@ const LASTING: readonly Check[] = [
   (_, __, { isTrusted }) => (isTrusted ? null : 'It takes no jobs of yours.'),
   (_, { executors }, { executor }) =>
     executors === undefined || executors.includes(executor) ? null : `It runs no jobs of others by executor "${executor}".`,
-  ({ executors }, { isolation }, { executor }) => {
+  ({ executors }, { isolation }, { executor, isolation: least }) => {
     const found = executors.find(({ kind }) => kind === executor)
     if (!found?.available || found.isolation === 'none')
       return 'It can make no sandbox now, and runs no jobs of others without one.'
-    return isolation === undefined || isolation.some(level => level === found.isolation)
+    const given = levelGiven(found, least) ?? found.isolation
+    return isolation === undefined || isolation.some(level => level === given)
       ? null
-      : `It runs jobs of others in isolation of level ${isolation.join(' or ')} only; "${executor}" gives ${found.isolation}.`
+      : `It runs jobs of others in isolation of level ${isolation.join(' or ')} only; "${executor}" gives ${given}.`
   },
   (_, { labels = {} }, { labels: asked }) => {
     const missing = Object.entries(labels).find(([name, value]) => asked[name] !== value)

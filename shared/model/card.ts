@@ -18,7 +18,15 @@ export const Card = z
     waitingPlaces: since(2, z.int().min(0).default(0).describe('Awarded attempts that may wait for a slot.')),
     waiting: since(2, z.int().min(0).default(0).describe('Waiting places taken or reserved.')),
     queued: z.int().min(0),
-    executors: z.array(z.strictObject({ kind: z.string().max(40), isolation: IsolationLevel })).max(8),
+    executors: z
+      .array(
+        z.strictObject({
+          kind: z.string().max(40),
+          isolation: IsolationLevel.describe('What it gives to a job that asks for none.'),
+          levels: since(4, z.array(IsolationLevel).max(4).optional().describe('All it can give; default: that one.')),
+        }),
+      )
+      .max(8),
     agents: z.array(z.string().max(40)).max(64),
     models: z.array(z.string().max(200)).max(256),
     repositories: z.array(z.string().max(64)).max(1000).describe('Repository caches, by the name their home gave them.'),

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { Card } from './card.ts'
 import { EventBody } from './event.ts'
 import { JobId, Timestamp } from './id.ts'
+import { ImageReference } from './image.ts'
 import { IsolationLevel } from './isolation.ts'
 import { Failure, JobSpec, Snapshot } from './job.ts'
 import { ModelPolicy } from './model-policy.ts'
@@ -38,6 +39,9 @@ export const Announcement = z
     epoch: z.int().min(1),
     agent: z.string().max(40),
     executor: z.string().max(40),
+    isolation: since(4, IsolationLevel.optional().describe('The least it needs; default: what the executor gives.')),
+    image: since(4, ImageReference.optional()),
+    gpus: since(4, z.int().min(1).max(64).optional()),
     model: modelName.nullable(),
     models: since(
       2,
@@ -171,8 +175,11 @@ export const AttemptEnd = z
         2,
         z.literal(true).optional().describe('With `shutdown`: the node goes on, but was told to give it back.'),
       ),
+      reason: since(4, z.string().max(2000).optional().describe('With `handedBack`: why; default: its node is draining.')),
     }),
-    z.strictObject({ kind: z.literal('lost'), reason: z.string() }).describe('The server that ran it is gone.'),
+    z
+      .strictObject({ kind: z.literal('lost'), reason: z.string() })
+      .describe('The server that ran it is gone, or its sandbox is.'),
   ])
   .meta({ id: 'AttemptEnd' })
 export type AttemptEnd = z.infer<typeof AttemptEnd>

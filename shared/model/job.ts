@@ -3,6 +3,8 @@ import { AllowedHost } from './allowed-host.ts'
 import { CommandLine } from './command.ts'
 import { Disconnect } from './disconnect.ts'
 import { JobId, Timestamp } from './id.ts'
+import { ImageReference } from './image.ts'
+import { IsolationLevel } from './isolation.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { since } from './protocol.ts'
 import { Result } from './result.ts'
@@ -52,7 +54,20 @@ const jobFields = {
     .default([])
     .describe('Commands run first in every fresh sandbox, such as installing dependencies.'),
   checks: z.array(CommandLine).max(32).default([]).describe('Commands that must exit 0 on the result commit.'),
-  executor: z.enum(['process']).default('process'),
+  executor: z
+    .union([z.enum(['process']), since(4, z.enum(['auto', 'container', 'kubernetes']))], {
+      error: 'must be auto, process, container or kubernetes',
+    })
+    .default('auto')
+    .describe(
+      'How its sandboxes are made; `auto`: as lightly as image, isolation and gpus allow, on each node with what it has.',
+    ),
+  image: since(4, ImageReference.optional().describe('What its sandboxes start from; default: what the executor is set to.')),
+  isolation: since(
+    4,
+    IsolationLevel.exclude(['none']).optional().describe('The least that keeps it in; default: what the executor gives.'),
+  ),
+  gpus: since(4, z.int().min(1).max(64).optional().describe('Graphics processors each of its sandboxes is given.')),
   sandbox: z
     .enum(['required', 'none'])
     .default('required')
@@ -86,6 +101,27 @@ const jobFields = {
   spec: since(3, SpecTaskRef.optional().describe('The task of a spec that it is for; shown with that task, and no more.')),
 }
 
+/** What no executor could do, whatever a node has. */
+function misfits(spec: {
+  executor: string
+  sandbox: string
+  image?: string | undefined
+  isolation?: string | undefined
+  gpus?: number | undefined
+}): [field: string, message: string][] {
+  const { executor, sandbox, image, isolation, gpus } = spec
+  const found: [string, string][] = []
+  const plain = sandbox === 'none' ? 'a job without a sandbox' : executor === 'process' ? 'executor "process"' : null
+  if (plain && image !== undefined) found.push(['image', `${plain} starts from no image; executors container and kubernetes do`])
+  if (plain && gpus !== undefined) found.push(['gpus', `${plain} is given no GPUs; ask for a node that has one by where.gpu`])
+  if (sandbox === 'none' && isolation !== undefined) found.push(['isolation', 'a job without a sandbox is kept from nothing'])
+  if (sandbox === 'none' && executor !== 'auto' && executor !== 'process')
+    found.push(['executor', `${executor} always makes a sandbox; leave the executor out`])
+  if (executor === 'process' && sandbox !== 'none' && isolation !== undefined && isolation !== 'process')
+    found.push(['isolation', `executor "process" does not give ${isolation}; leave the executor out, or name another`])
+  return found
+}
+
 /** What a person asks for: the body of `POST /v1/jobs`. */
 export const JobSpec = z
   .strictObject(jobFields)
@@ -96,6 +132,7 @@ export const JobSpec = z
       context.addIssue({ code: 'custom', path: ['argv'], message: 'only agent "command" takes a program' })
     if (spec.agent !== 'command' && spec.task.trim() === '')
       context.addIssue({ code: 'custom', path: ['task'], message: 'say what the agent is to do' })
+    for (const [field, message] of misfits(spec)) context.addIssue({ code: 'custom', path: [field], message })
     if (!spec.repository && spec.checks.length > 0)
       context.addIssue({ code: 'custom', path: ['checks'], message: 'checks run on a result commit, so they need a repository' })
   })
@@ -130,8 +167,14 @@ const FAILURE_CODES = [
   'lost',
   'internal',
 ] as const
+/** Of executors that start from images, and in places that others manage. */
+const FAILURE_CODES_OF_IMAGES = ['image_unavailable', 'image_unsuitable', 'quota_exceeded'] as const
 export const Failure = z
-  .strictObject({ code: z.enum(FAILURE_CODES), detail: z.string(), remedy: z.string().optional() })
+  .strictObject({
+    code: z.union([z.enum(FAILURE_CODES), since(4, z.enum(FAILURE_CODES_OF_IMAGES))]),
+    detail: z.string(),
+    remedy: z.string().optional(),
+  })
   .meta({ id: 'Failure', description: 'What happened, why, and what to do.' })
 export type Failure = z.infer<typeof Failure>
 export type FailureCode = Failure['code']

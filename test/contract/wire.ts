@@ -37,10 +37,15 @@ function places(schema: z.ZodType, path: string, parent: number): WirePlace[] {
   if (inner instanceof z.ZodArray)
     return [place(`${path} ${limits(schema)}`), ...places(inner.element as z.ZodType, `${path}[]`, since)]
   if (inner instanceof z.ZodRecord) return [place(path), ...places(inner.valueType as z.ZodType, `${path}{}`, since)]
-  if (inner instanceof z.ZodUnion)
+  if (inner instanceof z.ZodUnion) {
+    const [first, ...later] = inner.options as readonly z.ZodType[]
+    // A value that a later protocol widened: what was there is where it was.
+    if (first && !(unwrapped(first) instanceof z.ZodObject) && later.every(option => sinceOf(option) > since))
+      return [...places(first, path, since), ...later.flatMap((option, index) => places(option, `${path}<${index + 1}>`, since))]
     return (inner.options as readonly z.ZodType[]).flatMap((option, index) =>
       places(option, `${path}<${nameOf(option, index)}>`, since),
     )
+  }
   return [place(`${path} ${limits(schema)}`)]
 }
 
