@@ -240,6 +240,15 @@ export function createProgram(
   remote(command('agents', 'list the agents of the server')).action(async options =>
     done(await (await import('./commands/node.ts')).agents(world, options)),
   )
+  remote(command('executors', 'list how the server can make sandboxes, and what each way can give now')).action(async options =>
+    done(await (await import('./commands/workloads.ts')).executors(world, options)),
+  )
+  remote(command('workloads', 'list processes, containers and pods that belong to jobs')).action(async options =>
+    done(await (await import('./commands/workloads.ts')).workloads(world, options)),
+  )
+  remote(command('evict', 'free the place of a job or workload; the job is placed again'))
+    .argument('<id>', 'id of a job, or of a workload as `skein workloads` lists it')
+    .action(async (id: string, options) => done(await (await import('./commands/workloads.ts')).evict(world, id, options)))
   remote(command('models', 'list the models the server can reach')).action(async options =>
     done(await (await import('./commands/node.ts')).models(world, options)),
   )

@@ -77,6 +77,7 @@ export async function runAttempt(
  */
 export function endOf(error: unknown, signal: AbortSignal, lost?: AbortSignal): AttemptEnd {
   const stop = error instanceof Stop ? error.kind : stopKind(signal)
+  if (stop === 'evict') return { kind: 'lost', reason: 'A person had it give its place free.' }
   if (stop) return { kind: 'stopped', stop }
   const reason = lost?.aborted ? (lost.reason as unknown) : error
   const text = reason instanceof Error ? reason.message : String(reason)

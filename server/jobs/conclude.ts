@@ -15,7 +15,7 @@ function steps(job: Pick<JobRow, 'state' | 'epoch'>, to: JobState, failure: Fail
   return [...events, { type: 'job.state', from, to, epoch, failure }]
 }
 
-type Timeout = Exclude<StopKind, 'cancel' | 'shutdown' | 'lease'>
+type Timeout = Exclude<StopKind, 'evict' | 'cancel' | 'shutdown' | 'lease'>
 const TIMEOUTS: Readonly<Record<Timeout, string>> = {
   run_timeout: 'The agent ran longer than the job allows (timeouts.runMs).',
   silence_timeout: 'The agent printed and reported nothing for longer than the job allows (timeouts.silenceMs).',

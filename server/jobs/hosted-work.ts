@@ -4,7 +4,7 @@ import type { Reservations } from '#server/placement/index.ts'
 import type { HostedKey, Lesson } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import type { AttemptEnd, Award } from '#shared/model/index.ts'
-import { runAttempt } from './attempt.ts'
+import { endOf, runAttempt } from './attempt.ts'
 import { classOf, type Experience, isTelling } from './experience.ts'
 import { attemptLogs, hostedJob, outbox } from './hosted-attempt.ts'
 import type { createHostedFiles } from './hosted-files.ts'
@@ -69,8 +69,7 @@ export function createHostedWork(
       const ran = { ...classOf(job.spec, job.snapshot), ms: clock.monotonic() - begun }
       return { end, lesson: isTelling(end) ? experience.learn({ ran }) : {} }
     } catch (error) {
-      const stop = stopKind(signal)
-      if (stop) return { end: { kind: 'stopped', stop } }
+      if (stopKind(signal)) return { end: endOf(error, signal) }
       const code = error instanceof WorkspaceError ? 'snapshot_failed' : 'internal'
       if (code === 'internal') log.error({ err: error, ...key }, 'An attempt of another node failed inside the server')
       return { end: { kind: 'failed', failure: { code, detail: error instanceof Error ? error.message : String(error) } } }

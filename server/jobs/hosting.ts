@@ -54,6 +54,8 @@ export interface Hosting {
   recover(): Promise<readonly JobId[]>
   /** Ends all attempts, and tells their homes that this node gave them back. */
   handBack(): void
+  /** Has the attempt of a job give its place free. @returns whether one runs here */
+  evict(id: JobId): boolean
   /** How many attempts of others hold a place. */
   running(): number
   /** Forgets, now and then, what nobody came back for. */
@@ -369,6 +371,12 @@ export function createHosting(
           () => giveBack(running.get(name)),
           () => {},
         )
+    },
+
+    evict(id) {
+      const attempt = [...running.values()].find(({ key }) => key.jobId === id)
+      attempt?.controller.abort(new Stop('evict'))
+      return attempt !== undefined
     },
 
     running: () => running.size,

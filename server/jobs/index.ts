@@ -29,13 +29,14 @@ import { dropOrphanedSnapshots, recover, recoverLater } from './recovery.ts'
 import { createRetention } from './retention.ts'
 import { createScheduler } from './scheduler.ts'
 import { createSpace } from './space.ts'
+import { createWorkloadHandlers, type WorkloadHandlers } from './workloads.ts'
 
 export type { DrainFile, DrainState } from './drain.ts'
 export type { Directories, JobDeps } from './ports.ts'
 
 /** The life of jobs: the only writer of job state. */
 export interface Jobs {
-  readonly handlers: JobHandlers & PeerHandlers & Pick<Handlers, 'drain' | 'drainStatus'>
+  readonly handlers: JobHandlers & PeerHandlers & WorkloadHandlers & Pick<Handlers, 'drain' | 'drainStatus'>
   /** Recovers what an earlier server left, then accepts and runs jobs. */
   start(): Promise<void>
   /** Takes no more jobs, tells running attempts to end (they go back to the queue), and waits for them. */
@@ -129,6 +130,7 @@ export function createJobs(deps: JobDeps): Jobs {
   return {
     handlers: {
       ...createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
+      ...createWorkloadHandlers(deps, id => scheduler.stopJob(id, 'evict') || hosting.evict(id)),
       ...createPeerHandlers(deps, {
         ownCard,
         reservations,

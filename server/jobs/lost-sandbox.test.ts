@@ -19,6 +19,10 @@ describe('what an exception means for an attempt', () => {
     expect(endOf(evicted, aborted(new Stop('cancel')), aborted(evicted))).toEqual({ kind: 'stopped', stop: 'cancel' })
   })
 
+  it('loses it when a person has it give its place free', () => {
+    expect(endOf(new Error('aborted'), aborted(new Stop('evict')))).toMatchObject({ kind: 'lost' })
+  })
+
   it('gives it back where there is no place for it now', () => {
     const full = new SandboxError('unschedulable', '0 of 3 nodes have 4 GiB left.')
     expect(endOf(full, going)).toEqual({ kind: 'stopped', stop: 'shutdown', handedBack: true, reason: full.message })

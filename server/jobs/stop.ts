@@ -1,5 +1,5 @@
 /** Why an attempt was told to end before it was through. The reason of its AbortSignal. */
-export type StopKind = 'cancel' | 'shutdown' | 'lease' | 'run_timeout' | 'silence_timeout' | 'check_timeout'
+export type StopKind = 'evict' | 'cancel' | 'shutdown' | 'lease' | 'run_timeout' | 'silence_timeout' | 'check_timeout'
 
 export class Stop extends Error {
   readonly kind: StopKind

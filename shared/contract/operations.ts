@@ -13,6 +13,7 @@ import {
   PruneReport,
   Result,
 } from '../model/index.ts'
+import { executorOperations } from './executor-operations.ts'
 import { fleetOperations } from './fleet-operations.ts'
 import { ChatRequest, EmbeddingRequest } from './openai.ts'
 import { madeWhenAsked, operation } from './operation.ts'
@@ -297,6 +298,7 @@ export const operations = madeWhenAsked({
       status: [200],
       errors: ['unknown_model', 'provider_failed'],
     }),
+  ...executorOperations,
   ...fleetOperations,
   ...specOperations,
   ...peerOperations,

@@ -1,0 +1,74 @@
+import type { Executor } from '#server/executors/index.ts'
+import type { Handlers } from '#server/lib/call.ts'
+import type { Clock } from '#server/lib/clock.ts'
+import { within } from '#server/lib/within.ts'
+import type { Store } from '#server/store/index.ts'
+import { ApiError } from '#shared/contract/index.ts'
+import type { ExecutorKind, JobId, Workload } from '#shared/model/index.ts'
+
+/** Longest wait for one executor, ms: a cluster that does not answer must not hide what the others say. */
+const ANSWER_MS = 5_000
+
+/** What this node says of its executors and of what runs in them. */
+export type WorkloadHandlers = Pick<Handlers, 'listExecutors' | 'listWorkloads' | 'evictWorkload'>
+
+/** @param evict tells the attempt of a job that runs here to give its place free; false when there is none */
+export function createWorkloadHandlers(
+  deps: { executors: readonly Executor[]; clock: Clock; store: Pick<Store, 'job'> },
+  evict: (id: JobId) => boolean,
+): WorkloadHandlers {
+  const { executors, clock, store } = deps
+
+  const soon = <T>(ask: () => Promise<T>): Promise<T> =>
+    within(clock, ANSWER_MS, null, signal => {
+      const late = new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      })
+      return Promise.race([ask(), late])
+    })
+
+  async function look(): Promise<{ found: Workload[]; unreachable: { executor: ExecutorKind; reason: string }[] }> {
+    const answers = await Promise.allSettled(executors.map(executor => soon(() => executor.workloads())))
+    const found = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
+    const unreachable = answers.flatMap((answer, index) => {
+      const executor = executors[index]
+      return answer.status === 'rejected' && executor ? [{ executor: executor.kind, reason: messageOf(answer.reason) }] : []
+    })
+    return { found, unreachable }
+  }
+
+  return {
+    async listExecutors() {
+      const items = await Promise.all(
+        executors.map(async executor => {
+          const probe = await executor.probe()
+          const { isolation, levels = [isolation] } = probe
+          // What cannot be found out is not known; why, is what `detail` of a kind and its workloads say.
+          const capacity = probe.available ? await soon(() => executor.capacity()).catch(() => null) : null
+          return { kind: executor.kind, ...probe, levels: [...levels], capacity }
+        }),
+      )
+      return { status: 200, body: { items } }
+    },
+    async listWorkloads({ query: { cursor, limit, jobId } }) {
+      const { found, unreachable } = await look()
+      const after = found
+        .filter(workload => jobId === undefined || workload.jobId === jobId)
+        .filter(({ id }) => cursor === undefined || id > cursor)
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+      const items = after.slice(0, limit)
+      const nextCursor = after.length > limit ? (items.at(-1)?.id ?? null) : null
+      return { status: 200, body: { items, nextCursor, unreachable } }
+    },
+    async evictWorkload({ params: { id } }) {
+      const { found } = await look()
+      const workload = found.find(one => one.id === id)
+      if (!workload?.jobId || !evict(workload.jobId))
+        throw new ApiError('not_found', `No workload ${id} of a job runs here.`, { remedy: '`skein workloads` lists them.' })
+      const job = await store.job(workload.jobId)
+      return { status: 202, body: { jobId: workload.jobId, status: job?.state ?? null } }
+    },
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
