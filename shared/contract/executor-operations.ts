@@ -8,7 +8,7 @@ const workloadId = z
   .regex(/^[a-z]+:[A-Za-z0-9._/-]+$/)
 
 /** An executor of this node, and what it can give now. */
-export const ExecutorInfo = z
+const ExecutorInfo = z
   .strictObject({
     kind: ExecutorKind,
     available: z.boolean(),
