@@ -1,6 +1,6 @@
 // Builds everything that ships into dist/: the command line (with the server as lazy chunks), the small programs that run inside a
 // sandbox (single files, because a sandbox sees nothing of this package but the file it runs), and the extension of the editor.
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { build } from 'esbuild'
 
@@ -44,6 +44,24 @@ const languageClientApart = {
     onResolve({ filter: /\/language-client\.ts$/ }, () => ({ path: './languageclient.cjs', external: true }))
   },
 }
+/**
+ * The editor's API, read once and by the names that are used. Each `import * as vscode` of a bundle would otherwise copy all of its
+ * hundreds of names into an object of its own: a good part of what it takes to load the extension.
+ */
+const editorApi = {
+  name: 'editor-api',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^vscode$/ }, ({ namespace }) =>
+      namespace === 'editor-api' ? { path: 'vscode', external: true } : { path: 'vscode', namespace: 'editor-api' },
+    )
+    onLoad({ filter: /^/, namespace: 'editor-api' }, () => {
+      const sources = globSync('extension/**/*.ts').map(path => readFileSync(path, 'utf8'))
+      const names = new Set(sources.flatMap(source => [...source.matchAll(/\bvscode\.(\w+)/g)].map(([, name]) => name)))
+      const exported = [...names].sort().map(name => `export const ${name} = api.${name}`)
+      return { contents: `const api = require('vscode')\n${exported.join('\n')}` }
+    })
+  },
+}
 const extension = {
   bundle: true,
   platform: 'node',
@@ -52,6 +70,8 @@ const extension = {
   minify: true,
   legalComments: 'linked',
   external: ['vscode'],
+  // A name of the editor's API that was not found above.
+  logOverride: { 'import-is-undefined': 'error' },
   outExtension: { '.js': '.cjs' },
   // The editor gives `vscode` to what is loaded by require alone.
   supported: { 'dynamic-import': false },
@@ -81,7 +101,7 @@ const [program, inside] = await Promise.all([
     entryPoints: { runner: 'server/executors/runner/inside/main.ts' },
     outdir: 'dist/inside',
   }),
-  build({ ...extension, entryPoints: { extension: 'extension/extension.ts' }, plugins: [languageClientApart] }),
+  build({ ...extension, entryPoints: { extension: 'extension/extension.ts' }, plugins: [languageClientApart, editorApi] }),
   build({ ...extension, entryPoints: { languageclient: 'extension/backend/language-client.ts' } }),
 ])
 
