@@ -37,6 +37,6 @@ export const announcementOf = (jobId: string, epoch = 1): Announcement => ({
 
 export const awardOf = (jobId: string, bidId: string, argv: string[], more: Partial<JobSpec> = {}): Award => ({
   ...{ bidId, jobId, epoch: 1, leaseMs: 30_000, logOffset: 0, title: 'a job', snapshot: null, startWithinMs: null },
-  spec: JobSpec.parse({ agent: 'command', argv, ...more }),
+  spec: JobSpec.parse({ agent: 'command', executor: 'process', argv, ...more }),
   models: { policy: 'worker-only', atHome: [] },
 })

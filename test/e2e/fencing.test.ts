@@ -27,7 +27,7 @@ async function asHome(home: FakePeer, worker: TestNode) {
     award: (epoch: number, bidId: string) =>
       ask('/v1/peer/award', {
         ...{ bidId, jobId: JOB, epoch, leaseMs: 60_000, logOffset: 0, title: 'x', snapshot: null },
-        spec: JobSpec.parse({ agent: 'command', argv: ['sleep', '1000'] }),
+        spec: JobSpec.parse({ agent: 'command', executor: 'process', argv: ['sleep', '1000'] }),
       }),
     renew: (epoch: number) =>
       ask(`/v1/peer/attempts/${JOB}/${epoch}/renew`, { leaseMs: 60_000, mark: null, after: 0, waitMs: 0, cancel: false }),

@@ -12,7 +12,7 @@ const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 const JOB = '0000000000000a'
 /** As a home sends it. */
-const SPEC = JobSpec.parse({ agent: 'command', argv: ['true'] })
+const SPEC = JobSpec.parse({ agent: 'command', executor: 'process', argv: ['true'] })
 
 /** A worker that takes jobs of an honest home, and of a node that means no good. */
 let worker: Served
