@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { build } from 'esbuild'
+import { type ContainerExecutorDeps, containerExecutor } from '#server/executors/container/index.ts'
 import type { Executor, Exit, Sandbox, SandboxSpec, StartOptions } from '#server/executors/index.ts'
 import { type ProcessExecutorDeps, processExecutor } from '#server/executors/process/index.ts'
+import { insideProgram } from '#server/lib/built.ts'
 import { systemClock } from '#server/lib/clock.ts'
 import type { Limits } from '#shared/model/index.ts'
 
@@ -99,4 +101,22 @@ export async function whyNoSandbox(executor: Executor): Promise<string | null> {
   if (available) return null
   console.warn(`Skipped: ${detail}. ${remedy ?? ''}`)
   return detail
+}
+
+/** The executor for containers, with the engine that SKEIN_TEST_ENGINE names by its socket (test/lab/podman) and the lab's image. */
+export function openContainerExecutor(changes: Partial<ContainerExecutorDeps> = {}): Executor {
+  return containerExecutor({
+    nodeId: `test-${process.pid}`,
+    runnerFile: insideProgram('runner'),
+    graceMs: 500,
+    clock: systemClock,
+    env: {},
+    log: { warn() {} },
+    settings: {
+      socket: process.env.SKEIN_TEST_ENGINE ?? '/nonexistent/engine.sock',
+      image: 'localhost/skein-lab:1',
+      pull: 'never',
+    },
+    ...changes,
+  })
 }
