@@ -19,7 +19,7 @@ import { API_CAPABILITY, PEER_CAPABILITY } from './rights.ts'
 const ADDRESS = '100.64.0.2'
 const both = { runsOurs: true, weRunTheirs: true }
 const settled = async () => {
-  for (let turn = 0; turn < 30; turn++) await new Promise(resolve => setTimeout(resolve, 0))
+  for (let turn = 0; turn < 150; turn++) await new Promise(resolve => setTimeout(resolve, 0))
 }
 const call: Call = { signal: new AbortController().signal }
 
