@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
+import { ApiError } from '#shared/contract/index.ts'
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '#shared/model/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
 import { alone } from '#test/fakes/fleet.ts'
@@ -53,4 +54,40 @@ it('gives an attempt up whose node was not trusted for a moment: it may have sto
   }
   expect((await ended).end).toEqual({ kind: 'lost', reason: 'The trust in the node that ran it has ended.' })
   expect(renewals).toBe(1)
+})
+
+it('gives an attempt up whose node was away for as long as it may be: nobody would send it the snapshot any more', async () => {
+  let awards = 0
+  let renewals = 0
+  const clock = virtualClock()
+  const link = {
+    async award() {
+      awards++
+      throw new ApiError('peer_unreachable', 'No answer')
+    },
+    async renew() {
+      renewals++
+    },
+  }
+  const deps = {
+    store: { aside: async () => [] },
+    settings: { limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS, leaseMs: 30_000, graceMs: 1_000 },
+    clock,
+  }
+  const fleet = { ...alone, link: () => link, who: () => ({ name: 'attic' }) }
+  const away = createAway(deps as never, { fleet, bringHome: {}, homeModels: { offer: async () => ({}) } } as never)
+  const spec = { executor: 'process', setup: [], checks: [], limits: {}, timeouts: { queueMs: 60_000 }, maxAttempts: 3 }
+  const job = { id: 'job', epoch: 1, state: 'placing', snapshot: { commit: 'c' }, losses: 0, createdAt: 0, title: 'job', spec }
+  const row = { jobId: 'job', epoch: 1, worker: WORKER, seen: 0, logOffset: 0 }
+  let end: unknown = null
+  void away.resume(job as never, row, new AbortController().signal).then(result => {
+    end = result.end
+  })
+  for (let second = 0; second < 60 && end === null; second++) {
+    await new Promise(setImmediate)
+    clock.advance(1_000)
+  }
+  expect(end).toEqual({ kind: 'lost', reason: 'attic could not be reached for the length of its lease.' })
+  expect(awards).toBeGreaterThan(3)
+  expect(renewals).toBe(0)
 })

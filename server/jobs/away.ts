@@ -235,8 +235,15 @@ export function createAway(
     },
     async resume(job, away, signal) {
       const link = () => fleet.link(away.worker)
-      const isOnItsWay = job.state === 'placing' && job.snapshot !== null
-      const given = isOnItsWay ? await giving.again(job, away, link, signal).catch(() => null) : null
+      if (job.state !== 'placing' || job.snapshot === null) return follow(job, away, null, signal)
+      const { waitMs } = await termsOf(job)
+      let given: Given | null = null
+      try {
+        given = await giving.again(job, away, link, waitMs, signal)
+      } catch (error) {
+        // Should it come back after that, it would wait for a snapshot that nobody sends. Of a no, and of a stop, who follows it learns.
+        if (!signal.aborted && !isAnswer(error)) return { job, end: unheard('lost', nameOf(away.worker)), times: null }
+      }
       return follow(job, away, given, signal)
     },
   }

@@ -112,12 +112,15 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
       return given(job, winner.haves, await untilAnswered(award, link, over, signal))
     },
 
-    /** Asks after work that an earlier server gave away, whose snapshot may still be on its way. @throws {ApiError} as `give` */
-    async again(job: JobRow, away: AwayRow, link: () => PeerLink | null, signal: AbortSignal): Promise<Given> {
+    /**
+     * Asks for `waitMs` after work that an earlier server gave away, whose snapshot may still be on its way.
+     * @throws {ApiError} what the node answered, or `peer_unreachable` after that time
+     */
+    async again(job: JobRow, away: AwayRow, link: () => PeerLink | null, waitMs: number, signal: AbortSignal): Promise<Given> {
       // It was told before; every node has this one, or had another by name.
       const executor = job.spec.executor === 'auto' ? 'process' : job.spec.executor
       const award = await awardOf(job, 'given before', executor, away.logOffset)
-      return given(job, [], await untilAnswered(award, link, clock.monotonic() + settings.leaseMs * MARGIN, signal))
+      return given(job, [], await untilAnswered(award, link, clock.monotonic() + waitMs, signal))
     },
   }
 }

@@ -28,6 +28,7 @@ test.each([
   [272, 'a node whose clock was set back, whose cards were news to nobody'],
   [1709, 'a home that followed an attempt whose snapshot it had not sent'],
   [1677, 'a word that an attempt is over, which overtook its award'],
+  [1164, 'an attempt whose node came back to a home that had given up on sending its snapshot'],
 ])('seed %i, which found %s, breaks nothing', async seed => {
   expect(await simulate(seed)).toMatchObject({ violations: [] })
 })
