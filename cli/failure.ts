@@ -1,5 +1,6 @@
 import { ZodError } from 'zod'
 import { ConfigError } from '#server/config.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import { sanitizeLine, sanitizeTerminal } from '#shared/model/index.ts'
 import { CliError, EXIT, type ExitCode } from './exit-codes.ts'
@@ -39,9 +40,5 @@ function explain(error: unknown): [message: string, remedy: string | undefined, 
       'Is the address that of a Skein server, and of the same version? See `skein --version` there and here.',
       EXIT.unavailable,
     ]
-  return [
-    sanitizeTerminal(error instanceof Error ? error.message : String(error)),
-    'Set SKEIN_DEBUG=1 to see where this comes from.',
-    EXIT.internal,
-  ]
+  return [sanitizeTerminal(messageOf(error)), 'Set SKEIN_DEBUG=1 to see where this comes from.', EXIT.internal]
 }

@@ -1,4 +1,5 @@
 import { createInterface, type Interface } from 'node:readline'
+import { messageOf } from '#server/lib/message-of.ts'
 import { type EventBody, sanitizeLine, sanitizeTerminal } from '#shared/model/index.ts'
 import type { World } from './world.ts'
 
@@ -54,7 +55,7 @@ export function createPrompt({ world, say, answer }: PromptDeps): Prompt {
     const option = chooseOption(options, typed)
     if (!option) return told(`  "${sanitizeLine(typed)}" is none of the answers.`)
     waiting.delete(requestId)
-    answer(requestId, option.id).catch((error: unknown) => told(`  ${error instanceof Error ? error.message : String(error)}`))
+    answer(requestId, option.id).catch((error: unknown) => told(`  ${messageOf(error)}`))
     askFirst()
   }
 

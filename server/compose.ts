@@ -17,6 +17,7 @@ import { type Clock, systemClock } from '#server/lib/clock.ts'
 import { nodeFiles } from '#server/lib/files.ts'
 import { createJobIds, newToken } from '#server/lib/ids.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import { VERSION } from '#server/lib/version.ts'
 import { createLogs } from '#server/logs/index.ts'
 import { createModels, type ModelProvider, type Models } from '#server/models/index.ts'
@@ -124,7 +125,7 @@ export async function inspectPeers(config: Config, mesh: PeerDirectory | null): 
   const peers = await openKnownPeers(peersFile(config.dataDir)).then(
     directory => directory.list(),
     error => {
-      damage.push(error instanceof Error ? error.message : String(error))
+      damage.push(messageOf(error))
       return []
     },
   )

@@ -1,4 +1,5 @@
 import { type Connection, ErrorCodes, type InitializeResult, LSPErrorCodes, ResponseError } from 'vscode-languageserver/node'
+import { messageOf } from '#server/lib/message-of.ts'
 import { VERSION } from '#server/lib/version.ts'
 import { type DoctorAnswer, LSP_NOTIFICATIONS, type ServerState } from '#shared/contract/index.ts'
 import { LspInitialization } from '#shared/contract/lsp-input.ts'
@@ -28,7 +29,7 @@ export function serveEditor(connection: Connection, world: World): void {
   }
   const specs = serveSpecs(connection, {
     session,
-    failed: error => log(`failed ${sanitizeLine(error instanceof Error ? error.message : String(error))}`),
+    failed: error => log(`failed ${sanitizeLine(messageOf(error))}`),
   })
 
   connection.onInitialize((params): InitializeResult | ResponseError<{ retry: boolean }> => {

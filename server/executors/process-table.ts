@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { identify, kill, type ProcessStat, readStat } from '#server/lib/process-identity.ts'
-import type { ProcessIdentity } from './index.ts'
+import type { ProcessIdentity, SandboxStats } from './index.ts'
 
 /** Environment names that mark what belongs to us; an environment is inherited by everything a process starts. */
 export const NODE_MARK = 'SKEIN_NODE'
@@ -40,6 +40,20 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture we run on. */
+const MS_PER_TICK = 10
+const PAGE_BYTES = 4096
+
+/** What processes use together; those that are over count for nothing. */
+export function usageOf(pids: readonly number[]): Omit<SandboxStats, 'diskBytes'> {
+  const stats = pids.flatMap(pid => readStat(pid) ?? [])
+  return {
+    cpuMs: stats.reduce((sum, { cpuTicks }) => sum + cpuTicks * MS_PER_TICK, 0),
+    memoryBytes: stats.reduce((sum, { residentPages }) => sum + residentPages * PAGE_BYTES, 0),
+    processes: stats.length,
+  }
+}
+
 /** Everything below `ancestor`, itself not included. What a process left behind counts under its pid namespace's init. */
 export function descendants(ancestor: number, table = processTable()): TableEntry[] {
   const children = Map.groupBy(table, entry => entry.parent)
@@ -75,12 +89,12 @@ function carries(pid: number, marks: Readonly<Record<string, string | null>>): b
 }
 
 /** Something that forks faster than it is found must be met more than once. */
-const ROUNDS = 50
+export const KILL_ROUNDS = 50
 
 /** Kills marked processes until none is left. @returns how many. */
 export function killMarked(marks: Readonly<Record<string, string | null>>): number {
   let killed = 0
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < KILL_ROUNDS; round++) {
     const found = markedProcesses(marks)
     if (found.length === 0) break
     for (const identity of found) if (kill(identity, 'SIGKILL')) killed++

@@ -1,3 +1,4 @@
+import { messageOf } from '#server/lib/message-of.ts'
 import { within } from '#server/lib/within.ts'
 import type { Fleet, PeerLink } from '#server/peers/index.ts'
 import type { AwayRow, JobRow } from '#server/store/index.ts'
@@ -261,5 +262,3 @@ function notGiven(problem: Error, name: string): Ended {
   const { remedy = 'Run it on another node (--not-on).' } = problem.extras
   return { kind: 'failed', failure: { code: 'snapshot_failed', detail, remedy } }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,4 +1,5 @@
 import { SandboxError } from '#server/executors/index.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { Failure, FailureCode } from '#shared/model/index.ts'
@@ -45,7 +46,7 @@ export function failureOf(error: unknown): Failure {
       : error instanceof ApiError
         ? error.extras.remedy
         : undefined
-  const detail = error instanceof Error ? error.message : String(error)
+  const detail = messageOf(error)
   return { code: codeOf(error), detail, ...(remedy === undefined ? {} : { remedy }) }
 }
 

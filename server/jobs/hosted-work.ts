@@ -1,5 +1,6 @@
 import { type CallQueue, preferModels } from '#server/gateway/index.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import type { Reservations } from '#server/placement/index.ts'
 import type { HostedKey, Lesson } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
@@ -72,7 +73,7 @@ export function createHostedWork(
       if (stopKind(signal)) return { end: endOf(error, signal) }
       const code = error instanceof WorkspaceError ? 'snapshot_failed' : 'internal'
       if (code === 'internal') log.error({ err: error, ...key }, 'An attempt of another node failed inside the server')
-      return { end: { kind: 'failed', failure: { code, detail: error instanceof Error ? error.message : String(error) } } }
+      return { end: { kind: 'failed', failure: { code, detail: messageOf(error) } } }
     }
   }
 }

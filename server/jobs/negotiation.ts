@@ -1,3 +1,4 @@
+import { messageOf } from '#server/lib/message-of.ts'
 import { within } from '#server/lib/within.ts'
 import type { Fleet } from '#server/peers/index.ts'
 import {
@@ -98,7 +99,7 @@ export function createNegotiation(
         ms: clock.monotonic() - begun,
       }
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       return { ...chosen, announcement, bid: { kind: 'silent', problem }, ms: clock.monotonic() - begun }
     }
   }

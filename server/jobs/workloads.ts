@@ -1,6 +1,7 @@
 import type { Executor } from '#server/executors/index.ts'
 import type { Handlers } from '#server/lib/call.ts'
 import type { Clock } from '#server/lib/clock.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import { within } from '#server/lib/within.ts'
 import type { Store } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
@@ -70,5 +71,3 @@ export function createWorkloadHandlers(
     },
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -76,6 +76,15 @@ export function isAlive(identity: Identity): boolean {
   return identify(identity.pid)?.startTime === identity.startTime
 }
 
+/** Signals whatever has the id now, or with a negative one a whole process group. What is over already needs no signal. */
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // Over, or nobody left in the group.
+  }
+}
+
 /**
  * Signals exactly this process. Between the look and the signal a process could end and its id be given anew; ids are handed
  * out in turn, so that takes a full round of the id space within microseconds.

@@ -22,3 +22,13 @@ export async function within<T>(
     signal?.removeEventListener('abort', abort)
   }
 }
+
+/** Waits for work that nothing stops, and no longer than `ms`. Whether it is over by then is for the caller to see. */
+export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let cancel = () => {}
+  try {
+    await Promise.race([work, new Promise<void>(resolve => (cancel = clock.after(ms, resolve)))])
+  } finally {
+    cancel()
+  }
+}

@@ -1,4 +1,5 @@
 import type { Clock } from '#server/lib/clock.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { ModelInfo } from '#shared/model/index.ts'
 import type { ModelProvider, Models } from './port.ts'
@@ -32,7 +33,7 @@ export function createModels({ providers, clock }: { providers: readonly ModelPr
       return listing
     } catch (error) {
       if (timeout.aborted) return { provider, models: [], reason: `it did not answer within ${LIST_TIMEOUT_MS / 1000} s` }
-      return { provider, models: [], reason: error instanceof Error ? error.message : String(error) }
+      return { provider, models: [], reason: messageOf(error) }
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '#server/lib/clock.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import type { NodeInfo } from '#shared/contract/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import type { NodeId } from '#shared/model/index.ts'
@@ -101,10 +102,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   }
 
   async function listenOn(addresses: readonly string[]): Promise<void> {
-    const failure = await listen(addresses).then(
-      () => null,
-      error => (error instanceof Error ? error.message : String(error)),
-    )
+    const failure = await listen(addresses).then(() => null, messageOf)
     if (failure !== null && failure !== lastFailure) warn(failure)
     lastFailure = failure
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '#server/lib/clock.ts'
+import { messageOf } from '#server/lib/message-of.ts'
 import { ApiError } from '#shared/contract/index.ts'
 import {
   type Card,
@@ -96,10 +97,7 @@ export function createGossip(deps: GossipDeps): Gossip {
     const running = looks.get(id)
     if (running) return running
     state.begin(id)
-    const asked = ask(id).then(
-      () => null,
-      error => (error instanceof Error ? error.message : String(error)),
-    )
+    const asked = ask(id).then(() => null, messageOf)
     const ended = asked.then(failure => {
       looks.delete(id)
       state.end(id, failure, clock.monotonic())

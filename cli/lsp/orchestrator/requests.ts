@@ -1,4 +1,5 @@
 import { type CancellationToken, type Connection, LSPErrorCodes, ResponseError } from 'vscode-languageserver/node'
+import { messageOf } from '#server/lib/message-of.ts'
 import {
   ApiError,
   type DoctorAnswer,
@@ -89,7 +90,7 @@ async function asResponse<T>(work: () => Promise<T>): Promise<T | ResponseError<
     return await work()
   } catch (error) {
     if (error instanceof ResponseError) return error
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const problem = (error instanceof ApiError ? error : new ApiError('internal', message, { cause: error })).toProblem()
     return new ResponseError(LSP_PROBLEM, problem.detail, problem)
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '#server/lib/message-of.ts'
 import { ApiError, type Client, type ServerState, type Topic } from '#shared/contract/index.ts'
 import { CliError } from '../../exit-codes.ts'
 import type { Located } from './locate.ts'
@@ -83,7 +84,7 @@ export function createSession(deps: SessionDeps): Session {
       } catch (error) {
         if (signal.aborted) return
         const retryInMs = pauseAfter(++failures)
-        const reason = error instanceof Error ? error.message : String(error)
+        const reason = messageOf(error)
         become({ state: 'lost', reason, remedy: remedyOf(error), retryInMs, logFile: deps.logFile })
         await pause(retryInMs)
         become({ state: 'starting', reason })

@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { ZodType } from 'zod'
 import type { Connection } from './connection.ts'
-import { Status } from './objects.ts'
+import { parseJson, Status } from './objects.ts'
 
 /** An answer of the API server that is not the one asked for. `status` is 0 when it could not be reached at all. */
 export class ClusterError extends Error {
@@ -90,7 +90,7 @@ export function createClusterApi(connection: Connection, counted: (method: Metho
       })
       const status = response.statusCode ?? 0
       if (status < 200 || status > 299) throw refusal(status, body)
-      const parsed = answer.safeParse(parse(body))
+      const parsed = answer.safeParse(parseJson(body))
       if (!parsed.success)
         throw new ClusterError(status, 'Unreadable', `The API server answered ${method} ${path} with something else`, {
           cause: parsed.error,
@@ -103,7 +103,7 @@ export function createClusterApi(connection: Connection, counted: (method: Metho
       if (status !== 200) throw refusal(status, await text(response))
       try {
         for await (const line of linesOf(response)) {
-          const event = parse(line)
+          const event = parseJson(line)
           const failure = Status.safeParse((event as { object?: unknown } | null)?.object)
           if (failure.success) throw new ClusterError(failure.data.code ?? 500, failure.data.reason, failure.data.message)
           if (event !== null) each(event)
@@ -134,7 +134,7 @@ const unreachable = ({ server }: Connection, cause: Error): ClusterError => {
 }
 
 function refusal(status: number, body: string): ClusterError {
-  const said = Status.safeParse(parse(body))
+  const said = Status.safeParse(parseJson(body))
   const { reason, message } = said.success ? said.data : { reason: '', message: body.slice(0, 200) }
   if (status === 401)
     return new ClusterError(
@@ -143,12 +143,4 @@ function refusal(status: number, body: string): ClusterError {
       'The API server does not take our credentials: they are wrong or have expired',
     )
   return new ClusterError(status, reason, message || `The API server answered ${status}`)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

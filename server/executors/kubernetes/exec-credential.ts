@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import * as z from 'zod'
+import { send } from '#server/lib/process-identity.ts'
+import { parseJson } from './objects.ts'
 
 /** What a user of a kubeconfig has instead of credentials: a program that prints some. */
 export const ExecPlugin = z.object({
@@ -46,7 +48,7 @@ export async function runPlugin(plugin: ExecPlugin, timeoutMs: number): Promise<
   })
   const { stdout, stderr, code } = await outcome(child, command, timeoutMs)
   if (code !== 0) throw new Error(`The credential plug-in ${command} failed (${code}): ${stderr.trim().slice(0, MOST_WORDS)}`)
-  const answer = Credential.safeParse(parse(stdout))
+  const answer = Credential.safeParse(parseJson(stdout))
   if (!answer.success) throw new Error(`The credential plug-in ${command} printed no ExecCredential`)
   return answer.data.status
 }
@@ -81,18 +83,5 @@ function outcome(child: ChildProcess, command: string, timeoutMs: number): Promi
 }
 
 function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It is over.
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
+  if (pid !== undefined) send(-pid, 'SIGKILL')
 }

@@ -1,4 +1,5 @@
-import type { IsolationLevel, KubernetesConfig } from '#shared/model/index.ts'
+import { dirname } from 'node:path/posix'
+import { ImageReference, type IsolationLevel, type KubernetesConfig } from '#shared/model/index.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 import { ANNOTATION, LABEL, labelValue, MANAGER, nodeHash, sandboxName, shortHash } from './names.ts'
 import { formatBytes, formatCores } from './quantity.ts'
@@ -18,9 +19,6 @@ const INSIDE = {
 const USER = 10_001
 /** Longer than a pod may take to be asked, shorter than Kubernetes waits for a node that is silent. */
 const SILENT_NODE_SECONDS = 60
-const IMAGE =
-  /^[A-Za-z0-9][A-Za-z0-9._-]*(?::\d{1,5})?(?:\/[A-Za-z0-9._-]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/
-const LONGEST_IMAGE = 512
 const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 /** How long what a sandbox leaves may be looked at, when this node could not remove it. */
 const KEPT_SECONDS = 600
@@ -68,7 +66,7 @@ export function checkSpec(
       remedy: 'Use the executor `process`.',
     })
   const image = spec.image ?? settings.image
-  if (image.length > LONGEST_IMAGE || !IMAGE.test(image))
+  if (!ImageReference.safeParse(image).success)
     throw new SandboxError('image_unavailable', `${JSON.stringify(image.slice(0, 100))} is no name of an image`, {
       remedy: 'Such as node:24, or registry.example/team/image:tag.',
     })
@@ -200,8 +198,6 @@ function podSpec(
     ],
   }
 }
-
-const dirname = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
 /** Kubernetes gives a silent node five minutes by itself. The attempt is lost long before. */
 const silentNodes = ['not-ready', 'unreachable'].map(state => ({

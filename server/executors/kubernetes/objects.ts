@@ -122,6 +122,15 @@ export const Status = z.object({
   code: z.int().optional(),
 })
 
+/** What a text says; null when it is no JSON, which no schema here takes. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
 /** A list, or a page of one. What of it is not of the shape is refused as a whole: it is the API server's word. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { send } from '#server/lib/process-identity.ts'
 import { environment, proxyEnvironment } from '../environment.ts'
 import { RELAY_PORT, SandboxError, type SandboxSpec } from '../index.ts'
 import { childrenOf, descendants, killMarked, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from '../process-table.ts'
 import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
 import type { Enclosure } from './enclosure.ts'
 import { programExists } from './program-path.ts'
-import { send } from './running.ts'
 import type { SharedParts } from './shared-parts.ts'
 import { HOME, nodePaths, SYSTEM_PATH } from './system.ts'
 

@@ -1,14 +1,7 @@
 import { realpathSync } from 'node:fs'
 import type { Clock } from '#server/lib/clock.ts'
 import { kill } from '#server/lib/process-identity.ts'
-import {
-  type Executor,
-  type ExecutorProbe,
-  type ProcessIdentity,
-  type Sandbox,
-  SandboxError,
-  type SandboxSpec,
-} from '../index.ts'
+import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from '../process-table.ts'
 import { limitCommand, shellLimitCommand } from '../rlimits.ts'
 import { bubblewrapEnclosure } from './bubblewrap-enclosure.ts'
@@ -16,7 +9,7 @@ import type { Enclosure } from './enclosure.ts'
 import { type ControlGroups, findControlGroups } from './limits/control-group.ts'
 import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
-import { createSandbox } from './sandbox.ts'
+import { createSandbox, type ProcessSandbox } from './sandbox.ts'
 import { makeScratch, removeScratch } from './scratch.ts'
 import { makeSharedParts, type SharedParts } from './shared-parts.ts'
 import { createStarters } from './starters.ts'
@@ -59,7 +52,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   let shared: Promise<SharedParts> | null = null
   let swept: Promise<void> | null = null
   /** Prepared and not cleaned up. */
-  const living = new Map<string, { spec: SandboxSpec; sandbox: Sandbox; since: number }>()
+  const living = new Map<string, { spec: SandboxSpec; sandbox: ProcessSandbox; since: number }>()
 
   /** A yes stays true; after a no, somebody may have installed what was missing. */
   const probe = async () => {
@@ -120,7 +113,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     },
     // It gives what the machine gives, which the node says for itself.
     capacity: async () => null,
-    workloads: () => Promise.all([...living.values()].map(describeWorkload)),
+    workloads: async () => [...living.values()].map(describeWorkload),
     async reap(recorded: readonly ProcessIdentity[]) {
       const killed = recorded.filter(identity => kill(identity, 'SIGKILL')).length
       const marked = killMarked({ [NODE_MARK]: nodeId, [SANDBOX_MARK]: null })

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
+import { send } from '#server/lib/process-identity.ts'
 import { environment, proxyEnvironment } from '../environment.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 import { killMarked, markedProcesses, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from '../process-table.ts'
 import type { Enclosure } from './enclosure.ts'
 import { forward } from './inside/forward.ts'
 import { programExists } from './program-path.ts'
-import { send } from './running.ts'
 import { seatbeltProfile } from './seatbelt.ts'
 import { nodePaths, SYSTEM_PATH } from './system.ts'
 

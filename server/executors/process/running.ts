@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
-import { identify } from '#server/lib/process-identity.ts'
+import { identify, send } from '#server/lib/process-identity.ts'
 import { exitOf } from '../exit.ts'
 import { type Exit, type ProcessIdentity, SandboxError, type SandboxProcess } from '../index.ts'
 import type { Command, Enclosure } from './enclosure.ts'
@@ -69,14 +69,6 @@ function kept(output: Readable | null): Readable {
 /** A process that is over before it could be looked at gets an identity that no living one has. */
 function identityOf(pid: number): ProcessIdentity {
   return identify(pid) ?? { pid, startTime: 'over' }
-}
-
-export function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // Over already, which is what a signal is for.
-  }
 }
 
 async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: 'none' | 'pipe' }): Promise<Started> {

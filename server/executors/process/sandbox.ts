@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
-import { readStat } from '#server/lib/process-identity.ts'
+import { send } from '#server/lib/process-identity.ts'
+import { atMost } from '#server/lib/within.ts'
 import type { Limits } from '#shared/model/index.ts'
 import { diskUsage, watchDisk } from '../disk.ts'
 import {
@@ -12,16 +13,19 @@ import {
   type SandboxStats,
   type StartOptions,
 } from '../index.ts'
+import { usageOf } from '../process-table.ts'
 import { shellLimits } from '../rlimits.ts'
 import type { Command, Enclosure } from './enclosure.ts'
 import type { ControlGroup } from './limits/control-group.ts'
-import { type Running, run, send } from './running.ts'
+import { type Running, run } from './running.ts'
 import { removeScratch } from './scratch.ts'
 import { quote, type Starters } from './starters.ts'
 
-/** Clock ticks of /proc/PID/stat: USER_HZ is 100 on every architecture we run on. */
-const MS_PER_TICK = 10
-const PAGE_BYTES = 4096
+/** A sandbox of host processes. */
+export interface ProcessSandbox extends Sandbox {
+  /** `stats` without the walk over its files. */
+  usage(): Omit<SandboxStats, 'diskBytes'>
+}
 
 /** What all sandboxes have in common: starts, limits of the whole, statistics, and the end. */
 export function createSandbox(deps: {
@@ -33,7 +37,7 @@ export function createSandbox(deps: {
   clock: Clock
   /** Told once it is cleaned up. */
   gone(): void
-}): Sandbox {
+}): ProcessSandbox {
   const { spec, enclosure, group, starters, clock } = deps
   const running = new Set<Running>()
   const directories = [spec.workTree, join(spec.scratch, 'tmp'), join(spec.scratch, 'home')]
@@ -55,6 +59,9 @@ export function createSandbox(deps: {
     }
     stopWatching ??= watchDisk({ clock, directories, limitBytes: spec.limits.diskBytes, exceeded })
   }
+
+  const usage = () =>
+    group?.usage() ?? usageOf([...running].flatMap(({ identity, mark }) => enclosure.members(identity.pid, mark)))
 
   const forget = (program: Running) => {
     running.delete(program)
@@ -79,7 +86,7 @@ export function createSandbox(deps: {
     const ended = () => Promise.all([...running].map(program => program.ended))
     if (running.size > 0) {
       await signalAll('SIGTERM')
-      await within(deps.graceMs, ended(), clock)
+      await atMost(clock, deps.graceMs, ended())
       endAll()
       await ended()
     }
@@ -132,11 +139,9 @@ export function createSandbox(deps: {
     },
     async stats(): Promise<SandboxStats> {
       const { bytes: diskBytes } = await diskUsage(directories)
-      return {
-        ...(group?.usage() ?? usageOf([...running].flatMap(({ identity, mark }) => enclosure.members(identity.pid, mark)))),
-        diskBytes,
-      }
+      return { ...usage(), diskBytes }
     },
+    usage,
     signal: signalAll,
     end,
     cleanup() {
@@ -153,19 +158,4 @@ export function createSandbox(deps: {
 function entering(command: Command, group: ControlGroup, limits: Limits): Command {
   const join = group.joinFiles.map(file => `echo 0 >${quote(file)}`)
   return { ...command, before: [...command.before, ...join, shellLimits(limits)] }
-}
-
-function usageOf(pids: readonly number[]): Omit<SandboxStats, 'diskBytes'> {
-  const stats = pids.flatMap(pid => readStat(pid) ?? [])
-  return {
-    cpuMs: stats.reduce((sum, stat) => sum + stat.cpuTicks * MS_PER_TICK, 0),
-    memoryBytes: stats.reduce((sum, stat) => sum + stat.residentPages * PAGE_BYTES, 0),
-    processes: stats.length,
-  }
-}
-
-async function within(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
-  let cancel = () => {}
-  await Promise.race([work, new Promise<void>(resolve => (cancel = clock.after(ms, resolve)))])
-  cancel()
 }

@@ -1,17 +1,18 @@
 import type { Workload } from '#shared/model/index.ts'
-import type { Sandbox, SandboxSpec } from '../index.ts'
+import type { SandboxSpec } from '../index.ts'
+import type { ProcessSandbox } from './sandbox.ts'
 
 /** @param since when it was prepared, as `Date.now()` tells time. */
-export async function describeWorkload({
+export function describeWorkload({
   spec,
   sandbox,
   since,
 }: {
   spec: SandboxSpec
-  sandbox: Sandbox
+  sandbox: ProcessSandbox
   since: number
-}): Promise<Workload> {
-  const { cpuMs, memoryBytes } = await sandbox.stats()
+}): Workload {
+  const { cpuMs, memoryBytes } = sandbox.usage()
   return {
     id: `process:${spec.id}`,
     executor: 'process',

@@ -2,6 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Incoming
 import type { Duplex } from 'node:stream'
 import type { Clock } from '#server/lib/clock.ts'
 import { SandboxError } from '../index.ts'
+import { gather } from './gather.ts'
 import { ERROR_HEADER } from './protocol.ts'
 
 /** The way to one runner: there, broken for a while, or lost for good. */
@@ -134,7 +135,7 @@ export async function exchange(session: ClientHttp2Session, method: string, path
   const headers = answered(stream)
   if (body) stream.end(body)
   const { [ERROR_HEADER]: error } = await headers
-  const answer: unknown = JSON.parse((await collect(stream)).toString('utf8'))
+  const answer: unknown = JSON.parse((await gather(stream, ANSWER_BYTES, 'The answer is too long')).toString('utf8'))
   if (error === undefined) return answer
   const detail = String((answer as { detail?: unknown }).detail).slice(0, 1000)
   throw new SandboxError(error === 'not_found' ? 'not_found' : 'failed', detail)
@@ -147,15 +148,4 @@ export function answered(stream: ClientHttp2Stream): Promise<IncomingHttpHeaders
     stream.once('error', reject)
     stream.once('close', () => reject(new Error('The connection broke')))
   })
-}
-
-async function collect(stream: ClientHttp2Stream): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of stream) {
-    length += (chunk as Buffer).length
-    if (length > ANSWER_BYTES) throw new Error('The answer is too long')
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks)
 }

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
+import { atMost } from '#server/lib/within.ts'
 import type { IsolationLevel } from '#shared/model/index.ts'
 import { environment, proxyEnvironment } from '../environment.ts'
 import { type Exit, type ProcessIdentity, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
@@ -67,7 +68,7 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
   const over = async () => {
     if (running.size > 0 && !line.lost.aborted) {
       await signal('SIGTERM')
-      await within(graceMs, Promise.all(running), clock)
+      await atMost(clock, graceMs, Promise.all(running))
     }
     if (!line.lost.aborted) await line.ask('POST', paths.end)
   }
@@ -166,10 +167,4 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
       return cleaning
     },
   }
-}
-
-async function within(ms: number, work: Promise<unknown>, clock: Clock): Promise<void> {
-  let cancel = () => {}
-  await Promise.race([work, new Promise<void>(resolve => (cancel = clock.after(ms, resolve)))])
-  cancel()
 }

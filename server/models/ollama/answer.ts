@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatResponse, Message } from 'ollama'
 import * as z from 'zod'
+import { messageOf } from '#server/lib/message-of.ts'
 import type { ChatRequest } from '#shared/contract/index.ts'
 
 const StreamOptions = z.looseObject({ include_usage: z.boolean().optional() })
@@ -81,7 +82,7 @@ export async function* completionChunks(
       callCount += calls.length
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     if (!message.startsWith(UNFINISHED)) {
       yield data(JSON.stringify({ error: { message: `Ollama failed: ${message}`, type: 'provider_failed' } }))
       return

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { send } from '#server/lib/process-identity.ts'
 
 /** How long output may keep coming after the command's end, from what left its process group; ms. */
 const LINGER_MS = 1_000
@@ -53,12 +54,7 @@ export function runCommand(
 }
 
 function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // Nothing of it is left.
-  }
+  if (pid !== undefined) send(-pid, 'SIGKILL')
 }
 
 /** The two ends of a text that may be of any length, in bounded memory. */

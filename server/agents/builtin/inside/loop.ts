@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { messageOf } from '#server/lib/message-of.ts'
 import type { Answer, ToolCall } from './completion.ts'
 import { compact, type Message, sizeOf } from './conversation.ts'
 import { type Ask, TooLong } from './model.ts'
@@ -140,7 +141,7 @@ async function use(call: ToolCall, { root, report }: Workplace): Promise<string>
     if (diff) reportDiff(head.id, diff, report)
     return output
   } catch (error) {
-    const output = cut(error instanceof Error ? error.message : String(error), MAX_TOOL_TEXT)
+    const output = cut(messageOf(error), MAX_TOOL_TEXT)
     report({ ...head, status: 'failed', output })
     report({ type: 'log', text: `  ${output}\n` })
     return `Failed: ${output}`

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf } from '#server/lib/message-of.ts'
 import { work } from './loop.ts'
 import { createModel } from './model.ts'
 import { Assignment, cut, MAX_LINE, MAX_TOOL_TEXT, type Report } from './protocol.ts'
@@ -17,6 +18,6 @@ try {
   const note = (line: string) => report({ type: 'log', text: `── ${line}\n` })
   await work(task, { root: process.cwd(), ask: createModel(endpoint, { pause: ms => pause(ms), note }), report })
 } catch (error) {
-  report({ type: 'failed', detail: cut(error instanceof Error ? error.message : String(error), MAX_TOOL_TEXT) })
+  report({ type: 'failed', detail: cut(messageOf(error), MAX_TOOL_TEXT) })
   process.exitCode = 1
 }

@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { send } from '#server/lib/process-identity.ts'
+import { gather } from '../gather.ts'
 import { ERROR_HEADER, type OutputName, type ProgramRequest, type RunnerToken } from '../protocol.ts'
 import { receiveTree, TreeError } from '../tree/receive.ts'
 import { sendTree } from '../tree/send.ts'
-import { killAll, measure, members, send } from './measure.ts'
+import { killAll, measure, members } from './measure.ts'
 import { NotFound, type Program, startProgram } from './program.ts'
 import type { WayOut } from './way-out.ts'
 
@@ -123,13 +125,4 @@ function respond(stream: ServerHttp2Stream, status: number, answer: object, erro
   stream.end(JSON.stringify(answer))
 }
 
-async function body(stream: ServerHttp2Stream): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of stream) {
-    length += (chunk as Buffer).length
-    if (length > BODY_BYTES) throw new Error('Too much at once')
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks)
-}
+const body = (stream: ServerHttp2Stream): Promise<Buffer> => gather(stream, BODY_BYTES, 'Too much at once')

@@ -1,11 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { diskUsage } from '#server/executors/disk.ts'
-import { markedProcesses, SANDBOX_MARK } from '#server/executors/process-table.ts'
-import { readStat } from '#server/lib/process-identity.ts'
+import { KILL_ROUNDS, markedProcesses, SANDBOX_MARK, usageOf } from '#server/executors/process-table.ts'
+import { readStat, send } from '#server/lib/process-identity.ts'
 import type { RunnerToken } from '../protocol.ts'
-
-const MS_PER_TICK = 10
-const PAGE_BYTES = 4096
 
 function read(file: string): string {
   try {
@@ -39,29 +36,16 @@ export function members(token: RunnerToken): number[] {
 }
 
 export async function measure(token: RunnerToken) {
-  const stats = members(token).flatMap(pid => readStat(pid) ?? [])
-  const { bytes } = await diskUsage(token.disk)
-  return {
-    cpuMs: (token.alone ? groupCpuMs() : null) ?? stats.reduce((sum, { cpuTicks }) => sum + cpuTicks * MS_PER_TICK, 0),
-    memoryBytes: stats.reduce((sum, { residentPages }) => sum + residentPages * PAGE_BYTES, 0),
-    processes: stats.length,
-    diskBytes: bytes,
-  }
+  const usage = usageOf(members(token))
+  const { bytes: diskBytes } = await diskUsage(token.disk)
+  return { ...usage, cpuMs: (token.alone ? groupCpuMs() : null) ?? usage.cpuMs, diskBytes }
 }
 
 /** Ends everything inside but the runner; something that forks faster than it is found is met more than once. */
 export function killAll(token: RunnerToken): void {
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < KILL_ROUNDS; round++) {
     const found = members(token)
     if (found.length === 0) return
     for (const pid of found) send(pid, 'SIGKILL')
-  }
-}
-
-export function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // Over already.
   }
 }

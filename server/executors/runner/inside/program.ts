@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { killMarked, PROCESS_MARK } from '#server/executors/process-table.ts'
 import { shellLimits } from '#server/executors/rlimits.ts'
-import { readStat } from '#server/lib/process-identity.ts'
+import { readStat, send } from '#server/lib/process-identity.ts'
 import type { OutputName, ProgramRequest, RunnerToken } from '../protocol.ts'
 import { oomKills } from './measure.ts'
 import { createSpool, type Spool } from './spool.ts'
@@ -51,7 +51,7 @@ export async function startProgram(id: string, request: ProgramRequest, token: R
     stderr: createSpool(join(token.spool, id, 'stderr'), token.spoolBytes),
   }
   const sweep = () => {
-    killGroup(pid)
+    send(-pid, 'SIGKILL')
     killMarked({ [PROCESS_MARK]: mark })
   }
   const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => {
@@ -124,14 +124,6 @@ async function copy(from: Readable | null, spool: Spool, ended: Promise<unknown>
   }
   if (from) await closed
   spool.finish()
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // Nobody left in it.
-  }
 }
 
 function isProgram(name: string, path: string, workDir: string): boolean {
