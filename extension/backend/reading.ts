@@ -9,6 +9,7 @@ export const READING: ReadonlySet<OperationName> = new Set([
   'listJobs',
   'getJob',
   'listEvents',
+  'listExecutors',
   'readLog',
   'getResult',
   'getDiff',
@@ -20,6 +21,7 @@ export const READING: ReadonlySet<OperationName> = new Set([
   'listPlacements',
   'drainStatus',
   'listSpecs',
+  'listWorkloads',
   'getSpec',
   'getSpecOffer',
 ])
