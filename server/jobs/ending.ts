@@ -33,6 +33,8 @@ export interface Ending {
   seal(id: JobId): Promise<void>
   /** Delivers the result of an ended job and seals its log; what a full disk keeps from it is done when there is room. Never rejects. */
   finish(id: JobId): Promise<void>
+  /** What waits for room is left to the next start. Fulfils when nothing is under way that nobody else waits for. */
+  stop(): Promise<void>
 }
 
 /** How long after a write for which there was no room it is tried again, ms. */
@@ -46,6 +48,10 @@ export function lacksSpace(error: unknown): boolean {
 /** @param isBusy whether other attempts run, whose writes what can wait may join */
 export function createEnding(deps: JobDeps, asideLogs: AsideLogs, isBusy: () => boolean): Ending {
   const { store, logs, workspace, clock, secrets, log } = deps
+  /** What cancels the wait for room of each job that has to be finished again. */
+  const waiting = new Map<JobId, () => void>()
+  const under = new Set<Promise<void>>()
+  let isOver = false
 
   async function deliver(job: JobRow): Promise<void> {
     const { result, snapshot, spec } = job
@@ -107,17 +113,33 @@ export function createEnding(deps: JobDeps, asideLogs: AsideLogs, isBusy: () => 
     try {
       await finish(id)
     } catch (error) {
-      const isForNow = lacksSpace(error)
+      const isForNow = lacksSpace(error) && !isOver
       const next = isForNow ? 'it is tried again' : 'the next start does'
       log.error({ err: error, jobId: id }, `Failed to deliver a result or seal a log; ${next}`)
-      if (isForNow) clock.after(AGAIN_MS, () => void finishSafely(id))
+      if (isForNow) finishLater(id)
     }
+  }
+
+  function finishLater(id: JobId): void {
+    waiting.get(id)?.()
+    const cancel = clock.after(AGAIN_MS, () => {
+      waiting.delete(id)
+      const again = finishSafely(id).finally(() => under.delete(again))
+      under.add(again)
+    })
+    waiting.set(id, cancel)
   }
 
   return {
     deliver,
     seal,
     finish: finishSafely,
+    async stop() {
+      isOver = true
+      for (const cancel of waiting.values()) cancel()
+      waiting.clear()
+      await Promise.all(under)
+    },
     async settle(attempt, end, unwritten = { from: attempt.state, events: [] }, learned = {}) {
       // A person may have asked to cancel since the attempt last looked; that flag is part of the decision.
       const stored = await store.job(attempt.id)

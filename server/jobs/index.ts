@@ -164,7 +164,7 @@ export function createJobs(deps: JobDeps): Jobs {
     async stop() {
       ready = false
       drain.stop()
-      await Promise.all([aside.stop(), scheduler.stop(), hosting.stop(), dismissals.stop()])
+      await Promise.all([aside.stop(), scheduler.stop(), hosting.stop(), dismissals.stop(), ending.stop()])
       await repairs
     },
     card: ownCard.get,

@@ -18,7 +18,7 @@ const known = new WeakMap<WorkspaceFeature, { readonly jobs: TaskJobs; readonly 
 export function problemsIn(feature: WorkspaceFeature, jobs: TaskJobs): readonly Problem[] {
   const last = known.get(feature)
   if (last?.jobs === jobs) return last.problems
-  const problems = problemsOf(feature, jobs && states(jobs))
+  const problems = problemsOf(feature, jobs && states(jobs), feature.linked)
   known.set(feature, { jobs, problems })
   return problems
 }

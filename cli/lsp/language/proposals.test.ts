@@ -13,7 +13,7 @@ function featureOf(text: string, isText = true): WorkspaceFeature {
     ...{ path: PATH, kind: 'tasks', document, outline: outline(document, 'tasks') },
     ...{ uri: 'file:///r/tasks.md', version: 3, isText },
   }
-  return { ...createFeature([one]), root: '/r', name: '001-a', documents: [one] }
+  return { ...createFeature([one]), root: '/r', name: '001-a', documents: [one], linked: new Set() }
 }
 
 /** Proposes a tick of T001. @returns what was answered, and what the person was shown and told */
@@ -71,6 +71,19 @@ describe('a proposed change', () => {
       expect(shown).toEqual([])
       expect(answers).toEqual([[7, 'refused', expect.any(String)]])
       expect(warned).toHaveLength(1)
+    }
+  })
+
+  it('is answered though the editor, or the disk, fails', async () => {
+    const offer = { id: 7, repository: '/r', feature: '001-a', reason: 'done' }
+    const documents = [{ path: PATH, sha256: hashOf(TEXT), edits: [{ start: 3, end: 4, text: 'x' }] }]
+    const fails = async () => Promise.reject(new Error('it went away'))
+    const works = { feature: async () => featureOf(TEXT), apply: async () => ({ applied: true }), warn: () => {} }
+    for (const broken of [{ apply: fails }, { feature: fails }]) {
+      const answers: unknown[] = []
+      const answer = async (...said: unknown[]) => void answers.push(said)
+      await propose('/r', { ...offer, documents }, { ...works, ...broken, answer })
+      expect(answers).toEqual([[7, 'refused', expect.stringContaining('it went away')]])
     }
   })
 })

@@ -20,16 +20,23 @@ export interface ProposalDeps {
 /** Brings a change that somebody proposed to the person at the editor, if it is for what is in the editor now. */
 export async function propose(root: string, offer: SpecOffer, deps: ProposalDeps): Promise<void> {
   const reason = sanitizeLine(offer.reason)
-  const feature = await deps.feature(root, offer.feature)
-  const made = feature ? editFor(feature, offer, reason) : `${offer.feature} is gone.`
+  const made = await deps.feature(root, offer.feature).then(
+    feature => (feature ? editFor(feature, offer, reason) : `${offer.feature} is gone.`),
+    cause => `${offer.feature} could not be read: ${messageOf(cause)}`,
+  )
   if (typeof made === 'string') {
     deps.warn(unlinked(`A change of ${sanitizeLine(offer.feature)} was not made (${reason}): ${made}`))
     return deps.answer(offer.id, 'refused', made)
   }
-  const { applied, failureReason } = await deps.apply(reason, made)
+  // Whoever proposed it waits for an answer, whatever becomes of the request to the editor.
+  const { applied, failureReason } = await deps
+    .apply(reason, made)
+    .catch(cause => ({ applied: false, failureReason: `The editor did not take it: ${messageOf(cause)}` }))
   if (applied) return deps.answer(offer.id, 'applied', null)
   return deps.answer(offer.id, 'refused', failureReason ?? 'The person at the editor did not take it.')
 }
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 /** VS Code makes links of `[text](command:…)` in a notification, which would run it: somebody else's brackets come apart. */
 const unlinked = (text: string): string => text.replaceAll('](', '] (')

@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   createFeature,
+  createLinks,
   createSpecReader,
   type Document,
   type Feature,
@@ -38,6 +39,8 @@ export interface WorkspaceFeature extends Feature {
   readonly root: string
   readonly name: string
   readonly documents: readonly WorkspaceDocument[]
+  /** Paths that tasks name and that lead out of the work tree by a link. */
+  readonly linked: ReadonlySet<string>
 }
 
 export interface SpecWorkspace {
@@ -68,6 +71,7 @@ export function createSpecWorkspace(opened: {
   get(uri: string): OpenDocument | undefined
 }): SpecWorkspace {
   const reader = createSpecReader()
+  const links = createLinks()
   let folders: string[] = []
   const onDisk = new Map<string, Promise<readonly DiskDocument[]>>()
   const places = new Map<string, Located | null>()
@@ -141,7 +145,8 @@ export function createSpecWorkspace(opened: {
         return before?.document === document && before.version === version
       })
     if (last && isSame) return last
-    const made = { ...createFeature(parts), root, name, documents: parts }
+    const feature = createFeature(parts)
+    const made = { ...feature, root, name, documents: parts, linked: await links.leaving(root, feature) }
     assembled.set(key, made)
     return made
   }

@@ -100,6 +100,20 @@ describe('what is followed', () => {
     expect(await isSettled(complete)).toBe(true)
   })
 
+  it('of a log ends with a reason where bytes are missing, and skips none', async () => {
+    const { subscriptions, sent, told, send, deliver } = open()
+    void subscriptions.attach(send)
+    subscriptions.follow(LOG, 10, deliver)
+    await subscriptions.log(frame(1, 10, 'abc'))
+    await subscriptions.log(frame(1, 14, 'e'))
+    await subscriptions.log(frame(1, 13, 'd'))
+    expect(told).toEqual([
+      [{ type: 'log', offset: 10, base64: btoa('abc') }, 13],
+      [{ type: 'error', problem: expect.objectContaining({ detail: 'The server left out bytes 13 to 14 of the log.' }) }, null],
+    ])
+    expect(sent.at(-1)).toEqual({ type: 'unsubscribe', subscription: 1 })
+  })
+
   it('is not waited for while there is no server, and is asked for when there is', async () => {
     const { subscriptions, sent, send, deliver } = open()
     const one = subscriptions.follow({ name: 'peers' }, undefined, deliver)

@@ -1,4 +1,11 @@
-import { type ClientMessage, decodeLogFrame, type ServerMessage, type StreamItem, type Topic } from '#shared/contract/index.ts'
+import {
+  ApiError,
+  type ClientMessage,
+  decodeLogFrame,
+  type ServerMessage,
+  type StreamItem,
+  type Topic,
+} from '#shared/contract/index.ts'
 
 /** Takes the next item of a subscription. What comes after waits until it is done. */
 export type Deliver = (item: StreamItem, cursor: number | null) => Promise<void>
@@ -126,12 +133,23 @@ export function createSubscriptions(): Subscriptions {
     },
     async log(frame) {
       const { subscription, offset, bytes } = decodeLogFrame(frame)
-      const from = open.get(subscription)?.cursor ?? 0
+      const followed = open.get(subscription)
+      if (!followed) return
+      const from = followed.cursor ?? 0
+      if (offset > from) {
+        send?.({ type: 'unsubscribe', subscription })
+        return deliver(subscription, { type: 'error', problem: missing(from, offset) }, null)
+      }
       const fresh = bytes.subarray(Math.max(0, from - offset))
       if (fresh.length === 0) return
-      const start = Math.max(from, offset)
       const base64 = Buffer.from(fresh.buffer, fresh.byteOffset, fresh.byteLength).toString('base64')
-      await deliver(subscription, { type: 'log', offset: start, base64 }, start + fresh.length)
+      await deliver(subscription, { type: 'log', offset: from, base64 }, from + fresh.length)
     },
   }
 }
+
+/** A log with a hole in it would be taken for a whole one. */
+const missing = (from: number, to: number) =>
+  new ApiError('internal', `The server left out bytes ${from} to ${to} of the log.`, {
+    remedy: `Follow it again from ${from}.`,
+  }).toProblem()
