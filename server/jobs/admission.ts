@@ -10,6 +10,8 @@ import type { Space } from './space.ts'
 
 /** Longest wait for the providers' lists of models, ms. */
 const MODELS_MS = 5_000
+/** Longest wait for the first word of nodes that were just paired, where a job is to be refused without it, ms. */
+const FIRST_CARDS_MS = 10_000
 
 /** What a caller gets back: a new job, or the one it already has under its key. */
 export interface Admitted {
@@ -121,8 +123,11 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
       const repeated = await earlier(key, bodyHash)
       if (repeated) return repeated
       refuseSecrets(request, deps)
-      await requireSandbox(request, deps)
-      const spec = { ...request, agent: await chooseAgent(request, deps) }
+      const agent = await onceHeard(request, deps, async () => {
+        await requireSandbox(request, deps)
+        return chooseAgent(request, deps)
+      })
+      const spec = { ...request, agent }
       const { repository } = spec
       return admit(spec, key, bodyHash, null, async id =>
         repository ? capture(deps, () => workspace.snapshot(repository, id)) : null,
@@ -164,6 +169,44 @@ function refuseSecrets(spec: JobSpec, { secrets }: JobDeps): void {
 function others({ where, sandbox }: Pick<JobSpec, 'where' | 'sandbox'>, fleet: JobDeps['fleet']): readonly Card[] {
   // Without a sandbox nothing leaves this node.
   return where.local || sandbox === 'none' ? [] : fleet.cards()
+}
+
+/**
+ * What is refused for want of a node that can do it is tried again as nodes that were just paired say what they can do.
+ * @throws {ApiError} with the names of those that did not say so in time
+ */
+async function onceHeard<T>(spec: JobSpec, { fleet, clock }: JobDeps, attempt: () => Promise<T>): Promise<T> {
+  const unheard = () => (spec.where.local || spec.sandbox === 'none' ? [] : fleet.unheard())
+  let wake = () => {}
+  let isLate = false
+  const call = () => wake()
+  const listening = fleet.onChange(call)
+  const cancel = clock.after(FIRST_CARDS_MS, () => {
+    isLate = true
+    wake()
+  })
+  try {
+    for (;;) {
+      const changed = new Promise<void>(resolve => {
+        wake = resolve
+      })
+      const silent = unheard()
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof ApiError) || !['agent_missing', 'sandbox_unavailable'].includes(error.code)) throw error
+        if (silent.length === 0) throw error
+        if (isLate) {
+          const detail = `${error.message} ${silent.join(', ')} did not say yet what it can do.`
+          throw new ApiError(error.code, detail, { ...error.extras, cause: error })
+        }
+      }
+      await changed
+    }
+  } finally {
+    cancel()
+    listening()
+  }
 }
 
 async function requireSandbox(spec: JobSpec, { executors, settings, fleet }: JobDeps): Promise<void> {

@@ -35,3 +35,23 @@ test('a node is called as it says, but not by the name of another: jobs go by na
   says.c = 'home'
   expect(names()).toEqual(['desk', 'rack', 'attic'])
 })
+
+test('a node that was just paired is not heard of until its first card, or until it is known to be away', () => {
+  const known = [peer('a', 'desk'), { ...peer('b', 'rack'), runsOurs: false }]
+  let presence: { card: Card | null; lastSeenAt: number | null; problem: string | null } = {
+    ...{ card: null, lastSeenAt: null, problem: null },
+  }
+  const fleet = createFleet({
+    self: { id: 's', name: 'home' },
+    directory: { get: id => known.find(one => one.id === id) ?? null, list: () => known },
+    gossip: { of: () => presence, onChange: () => () => {} },
+    may: ({ runsOurs, weRunTheirs }) => ({ runsOurs, weRunTheirs }),
+    user: () => null,
+    linkTo: () => expect.unreachable(),
+  })
+  expect(fleet.unheard()).toEqual(['desk'])
+  presence = { ...presence, problem: 'It does not answer.' }
+  expect(fleet.unheard()).toEqual([])
+  presence = { card: makeCard('a'), lastSeenAt: 0, problem: null }
+  expect(fleet.unheard()).toEqual([])
+})

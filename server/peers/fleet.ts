@@ -31,6 +31,13 @@ export function createFleet(deps: {
       const owners = ownersOfNames([self, ...known])
       return known.flatMap(peer => (may(peer).runsOurs ? cardNow(peer, owners) : []))
     },
+    unheard() {
+      const isUnheard = (id: NodeId) => {
+        const { card, problem } = gossip.of(id)
+        return card === null && problem === null
+      }
+      return directory.list().flatMap(peer => (may(peer).runsOurs && isUnheard(peer.id) ? peer.name : []))
+    },
     accepts(home) {
       const peer = directory.get(home)
       return peer !== null && may(peer).weRunTheirs

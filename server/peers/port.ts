@@ -78,6 +78,8 @@ export interface Fleet {
   readonly self: { readonly id: NodeId; readonly name: string }
   /** What the nodes that run our jobs told of themselves last, of those that answer. */
   cards(): readonly Card[]
+  /** Names of nodes that run our jobs and have told nothing of themselves yet, and of which nobody knows that they are away. */
+  unheard(): readonly string[]
   /** Whether this node takes jobs of another. */
   accepts(home: NodeId): boolean
   /** Who a node is, as far as this one knows. */

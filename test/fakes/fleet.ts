@@ -4,6 +4,7 @@ import type { Fleet } from '#server/peers/index.ts'
 export const alone: Fleet = {
   self: { id: 'a'.repeat(26), name: 'alone' },
   cards: () => [],
+  unheard: () => [],
   accepts: () => false,
   who: id => ({ id, name: id, user: null, tags: [] }),
   trust: () => 'granted',

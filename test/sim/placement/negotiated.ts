@@ -142,6 +142,7 @@ function createNode(world: World, node: SimNode, cards: AgedCards, find: (id: st
   const fleet: Fleet = {
     self: { id: node.id, name: node.id },
     cards: () => cards.seenBy(node),
+    unheard: () => [],
     accepts: () => true,
     who: id => ({ id, name: id, user: null, tags: [] }),
     trust: () => 'paired',
