@@ -8,7 +8,7 @@ const MOST_PROBLEMS = 1_000
 /** A feature as the API shows it. @param jobs newest job of each task */
 export function presentFeature(feature: ReadFeature, jobs: ReadonlyMap<string, SpecJob>): SpecFeature {
   const states = new Map([...jobs].map(([task, { state }]) => [task, state]))
-  const problems = [...feature.skipped.map(tooLarge), ...problemsOf(feature, states)]
+  const problems = [...feature.skipped.map(tooLarge), ...problemsOf(feature, states, feature.linked)]
   const requirements = feature.requirements.filter(({ kind }) => kind === 'requirement')
   const after = new Map<string, Set<string>>()
   for (const { outline } of feature.documents)

@@ -5,6 +5,7 @@ import { FeatureName } from '#shared/model/index.ts'
 import { createFeature, type Feature, type FeatureDocument } from './analysis/index.ts'
 import { hashOf } from './edits/index.ts'
 import { outline, parse, placeOf } from './language/index.ts'
+import { createLinks } from './links.ts'
 
 const MOST_FEATURES = 500
 const MOST_DOCUMENTS = 100
@@ -29,6 +30,8 @@ export interface ReadFeature extends Feature {
   readonly documents: readonly ReadDocument[]
   /** Paths of documents that were too large to be read. */
   readonly skipped: readonly string[]
+  /** Paths that tasks name and that lead out of the work tree by a link. */
+  readonly linked: ReadonlySet<string>
 }
 
 /** Reads specs below a work tree, and nothing else: no link is followed, and there is an end to what is read. */
@@ -47,6 +50,7 @@ export async function rootOf(path: string): Promise<string | null> {
 
 export function createSpecReader(): SpecReader {
   const kept = keepDocuments()
+  const links = createLinks()
 
   async function folders(root: string): Promise<Map<string, string>> {
     const found = new Map<string, string>()
@@ -72,7 +76,9 @@ export function createSpecReader(): SpecReader {
       left -= file.bytes.byteLength
       documents.push(kept(join(root, path), file.bytes, () => documentOf(path, file.kind, file.bytes)))
     }
-    return documents.length + skipped.length === 0 ? null : { ...createFeature(documents), name, documents, skipped }
+    if (documents.length + skipped.length === 0) return null
+    const feature = createFeature(documents)
+    return { ...feature, name, documents, skipped, linked: await links.leaving(root, feature) }
   }
 
   return {

@@ -9,13 +9,18 @@ export type Problem = SpecProblem & Placed & { readonly id: string | null }
 /** State of the newest job of each task; null where nobody knows. */
 export type TaskStates = ReadonlyMap<string, JobState> | null
 
-/** Everything there is to say against a feature, by document and line. */
-export function problemsOf(feature: Feature, states: TaskStates): Problem[] {
+const NONE: ReadonlySet<string> = new Set()
+
+/**
+ * Everything there is to say against a feature, by document and line.
+ * @param linked paths that lead out of the work tree by a link; the documents alone do not say
+ */
+export function problemsOf(feature: Feature, states: TaskStates, linked = NONE): Problem[] {
   const problems = [
     ...duplicates(feature),
     ...nameless(feature),
     ...unknown(feature),
-    ...outside(feature),
+    ...outside(feature, linked),
     ...cycles(feature),
     ...clarifications(feature.documents),
     ...uncovered(feature),
@@ -77,15 +82,15 @@ function unknown({ documents, definitions }: Feature): Problem[] {
   return problems
 }
 
-function outside({ tasks }: Feature): Problem[] {
+function outside({ tasks }: Feature, linked: ReadonlySet<string>): Problem[] {
   return tasks.flatMap(({ id, path, line, paths }) =>
     paths
-      .filter(({ leaves }) => leaves)
-      .map(({ path: named, start, end }) => ({
+      .filter(({ leaves, path: named }) => leaves || linked.has(named))
+      .map(({ path: named, leaves, start, end }) => ({
         ...{ path, line, start, end, id },
         code: 'path-outside' as const,
         severity: 'error' as const,
-        message: `${named} is outside the repository: ${id} runs in a copy of it and cannot reach that.`,
+        message: `${named} ${leaves ? 'is outside the repository' : 'leads outside the repository by a link'}: ${id} runs in a copy of it and cannot reach that.`,
       })),
   )
 }
