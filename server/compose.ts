@@ -225,7 +225,7 @@ export async function compose(input: {
   const jobs = createJobs(deps)
   const metrics = lazyMetrics({ counts: store.counts, places: jobs.places, version: VERSION })
   store.onEvents(metrics.count)
-  const node = createNodeHandlers({ name, capacity, metrics: metrics.text, models })
+  const node = createNodeHandlers({ name, capacity, executorRoom: jobs.executorRoom, metrics: metrics.text, models })
   const offers = createOffers({ clock, rootOf })
   const specs = createSpecHandlers({
     reader: createSpecReader(),

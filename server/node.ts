@@ -3,7 +3,7 @@ import { availableParallelism, loadavg, totalmem } from 'node:os'
 import type { Handlers } from '#server/lib/call.ts'
 import { VERSION } from '#server/lib/version.ts'
 import type { Models } from '#server/models/index.ts'
-import type { Capacity } from '#shared/model/index.ts'
+import type { Capacity, ExecutorCapacity, ExecutorKind } from '#shared/model/index.ts'
 
 /** Free bytes for this user on the file system of a directory. */
 export async function freeBytes(directory: string): Promise<number> {
@@ -39,15 +39,20 @@ export type NodeHandlers = Pick<Handlers, 'health' | 'metrics' | 'listModels' | 
 export function createNodeHandlers(input: {
   name: string
   capacity: () => Promise<Capacity>
+  /** What executors said last that they can give; waits for none. */
+  executorRoom: () => readonly { readonly kind: ExecutorKind; readonly capacity: ExecutorCapacity }[]
   metrics: () => Promise<string>
   models: Models
 }): NodeHandlers {
-  const { name, capacity, metrics, models } = input
+  const { name, capacity, executorRoom, metrics, models } = input
   // A caller with the node's own token is the owner: usage is counted per job only.
   const uncounted = () => {}
   return {
     async health() {
-      return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity() } }
+      const executors = executorRoom().map(({ kind, capacity: { cpuCores, memoryBytes, gpuCount, places } }) => {
+        return { kind, cpuCores, memoryBytes, gpuCount, places }
+      })
+      return { status: 200, body: { ok: true, version: VERSION, node: name, capacity: await capacity(), executors } }
     },
     async metrics() {
       return { body: new TextEncoder().encode(await metrics()) }

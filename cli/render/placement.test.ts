@@ -15,6 +15,7 @@ const terms = {
   modelLoaded: false,
   repositoryCached: false,
   dependencyCached: false,
+  imageCached: true,
   haves: [],
   executor: 'process',
   isolation: 'process',

@@ -51,7 +51,8 @@ function promise({ startMs, start90Ms, waitsBehind, runMs, finishMs }: Terms): s
 }
 
 function qualities(terms: Terms, trust: Trust | null): string {
-  const { executor, isolation, load, loadPerCore, power, price, modelLoaded, repositoryCached, dependencyCached } = terms
+  const { executor, isolation, load, loadPerCore, power, price, modelLoaded, repositoryCached, dependencyCached, imageCached } =
+    terms
   return [
     `executor ${sanitizeLine(executor)} (${isolation})`,
     `slots ${Math.round(100 * load)} % taken`,
@@ -59,6 +60,7 @@ function qualities(terms: Terms, trust: Trust | null): string {
     ...(power === 'unknown' ? [] : [`on ${power}`]),
     ...(modelLoaded ? [] : ['model not loaded']),
     ...(repositoryCached ? [] : ['repository not there']),
+    ...(imageCached ? [] : ['has to pull the image']),
     ...(dependencyCached ? [] : ['has to install']),
     ...(price === null ? [] : [`price ${price} an hour`]),
     ...(trust === null ? [] : [{ self: 'this node', paired: 'paired', own: 'your own', granted: 'by a grant' }[trust]]),

@@ -2,15 +2,29 @@ import type { Executor } from '#server/executors/index.ts'
 import type { Clock } from '#server/lib/clock.ts'
 import { within } from '#server/lib/within.ts'
 import type { Models } from '#server/models/index.ts'
-import { type Forecast, forecast, type JobClass, levelGiven, modelSide, type Reservations } from '#server/placement/index.ts'
+import {
+  type Forecast,
+  forecast,
+  hasImage,
+  type JobClass,
+  lackOfRoom,
+  levelGiven,
+  modelSide,
+  type Reservations,
+} from '#server/placement/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import type { Announcement, Bid, NodeId, Terms } from '#shared/model/index.ts'
+import type { Announcement, Bid, ExecutorCapacity, NodeId, Terms } from '#shared/model/index.ts'
+import type { ExecutorRoom } from './executor-room.ts'
 import { announcedClass, type Experience } from './experience.ts'
 import { repositoryOf } from './hosted-attempt.ts'
 import type { JobSettings, OwnNode } from './ports.ts'
 
 /** Longest wait for the providers' lists of models, ms. */
 const MODELS_MS = 500
+/** When to ask again where others fill an executor: nothing here tells when they end, ms. */
+const FULL_AGAIN_MS = 30_000
+/** Characters of a reason that the message may have. */
+const MOST_REASON = 500
 const NONE: readonly string[] = []
 
 /** What a bid is made of. */
@@ -39,11 +53,29 @@ export interface Bidding {
 
 export function createBidding(
   deps: BiddingDeps,
-  { reservations, experience }: { reservations: Reservations; experience: Experience },
+  { reservations, experience, executorRoom }: { reservations: Reservations; experience: Experience; executorRoom: ExecutorRoom },
 ): Bidding {
   const { executors, workspace, models, sharedModels, clock, node, settings, newToken, random } = deps
 
   const mostPromised = Math.max(1, Math.floor((reservations.slots + reservations.waitingPlaces) / 2))
+
+  /** Attempts of an executor that it was not asked for yet when it said what it can give. */
+  function promisedSince(kind: string, ageMs: number): number {
+    const { running, waiting } = reservations.occupancy()
+    const isItsOwn = ({ executor }: JobClass) => executor === kind
+    const begun = running.filter(({ jobClass, elapsedMs }) => isItsOwn(jobClass) && elapsedMs < ageMs)
+    return begun.length + waiting.filter(isItsOwn).length
+  }
+
+  /** When one of the attempts that an executor runs should end, ms, median. */
+  async function firstEnd(kind: string): Promise<number> {
+    const running = reservations.occupancy().running.filter(({ jobClass }) => jobClass.executor === kind)
+    if (running.length === 0) return FULL_AGAIN_MS
+    const history = await experience.history()
+    const runs = running.map(({ jobClass, elapsedMs }) => ({ runs: history.of(jobClass), elapsedMs }))
+    const { unknownRunMs } = settings.placement
+    return forecast({ slots: running.length, running: runs, ahead: [], own: [], unknownRunMs }, random).start.p50
+  }
 
   /** When an attempt would start that all who are here now come before. */
   async function look(jobClass: JobClass): Promise<Forecast> {
@@ -62,9 +94,8 @@ export function createBidding(
   }
 
   async function termsOf(
-    { executor, isolation, model, models: policy, setup, repository }: Announcement,
-    cache: string | null,
-    isOwn: boolean,
+    { executor, isolation, image, model, models: policy, setup, repository }: Announcement,
+    { cache, isOwn, room }: { cache: string | null; isOwn: boolean; room: ExecutorCapacity | null },
   ): Promise<Omit<Terms, 'startMs' | 'start90Ms' | 'waitsBehind' | 'runMs' | 'finishMs' | 'load'>> {
     const [probe, haves, offered, power] = await Promise.all([
       executors.find(({ kind }) => kind === executor)?.probe(),
@@ -80,6 +111,7 @@ export function createBidding(
       repositoryCached: repository === null || isOwn || haves.length > 0,
       // No executor of this node keeps what a setup installs: every sandbox is fresh.
       dependencyCached: !setup,
+      imageCached: image === undefined || room === null || hasImage(room.images, image),
       haves: [...haves],
       executor,
       isolation: probe ? (levelGiven(probe, isolation) ?? probe.isolation) : 'none',
@@ -91,6 +123,13 @@ export function createBidding(
 
   return {
     async bid(announcement, home) {
+      const { executor } = announcement
+      const room = await executorRoom.of(executor)
+      const lack = room && lackOfRoom(announcement, room.capacity, promisedSince(executor, room.ageMs))
+      if (lack) {
+        const reason = `Its executor "${executor}" has no room now: ${lack}`.slice(0, MOST_REASON)
+        return { kind: 'no', isTransient: true, reason, againMs: await firstEnd(executor) }
+      }
       if (home !== null && reservations.promisedTo(home) >= mostPromised) {
         const reason = `It has promised your node ${mostPromised} places already, and waits for their awards.`
         return { kind: 'no', isTransient: true, reason, againMs: settings.bidMs }
@@ -108,7 +147,10 @@ export function createBidding(
         const reason = `All ${reservations.slots} slots are taken, and ${reservations.waiting()} attempts wait already.`
         return { kind: 'no', isTransient: true, reason, againMs: start.p50 }
       }
-      const [{ start, run, finish }, terms] = await Promise.all([looked, termsOf(announcement, cache, home === null)])
+      const [{ start, run, finish }, terms] = await Promise.all([
+        looked,
+        termsOf(announcement, { cache, isOwn: home === null, room: room && room.capacity }),
+      ])
       const times = { startMs: start.p50, start90Ms: start.p90, waitsBehind, runMs: run, finishMs: finish }
       return { kind: 'bid', bidId, ttlMs: settings.bidMs, terms: { ...terms, ...times, load } }
     },

@@ -54,8 +54,8 @@ export interface Hosting {
   recover(): Promise<readonly JobId[]>
   /** Ends all attempts, and tells their homes that this node gave them back. */
   handBack(): void
-  /** Has the attempt of a job give its place free. @returns whether one runs here */
-  evict(id: JobId): boolean
+  /** Has an attempt of a job give its place free. @param epoch null for whichever it is @returns whether it runs here */
+  evict(id: JobId, epoch: number | null): boolean
   /** How many attempts of others hold a place. */
   running(): number
   /** Forgets, now and then, what nobody came back for. */
@@ -373,8 +373,8 @@ export function createHosting(
         )
     },
 
-    evict(id) {
-      const attempt = [...running.values()].find(({ key }) => key.jobId === id)
+    evict(id, epoch) {
+      const attempt = [...running.values()].find(({ key }) => key.jobId === id && (epoch === null || key.epoch === epoch))
       attempt?.controller.abort(new Stop('evict'))
       return attempt !== undefined
     },

@@ -15,6 +15,7 @@ import { createDismissals } from './dismissals.ts'
 import { createDrain } from './drain.ts'
 import { presentDrain } from './drain-status.ts'
 import { createEnding } from './ending.ts'
+import { createExecutorRoom, type ExecutorRoom } from './executor-room.ts'
 import { createExperience } from './experience.ts'
 import { createJobHandlers, type JobHandlers } from './handlers.ts'
 import { createHomeModels } from './home-models.ts'
@@ -43,6 +44,8 @@ export interface Jobs {
   stop(): Promise<void>
   /** What this node tells of itself. */
   card(): Promise<Card>
+  /** What executors said last that they can give; waits for none. */
+  executorRoom: ExecutorRoom['lastHeard']
   /** Places that attempts hold, and places there are. */
   places(): { busy: number; slots: number }
   /** Fulfils when the repairs that follow a start are done. */
@@ -59,7 +62,8 @@ export function createJobs(deps: JobDeps): Jobs {
   const { fleet } = deps
   const reservations = createReservations({ slots: deps.settings.concurrency, waitingPlaces: deps.settings.waiting, clock })
   const experience = createExperience(deps)
-  const bidding = createBidding(deps, { reservations, experience })
+  const executorRoom = createExecutorRoom(deps)
+  const bidding = createBidding(deps, { reservations, experience, executorRoom })
   const ending = createEnding(deps, asideLogs, () => reservations.busy() > 0)
   const drain = createDrain({ file: deps.drainFile, clock, log, handBack: () => hosting.handBack() })
   const drainStatus = () => presentDrain(deps, drain.state())
@@ -130,7 +134,7 @@ export function createJobs(deps: JobDeps): Jobs {
   return {
     handlers: {
       ...createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
-      ...createWorkloadHandlers(deps, id => scheduler.stopJob(id, 'evict') || hosting.evict(id)),
+      ...createWorkloadHandlers(deps, (id, epoch) => scheduler.evict(id, epoch) || hosting.evict(id, epoch)),
       ...createPeerHandlers(deps, {
         ownCard,
         reservations,
@@ -168,6 +172,7 @@ export function createJobs(deps: JobDeps): Jobs {
       await repairs
     },
     card: ownCard.get,
+    executorRoom: executorRoom.lastHeard,
     places: () => ({ busy: reservations.busy(), slots: deps.settings.concurrency }),
     settled: () => repairs,
   }

@@ -23,6 +23,7 @@ const terms = (change: Partial<Terms> = {}): Terms => ({
   modelLocal: true,
   repositoryCached: true,
   dependencyCached: true,
+  imageCached: true,
   haves: [],
   executor: 'process',
   isolation: 'process',

@@ -36,7 +36,11 @@ function worker({ slots = 2, waitingPlaces = 2 } = {}) {
   const handlers = createPeerHandlers(deps as never, {
     ownCard: { get: async () => ({ ...makeCard('w'.repeat(26)), agents: ['command'], executors: [PROCESS] }) } as never,
     reservations,
-    bidding: createBidding(deps as never, { reservations, experience: experience as never }),
+    bidding: createBidding(deps as never, {
+      reservations,
+      experience: experience as never,
+      executorRoom: { of: async () => null, lastHeard: () => [] },
+    }),
     hosting: {
       running: () => 0,
       isAnothers: async () => false,

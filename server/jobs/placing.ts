@@ -165,5 +165,13 @@ const UNWATCHED: Watch = { asOfNow: async job => job, nobodyCan: () => {} }
 const lacksOnlyRoom = ({ answer }: PlacementRecord['asked'][number]): boolean =>
   answer.kind === 'bid' || (answer.kind === 'no' && answer.isTransient && answer.againMs !== null)
 
-const isPicky = ({ where }: JobSpec): boolean =>
-  where.gpu || where.on.length > 0 || where.notOn.length > 0 || Object.keys(where.labels).length > 0
+/** What not every free place here will do for. */
+const isPicky = ({ where, executor, image, gpus, isolation }: JobSpec): boolean =>
+  !['auto', 'process'].includes(executor) ||
+  image !== undefined ||
+  gpus !== undefined ||
+  isolation !== undefined ||
+  where.gpu ||
+  where.on.length > 0 ||
+  where.notOn.length > 0 ||
+  Object.keys(where.labels).length > 0

@@ -32,6 +32,8 @@ export interface Scheduler {
   start(followed: readonly { job: JobRow; row: AwayRow }[]): Promise<void>
   /** Tells the attempt of a job to end, if one runs here. */
   stopJob(id: JobId, kind: StopKind): boolean
+  /** Has an attempt of a job give its place free. @param epoch null for whichever it is @returns whether it runs here */
+  evict(id: JobId, epoch: number | null): boolean
   /** Ends a job by an attempt that was set aside: its newest one is stopped first. One that has ended refuses it. */
   win(win: Win): Promise<void>
   /** Claims no more, tells every attempt to end, and waits for them. */
@@ -40,6 +42,7 @@ export interface Scheduler {
 }
 
 interface Running {
+  readonly epoch: number
   readonly controller: AbortController
   readonly done: Promise<void>
   /** An attempt that was set aside and has ended first. */
@@ -140,7 +143,7 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
         if (running.get(job.id)?.controller === controller) running.delete(job.id)
         parts.ended()
       })
-    running.set(job.id, { controller, done, instead: null })
+    running.set(job.id, { epoch: job.epoch, controller, done, instead: null })
   }
 
   async function attempt(job: JobRow, signal: AbortSignal): Promise<void> {
@@ -322,6 +325,12 @@ export function createScheduler(deps: JobDeps, parts: SchedulerParts): Scheduler
       const attempt = running.get(id)
       attempt?.controller.abort(new Stop(kind))
       return attempt !== undefined
+    },
+    evict(id, epoch) {
+      const attempt = running.get(id)
+      if (!attempt || (epoch !== null && attempt.epoch !== epoch)) return false
+      attempt.controller.abort(new Stop('evict'))
+      return true
     },
     async win(win) {
       const { jobId } = win.row

@@ -5,7 +5,7 @@ import { virtualClock } from '#test/fakes/clock.ts'
 import { createWorkloadHandlers } from './workloads.ts'
 
 const call = {} as never
-const workload = (id: string, jobId: string | null) => ({ id, jobId }) as unknown as Workload
+const workload = (id: string, jobId: string | null) => ({ id, jobId, epoch: 2 }) as unknown as Workload
 const executor = (kind: string, workloads: () => Promise<Workload[]>) =>
   ({
     kind,
@@ -16,8 +16,8 @@ const executor = (kind: string, workloads: () => Promise<Workload[]>) =>
     workloads,
   }) as unknown as Executor
 const make = (executors: Executor[], evicted: string[] = []) =>
-  createWorkloadHandlers({ executors, clock: virtualClock(), store: { job: async () => null } }, id => {
-    evicted.push(id)
+  createWorkloadHandlers({ executors, clock: virtualClock(), store: { job: async () => null } }, (id, epoch) => {
+    evicted.push(`${id} ${epoch}`)
     return id !== 'gone'
   })
 const two = async () => [workload('container:b', 'one'), workload('container:a', 'two'), workload('container:c', null)]
@@ -51,6 +51,6 @@ it('evicts a workload of a job, and nothing else', async () => {
   )
   const ask = (id: string) => evictWorkload({ params: { id } } as never, call)
   expect(await ask('container:b')).toMatchObject({ status: 202, body: { jobId: 'one' } })
-  expect(evicted).toEqual(['one'])
+  expect(evicted).toEqual(['one 2'])
   for (const id of ['container:c', 'container:d', 'nothing']) await expect(ask(id)).rejects.toMatchObject({ code: 'not_found' })
 })

@@ -13,10 +13,10 @@ const ANSWER_MS = 5_000
 /** What this node says of its executors and of what runs in them. */
 export type WorkloadHandlers = Pick<Handlers, 'listExecutors' | 'listWorkloads' | 'evictWorkload'>
 
-/** @param evict tells the attempt of a job that runs here to give its place free; false when there is none */
+/** @param evict tells an attempt that runs here to give its place free, whichever it is without an epoch; false when there is none */
 export function createWorkloadHandlers(
   deps: { executors: readonly Executor[]; clock: Clock; store: Pick<Store, 'job'> },
-  evict: (id: JobId) => boolean,
+  evict: (id: JobId, epoch: number | null) => boolean,
 ): WorkloadHandlers {
   const { executors, clock, store } = deps
 
@@ -64,7 +64,7 @@ export function createWorkloadHandlers(
     async evictWorkload({ params: { id } }) {
       const { found } = await look()
       const workload = found.find(one => one.id === id)
-      if (!workload?.jobId || !evict(workload.jobId))
+      if (!workload?.jobId || !evict(workload.jobId, workload.epoch))
         throw new ApiError('not_found', `No workload ${id} of a job runs here.`, { remedy: '`skein workloads` lists them.' })
       const job = await store.job(workload.jobId)
       return { status: 202, body: { jobId: workload.jobId, status: job?.state ?? null } }

@@ -46,6 +46,7 @@ export function score(terms: Terms, { correction, trust }: Bidder, weights: Plac
     model: terms.modelLoaded ? 0 : weights.modelLoadMs,
     modelAtHome: terms.modelLocal ? 0 : weights.modelAtHomeMs,
     repository: terms.repositoryCached ? 0 : weights.repositoryMs,
+    image: terms.imageCached ? 0 : weights.imageMs,
     dependencies: terms.dependencyCached ? 0 : weights.dependencyMs,
     load: terms.load * weights.loadMs,
     machine: overload * weights.machineLoadMs,

@@ -38,6 +38,7 @@ export const PlacementWeights = z
     modelAtHomeMs: z.number().min(0).default(2_000).describe('A model that answers from home, by way of the network.'),
     repositoryMs: z.number().min(0).default(5_000).describe('Shipping a repository that is not cached.'),
     dependencyMs: z.number().min(0).default(15_000).describe('Installing what the work needs.'),
+    imageMs: z.number().min(0).default(20_000).describe('Pulling an image that is not there.'),
     loadMs: z.number().min(0).default(10_000).describe('A node whose slots are all taken but this one.'),
     machineLoadMs: z.number().min(0).default(10_000).describe('Each program a core beyond one that wants to run there.'),
     batteryMs: z.number().min(0).default(60_000).describe('Running from a battery.'),

@@ -86,6 +86,13 @@ export const Terms = z
         .default(true)
         .describe('Whether the work can start without installing anything: the job has no setup, or a sandbox keeps it.'),
     ),
+    imageCached: since(
+      4,
+      z
+        .boolean()
+        .default(true)
+        .describe('Whether the image of the job, if it names one, is there; true where that is not known.'),
+    ),
     haves: z.array(z.string().max(64)).max(16).describe('Commits of the repository it has already.'),
     executor: z.string().max(40),
     isolation: IsolationLevel,

@@ -113,7 +113,7 @@ function createNode(world: World, node: SimNode, cards: AgedCards, find: (id: st
       newToken,
       random: random.next,
     },
-    { reservations, experience },
+    { reservations, experience, executorRoom: { of: async () => null, lastHeard: () => [] } },
   )
   const card = (): Card =>
     makeCard(node.id, {
