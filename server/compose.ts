@@ -36,7 +36,7 @@ import {
 } from '#server/peers/index.ts'
 import { staticList } from '#server/peers/static-list/index.ts'
 import { tailscaleMesh } from '#server/peers/tailscale/index.ts'
-import { createOffers, createSpecHandlers, createSpecReader, rootOf } from '#server/specs/index.ts'
+import { createOffers, createSpecHandlers, createSpecReader, createWordings, rootOf } from '#server/specs/index.ts'
 import { sqliteStore } from '#server/store/sqlite/index.ts'
 import { createLog, type Log, lazyMetrics } from '#server/telemetry/index.ts'
 import { createWorkspace, writeBranch } from '#server/workspace/index.ts'
@@ -186,6 +186,7 @@ export async function compose(input: {
   })
   const concurrency = config.node.concurrency ?? availableParallelism()
   const capacity = createCapacity(directory.data, config.node.labels)
+  const specReader = createSpecReader()
   const deps: JobDeps = {
     store,
     logs,
@@ -201,6 +202,7 @@ export async function compose(input: {
     sharedModels,
     gateway,
     secrets,
+    wordingOf: createWordings(specReader),
     clock,
     files: nodeFiles,
     newJobId: createJobIds(clock),
@@ -228,7 +230,7 @@ export async function compose(input: {
   const node = createNodeHandlers({ name, capacity, executorRoom: jobs.executorRoom, metrics: metrics.text, models })
   const offers = createOffers({ clock, rootOf })
   const specs = createSpecHandlers({
-    reader: createSpecReader(),
+    reader: specReader,
     offers,
     jobs: store.specJobs,
     nameOf: worker => peers.fleet.who(worker).name,

@@ -24,7 +24,10 @@ function open(jobs: Record<string, JobState>) {
   const changed: string[] = []
   let movedTimes = 0
   let isThere = true
-  const job = (state: JobState): SpecJob => ({ jobId: JOB, state, node: null, checks: { green: 0, all: 0 } })
+  const job = (state: JobState): SpecJob => ({
+    ...{ jobId: JOB, state, node: null, checks: { green: 0, all: 0 } },
+    ...{ commands: [], wording: 'same' },
+  })
   const client = {
     async getSpec({ params: { feature } }: { params: { feature: string } }) {
       asked.push(feature)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { SpecFeature, SpecTask } from '#shared/model/index.ts'
+import type { SpecFeature, SpecJob, SpecTask } from '#shared/model/index.ts'
 import { renderAccepted, renderFeature, renderFeatures, renderProblems } from './specs.ts'
 
 const mark = { paint: (style: string, text: string) => `<${style}>${text}</${style}>` }
@@ -7,7 +7,10 @@ const task: SpecTask = {
   ...{ id: 'T001', title: 'Create the project', isDone: true, isParallel: false, story: null, phase: 'Phase 1: Setup' },
   ...{ after: [], paths: [], path: 'specs/001-login/tasks.md', line: 4, job: null },
 }
-const job = { jobId: 'j'.repeat(14), state: 'succeeded', node: 'desk', checks: { green: 1, all: 2 } } as const
+const job: SpecJob = {
+  ...{ jobId: 'j'.repeat(14), state: 'succeeded', node: 'desk', checks: { green: 1, all: 2 } },
+  ...{ commands: [], wording: 'same' },
+}
 const feature: SpecFeature = {
   ...{ feature: '001-login', title: 'Sign in', documents: [], stories: [], requirements: [], criteria: [], checks: [] },
   coverage: { tasks: 3, done: 1, requirements: 2, covered: 1, clarifications: 0, problems: 2 },

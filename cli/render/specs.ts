@@ -59,8 +59,12 @@ function taskLine({ id, title, isDone, job }: SpecTask, paint: Paint): string {
   return `${box} ${id} ${sanitizeLine(title)}${job ? paint('dim', ` ${sanitizeLine(jobOf(job))}`) : ''}`
 }
 
-const jobOf = ({ jobId, state, node, checks }: NonNullable<SpecTask['job']>): string =>
-  `${state}${node === null ? '' : ` on ${node}`}${checks.all === 0 ? '' : `, ${of(checks.green, checks.all)} checks green`} (${jobId})`
+function jobOf({ jobId, state, node, checks, wording }: NonNullable<SpecTask['job']>): string {
+  const where = node === null ? '' : ` on ${node}`
+  const said = checks.all === 0 ? '' : `, ${of(checks.green, checks.all)} checks green`
+  const stale = state === 'succeeded' && wording !== 'same' ? ', for other words than these' : ''
+  return `${state}${where}${said}${stale} (${jobId})`
+}
 
 /** What became of a change. */
 export function renderAccepted(accepted: SpecEditAccepted): string {

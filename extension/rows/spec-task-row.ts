@@ -1,4 +1,4 @@
-import { isEvidence } from '#shared/model/evidence.ts'
+import { checksText, isEvidence } from '#shared/model/evidence.ts'
 import type { SpecFeature, SpecJob, SpecTask } from '#shared/model/index.ts'
 import { hasEnded } from '../state/job-states.ts'
 import { JOB_ICONS, stateName } from './job-row.ts'
@@ -30,6 +30,7 @@ function icon({ isDone, job }: SpecTask): readonly [icon: string, color: string 
 function standing(job: SpecJob, isDone: boolean, t: Translate): string {
   const { state, node, checks } = job
   if (isEvidence(job)) return isDone ? t('proven') : t('proven, not ticked yet')
+  if (state === 'succeeded' && checks.all > 0 && job.wording !== 'same') return t('succeeded, for other words than these')
   if (state === 'succeeded') return checks.all === 0 ? t('succeeded, nothing proves it') : stateName(state, t)
   return node === null || hasEnded(state) ? stateName(state, t) : t('{0} on {1}', stateName(state, t), plainLine(node, 40))
 }
@@ -79,6 +80,7 @@ export function taskTooltip(task: SpecTask, feature: SpecFeature, t: Translate):
     [t('In the file'), isDone ? t('☑ ticked') : t('☐ open')],
     [t('By its job'), job ? plainMarkdown(standing(job, isDone, t)) : t('no job was for it')],
     [t('Checks'), job && hasEnded(job.state) ? t('{0} of {1} green', job.checks.green, job.checks.all) : null],
+    [t('Says so'), job && job.commands.length > 0 ? plainMarkdown(checksText(job)) : null],
     [t('Job'), job ? `\`${job.jobId}\`` : null],
     [t('Node'), job?.node == null ? null : plainMarkdown(job.node)],
     [t('Part of'), [story, phase].flatMap(one => (one === null ? [] : plainMarkdown(one))).join(' · ')],

@@ -20,7 +20,7 @@ async function treeOf(features: readonly SpecFeature[]) {
 async function fixture(name: string, feature: string, jobs: Readonly<Record<string, SpecJob>> = {}): Promise<SpecFeature> {
   const read = await createSpecReader().read(resolve(FIXTURES, name), feature)
   if (!read) throw new Error(`There is no fixture ${name}/${feature}`)
-  return presentFeature(read, new Map(Object.entries(jobs)))
+  return presentFeature(read, ({ id }) => jobs[id] ?? null)
 }
 
 it('shows a feature as stories and phases with their tasks, requirements with what covers them, and documents', async () => {

@@ -24,7 +24,7 @@ const TOKEN = 'a-token-of-at-least-32-characters'
 const ID = newJob('a').job.id
 const warning = (detail: string): EventBody => ({ type: 'warning', code: 'test', detail })
 
-const OFFER: Omit<SpecOffer, 'repository' | 'id'> = { feature: '001-login', reason: 'Tick it', documents: [] }
+const OFFER: Omit<SpecOffer, 'repository' | 'id'> = { feature: '001-login', reason: 'Tick it', documents: [], evidence: [] }
 const PEER: Peer = {
   ...{ id: 'a'.repeat(26), name: 'desk', address: 'http://desk:1', source: 'listed', state: 'online' },
   ...{ runsOurs: true, weRunTheirs: false, card: null, lastSeenAt: null, problem: null },

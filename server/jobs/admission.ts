@@ -71,6 +71,9 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
     retryOf: JobId | null,
     capture: (id: JobId) => Promise<Snapshot | null>,
   ): Promise<Admitted> {
+    const { spec: named, repository } = spec
+    // What is done again is held to what was asked for at first: the prompt and the snapshot are of then.
+    const wording = named && repository && retryOf === null ? await deps.wordingOf(repository.path, named) : null
     const snapshot = await capture(id)
     const at = clock.now()
     const title = jobTitle(spec)
@@ -98,6 +101,7 @@ export function createAdmission(deps: JobDeps, space: Space): Admission {
       .admit({
         job,
         idempotency: key === null ? null : { key, bodyHash },
+        wording,
         events: [
           {
             ...{ type: 'job.created', title, agent: spec.agent, priority: spec.priority, snapshot, retryOf },

@@ -19,6 +19,7 @@ import type {
   ModelPolicy,
   PlacementWeights,
   PowerSource,
+  SpecTaskRef,
   Timeouts,
 } from '#shared/model/index.ts'
 import type { DrainFile } from './drain.ts'
@@ -95,6 +96,8 @@ export interface JobDeps {
   readonly sharedModels: Models
   readonly gateway: Gateway
   readonly secrets: Secrets
+  /** Hash of what a task of a spec asks for, in a work tree of this machine; null when there is no such task, or more than one. */
+  readonly wordingOf: (repository: string, task: SpecTaskRef) => Promise<string | null>
   readonly clock: Clock
   readonly files: Files
   readonly newJobId: () => JobId

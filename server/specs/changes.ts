@@ -1,6 +1,6 @@
 import type { SpecBase, SpecChange } from '#shared/model/index.ts'
 import { rename, replaceText, requireBase, SpecEditError, tick } from './edits/index.ts'
-import { outline, parse, type TextEdit } from './language/index.ts'
+import type { TextEdit } from './language/index.ts'
 import type { ReadDocument, ReadFeature } from './reader.ts'
 
 /** What a change does to one document. */
@@ -44,21 +44,5 @@ function editsOf(
       return rename(documents, change.from, change.to)
     case 'replace':
       return [{ path: change.path, edits: replaceText(find(change.path).document, change.text) }]
-  }
-}
-
-/** Tasks whose box a change ticks, whatever kind of change it is: each of them wants evidence. Renaming ticks nothing. */
-export function newlyTicked(feature: ReadFeature, change: SpecChange): string[] {
-  const ticked = new Set(feature.tasks.filter(({ box }) => box.isTicked).map(({ id }) => id))
-  switch (change.kind) {
-    case 'tick':
-      return change.done && !ticked.has(change.task) ? [change.task] : []
-    case 'rename':
-      return []
-    case 'replace': {
-      const kind = feature.documents.find(({ path }) => path === change.path)?.kind
-      const after = kind === undefined ? [] : outline(parse(change.text), kind).tasks
-      return [...new Set(after.filter(({ id, box }) => box.isTicked && !ticked.has(id)).map(({ id }) => id))]
-    }
   }
 }

@@ -2,13 +2,16 @@ import type { Handlers } from '#server/lib/call.ts'
 import type { SpecJobRow } from '#server/store/index.ts'
 import { WorkspaceError } from '#server/workspace/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import { isEvidence, type SpecJob } from '#shared/model/index.ts'
-import { changesOf, newlyTicked } from './changes.ts'
+import { checksText, type SpecEvidence, type SpecJob } from '#shared/model/index.ts'
+import type { PlacedTask } from './analysis/index.ts'
+import { changesOf } from './changes.ts'
 import { applyEdits, SpecEditError } from './edits/index.ts'
 import { print } from './language/index.ts'
 import type { Offers } from './offers.ts'
 import { presentFeature, summaryOf } from './present.ts'
+import { evidenceOf, specJob } from './proof.ts'
 import { type ReadFeature, rootOf, type SpecReader } from './reader.ts'
+import { newlyTicked, wordingOf } from './ticks.ts'
 
 export interface SpecDeps {
   readonly reader: SpecReader
@@ -39,29 +42,25 @@ export function createSpecHandlers(deps: SpecDeps): SpecHandlers {
     if (feature) return feature
     throw new ApiError('not_found', `${root} has no feature ${name}.`, { remedy: '`skein spec list` names those there are.' })
   }
-  /** The newest job of each task that started from this work tree, whatever name it was given by. */
-  async function jobsOf(root: string, feature: string): Promise<ReadonlyMap<string, SpecJob>> {
+  /** The newest job of each task that started from this work tree, whatever name it was given by, held to a wording of the task. */
+  async function jobsOf(root: string, feature: string): Promise<(task: string, wording: () => string) => SpecJob | null> {
     const rows = await deps.jobs(feature)
     const trees = new Map<string, string | null>()
     for (const path of new Set(rows.map(({ repository }) => repository))) trees.set(path, await rootOf(path))
-    const jobs = new Map<string, SpecJob>()
-    for (const { task, jobId, state, worker, checks, repository } of rows)
-      if (trees.get(repository) === root && !jobs.has(task))
-        jobs.set(task, { jobId, state, checks, node: worker === null ? null : deps.nameOf(worker) })
-    return jobs
-  }
-  const present = async (root: string, feature: ReadFeature) => presentFeature(feature, await jobsOf(root, feature.name))
-
-  async function requireEvidence(root: string, feature: string, tasks: readonly string[]): Promise<void> {
-    if (tasks.length === 0) return
-    const jobs = await jobsOf(root, feature)
-    for (const task of tasks) {
-      const why = whyUnproven(task, jobs.get(task))
-      if (why !== null)
-        throw new ApiError('no_evidence', why, {
-          remedy: 'Run the task with checks; a person may tick its box in an editor at any time.',
-        })
+    const newest = new Map<string, SpecJobRow>()
+    for (const row of rows) if (trees.get(row.repository) === root && !newest.has(row.task)) newest.set(row.task, row)
+    return (task, wording) => {
+      const row = newest.get(task)
+      return row ? specJob(row, wording(), row.worker === null ? null : deps.nameOf(row.worker)) : null
     }
+  }
+  async function present(root: string, feature: ReadFeature) {
+    const jobOf = await jobsOf(root, feature.name)
+    const documents = new Map(feature.documents.map(({ path, document }) => [path, document]))
+    return presentFeature(feature, (task: PlacedTask) => {
+      const document = documents.get(task.path)
+      return document ? jobOf(task.id, () => wordingOf(document, task)) : null
+    })
   }
 
   return {
@@ -83,10 +82,12 @@ export function createSpecHandlers(deps: SpecDeps): SpecHandlers {
       const feature = await requireFeature(root, params.feature)
       const changes = orProblem(() => changesOf(feature, body.change, body.bases))
       if (changes.length === 0) return { status: 200, body: { status: 'unchanged' } }
-      await requireEvidence(root, feature.name, newlyTicked(feature, body.change))
+      const ticked = newlyTicked(feature, body.change, changes)
+      const jobOf = ticked.length > 0 ? await jobsOf(root, feature.name) : null
+      const evidence = evidenceOf(ticked, (task, wording) => jobOf?.(task, () => wording) ?? null)
       if (offers.isAttended(root)) {
         const documents = changes.map(({ document: { path, sha256 }, edits }) => ({ path, sha256, edits: [...edits] }))
-        const { id } = offers.offer({ repository: root, feature: feature.name, reason: body.reason, documents })
+        const { id } = offers.offer({ repository: root, feature: feature.name, reason: body.reason, documents, evidence })
         return { status: 202, body: { status: 'offered', offer: id } }
       }
       const files = changes.map(({ document, edits }) => ({
@@ -95,7 +96,7 @@ export function createSpecHandlers(deps: SpecDeps): SpecHandlers {
       }))
       const prefix = `skein/specs/${inRefs(feature.name)}`
       try {
-        const written = await deps.writeBranch({ directory: root, prefix, message: body.reason, files })
+        const written = await deps.writeBranch({ directory: root, prefix, message: messageOf(body.reason, evidence), files })
         return { status: 201, body: { status: 'written', ...written } }
       } catch (cause) {
         if (!(cause instanceof WorkspaceError)) throw cause
@@ -124,13 +125,6 @@ function orProblem<T>(work: () => T): T {
 
 const inRefs = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+/, '') || 'feature'
 
-/** Why no job proves a task done; null when one does. */
-function whyUnproven(task: string, job: SpecJob | undefined): string | null {
-  if (!job) return `No job was for ${task}.`
-  if (isEvidence(job)) return null
-  const { jobId, state, checks } = job
-  if (state !== 'succeeded') return `The newest job for ${task}, ${jobId}, has not succeeded: it is ${state}.`
-  return checks.all === 0
-    ? `Job ${jobId} for ${task} succeeded without a check, so that only its agent says it is done.`
-    : `${checks.all - checks.green} of ${checks.all} checks of job ${jobId} for ${task} are red.`
-}
+/** Of the commit: what is done, and what says so. */
+const messageOf = (reason: string, evidence: readonly SpecEvidence[]): string =>
+  [reason, ...evidence.map(one => `${one.task}: job ${one.jobId}, checks ${checksText(one)}`)].join('\n\n')

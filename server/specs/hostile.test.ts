@@ -11,7 +11,11 @@ const specFile = (text: string) => {
 }
 const lines = (count: number, line: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => line(index + 1)).join('\n')
-const codes = (feature: Feature) => Object.groupBy(problemsOf(feature, new Map()), ({ code }) => code)
+const codes = (feature: Feature) =>
+  Object.groupBy(
+    problemsOf(feature, () => false),
+    ({ code }) => code,
+  )
 
 /** Each would take time or memory out of all proportion, if what it says were taken at its word. */
 describe('what a small document says is held to a measure', () => {

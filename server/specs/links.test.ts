@@ -44,7 +44,7 @@ it('looks again after a while, for links come and go', async () => {
 it('is a problem of the task that names it', async () => {
   await writeFile(join(base, 'tree/specs/001-a/tasks.md'), '- [ ] T001 Mend `out/a.ts` and `src/a.ts`\n')
   const read = await createSpecReader().read(join(base, 'tree'), '001-a')
-  const { problems } = presentFeature(read ?? expect.unreachable(), new Map())
+  const { problems } = presentFeature(read ?? expect.unreachable(), () => null)
   expect(problems.filter(({ code }) => code === 'path-outside')).toEqual([
     expect.objectContaining({ message: expect.stringMatching(/^out\/a\.ts leads outside the repository by a link/) }),
   ])

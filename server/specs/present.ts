@@ -1,14 +1,18 @@
-import type { SpecFeature, SpecFeatureSummary, SpecJob, SpecProblem } from '#shared/model/index.ts'
-import { problemsOf } from './analysis/index.ts'
+import { isEvidence, type SpecFeature, type SpecFeatureSummary, type SpecJob, type SpecProblem } from '#shared/model/index.ts'
+import { type PlacedTask, problemsOf } from './analysis/index.ts'
 import type { ReadFeature } from './reader.ts'
 
 /** Most problems that are told of one feature; `coverage` counts them all. */
 const MOST_PROBLEMS = 1_000
 
-/** A feature as the API shows it. @param jobs newest job of each task */
-export function presentFeature(feature: ReadFeature, jobs: ReadonlyMap<string, SpecJob>): SpecFeature {
-  const states = new Map([...jobs].map(([task, { state }]) => [task, state]))
-  const problems = [...feature.skipped.map(tooLarge), ...problemsOf(feature, states, feature.linked)]
+/** A feature as the API shows it. @param jobOf newest job of a task, held to what the task asks for now */
+export function presentFeature(feature: ReadFeature, jobOf: (task: PlacedTask) => SpecJob | null): SpecFeature {
+  const jobs = new Map(feature.tasks.map(task => [task, jobOf(task)]))
+  const isProven = (task: PlacedTask): boolean => {
+    const job = jobs.get(task)
+    return job != null && isEvidence(job)
+  }
+  const problems = [...feature.skipped.map(tooLarge), ...problemsOf(feature, isProven, feature.linked)]
   const requirements = feature.requirements.filter(({ kind }) => kind === 'requirement')
   const after = new Map<string, Set<string>>()
   for (const { outline } of feature.documents)
@@ -32,13 +36,13 @@ export function presentFeature(feature: ReadFeature, jobs: ReadonlyMap<string, S
     stories: feature.stories.map(({ id, title, priority, path, line }) => ({ id, title, priority, path, line })),
     requirements: requirements.map(shown),
     criteria: feature.requirements.filter(({ kind }) => kind === 'criterion').map(shown),
-    tasks: feature.tasks.map(({ id, title, box, story, phase, paths, path, line }) => ({
+    tasks: [...jobs].map(([{ id, title, box, story, phase, paths, path, line }, job]) => ({
       ...{ id, title, story, phase, path, line },
       isDone: box.isTicked,
       isParallel: box.isParallel,
       after: [...(after.get(id) ?? [])],
       paths: paths.map(one => one.path),
-      job: jobs.get(id) ?? null,
+      job,
     })),
     checks: feature.documents.flatMap(({ path, outline }) =>
       outline.checks.map(({ id, box, line }) => ({ id, text: box.text, isDone: box.isTicked, path, line })),

@@ -1,4 +1,5 @@
 import type {
+  Check,
   EventBody,
   Failure,
   JobEvent,
@@ -63,6 +64,8 @@ export interface NewJob {
   /** SHA-256 of the request, to tell a repeat from another request under the same key. */
   readonly idempotency: { key: string; bodyHash: string } | null
   readonly events: readonly EventBody[]
+  /** Hash of what the task of a spec asked for that the job names; null where that is not known. A retry keeps that of its job. */
+  readonly wording: string | null
 }
 
 /** What may be changed in a job. State moves only as the guard allows. */
@@ -122,8 +125,10 @@ export interface SpecJobRow {
   readonly repository: string
   /** Node that its newest attempt runs on, when that is another one. */
   readonly worker: NodeId | null
-  /** Checks of its result that exited 0, of all; none before it has a result. */
-  readonly checks: { readonly green: number; readonly all: number }
+  /** Those of its result; none before it has one. */
+  readonly checks: readonly Pick<Check, 'argv' | 'verdict'>[]
+  /** Hash of what its task asked for when the job was made; null where that is not known. */
+  readonly wording: string | null
 }
 
 export interface LogRow {

@@ -9,3 +9,9 @@ export const CommandLine = z
   .refine(argv => argv[0] !== '', 'must name a program')
   .meta({ id: 'CommandLine', description: 'A program and its arguments; no shell is involved.' })
 export type CommandLine = z.infer<typeof CommandLine>
+
+/** What a shell would have to be told, for reading. */
+export const commandText = (argv: readonly string[]): string =>
+  argv.length === 3 && argv[0] === 'sh' && argv[1] === '-c'
+    ? (argv[2] ?? '')
+    : argv.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')

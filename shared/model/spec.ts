@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { JobId } from './id.ts'
+import { CheckVerdict } from './result.ts'
 import { JobState } from './state.ts'
 
 /** Name of a feature: its folder under specs/. */
@@ -49,6 +50,15 @@ export const SpecDocument = z
   .meta({ id: 'SpecDocument' })
 export type SpecDocument = z.infer<typeof SpecDocument>
 
+/** One of the commands that say whether a job did its task; who asked for the job chose them. */
+export const SpecJobCheck = z
+  .strictObject({
+    command: z.string().describe('As it would be typed; the first 200 characters.'),
+    verdict: CheckVerdict,
+  })
+  .meta({ id: 'SpecJobCheck' })
+export type SpecJobCheck = z.infer<typeof SpecJobCheck>
+
 /** A job that says which task it is for. */
 export const SpecJob = z
   .strictObject({
@@ -58,6 +68,10 @@ export const SpecJob = z
     checks: z
       .strictObject({ green: z.int().min(0), all: z.int().min(0) })
       .describe('Acceptance commands that passed on its result, of those it had; none before it ended.'),
+    commands: z.array(SpecJobCheck).describe('The first 8 of them.'),
+    wording: z
+      .enum(['same', 'changed', 'unknown'])
+      .describe('Whether the task asks for what it asked for when the job was made. `unknown`: no such task was found then.'),
   })
   .meta({ id: 'SpecJob' })
 export type SpecJob = z.infer<typeof SpecJob>
@@ -185,6 +199,12 @@ export const SpecBase = z
   .meta({ id: 'SpecBase', description: 'The document a change was made for.' })
 export type SpecBase = z.infer<typeof SpecBase>
 
+/** The job that proves a task done, and the commands that say so. */
+export const SpecEvidence = z
+  .strictObject({ task: SpecTaskId, jobId: JobId, checks: SpecJob.shape.checks, commands: SpecJob.shape.commands })
+  .meta({ id: 'SpecEvidence' })
+export type SpecEvidence = z.infer<typeof SpecEvidence>
+
 /** A change that waits for somebody at an editor. */
 export const SpecOffer = z
   .strictObject({
@@ -193,6 +213,7 @@ export const SpecOffer = z
     feature: FeatureName,
     reason: z.string().describe('Shown to the person.'),
     documents: z.array(z.strictObject({ ...SpecBase.shape, edits: z.array(SpecTextEdit) })),
+    evidence: z.array(SpecEvidence).describe('What proves the tasks done whose boxes it ticks.'),
   })
   .meta({ id: 'SpecOffer' })
 export type SpecOffer = z.infer<typeof SpecOffer>

@@ -32,7 +32,12 @@ export function benchJob(index: number): NewJob {
     losses: 0,
   }
   const { title, priority, snapshot, retryOf } = job
-  return { job, idempotency: null, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }
+  return {
+    job,
+    idempotency: null,
+    wording: null,
+    events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }],
+  }
 }
 
 /** A store in a directory, with a listener as a server has one. */

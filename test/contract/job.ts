@@ -5,7 +5,12 @@ const spec = JobSpec.parse({ agent: 'command', argv: ['true'] })
 export const AT = Date.UTC(2026, 0, 2)
 
 /** A queued job as `jobs/` makes it, with a few fields of the test's own. */
-export function newJob(id: string, fields: Partial<NewJob['job']> = {}, idempotency: NewJob['idempotency'] = null): NewJob {
+export function newJob(
+  id: string,
+  fields: Partial<NewJob['job']> = {},
+  idempotency: NewJob['idempotency'] = null,
+  wording: string | null = null,
+): NewJob {
   const job: NewJob['job'] = {
     id: id.padStart(14, '0'),
     state: 'queued',
@@ -28,7 +33,7 @@ export function newJob(id: string, fields: Partial<NewJob['job']> = {}, idempote
     ...fields,
   }
   const { title, priority, snapshot, retryOf } = job
-  return { job, idempotency, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }
+  return { job, idempotency, wording, events: [{ type: 'job.created', title, agent: spec.agent, priority, snapshot, retryOf }] }
 }
 
 /** The change that moves a job through some states, with its events. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, NewJob, Store } from '#server/store/index.ts'
-import { type EventBody, JobSpec, type JobState, type Result } from '#shared/model/index.ts'
+import { type CheckVerdict, type EventBody, JobSpec, type JobState, type Result } from '#shared/model/index.ts'
 import { AT, moves, newJob, resultWithChecks } from './job.ts'
 
 const TO_THE_END: JobState[] = ['preparing', 'running', 'checking', 'succeeded']
@@ -50,7 +50,12 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       test('the newest job of each task of a spec is found by its feature, and goes with the job', async () => {
         const store = await open()
         const named = (id: string, task: string, path = '/src/app', feature = '001-login', result: Result | null = null) =>
-          newJob(id, { result, spec: JobSpec.parse({ task: 'do it', repository: { path }, spec: { feature, task } }) })
+          newJob(
+            id,
+            { result, spec: JobSpec.parse({ task: 'do it', repository: { path }, spec: { feature, task } }) },
+            null,
+            `of ${id}`,
+          )
         for (const job of [named('a', 'T001'), named('b', 'T001'), named('d', 'T001', '/src/other')]) await store.admit(job)
         await store.admit(named('c', 'T002', '/src/app', '001-login', resultWithChecks(0, 1, 0)))
         await store.admit(named('e', 'T001', '/src/app', '002-fleet'))
@@ -58,15 +63,30 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         const found = await store.specJobs('001-login')
         const idOf = (id: string) => newJob(id).job.id
         const queued = { state: 'queued', worker: null } as const
-        const none = { green: 0, all: 0 }
+        const check = (verdict: CheckVerdict) => ({ argv: ['true'], verdict })
+        const checks = [check('fixed'), check('red'), check('fixed')]
         expect(found).toEqual([
-          { ...queued, jobId: idOf('c'), task: 'T002', repository: '/src/app', checks: { green: 2, all: 3 } },
-          { ...queued, jobId: idOf('d'), task: 'T001', repository: '/src/other', checks: none },
-          { ...queued, jobId: idOf('b'), task: 'T001', repository: '/src/app', checks: none },
+          { ...queued, jobId: idOf('c'), task: 'T002', repository: '/src/app', checks, wording: 'of c' },
+          { ...queued, jobId: idOf('d'), task: 'T001', repository: '/src/other', checks: [], wording: 'of d' },
+          { ...queued, jobId: idOf('b'), task: 'T001', repository: '/src/app', checks: [], wording: 'of b' },
         ])
         await store.remove([found[2]?.jobId ?? ''])
         const ids = (await store.specJobs('001-login')).map(({ jobId }) => jobId.replace(/^0+/, ''))
         expect(ids).toEqual(['c', 'd', 'a'])
+      })
+
+      test('a retry has the wording of the job that it repeats', async () => {
+        const store = await open()
+        const spec = JobSpec.parse({ task: 'do it', repository: { path: '/r' }, spec: { feature: '001-a', task: 'T001' } })
+        const first = newJob('a', { spec }, null, 'then')
+        await store.admit(first)
+        const again = newJob('b', { spec, retryOf: first.job.id })
+        await store.admit(again)
+        await store.admit(newJob('c', { spec, retryOf: again.job.id }))
+        await store.remove([first.job.id])
+        expect(await store.specJobs('001-a')).toMatchObject([{ jobId: newJob('c').job.id, wording: 'then' }])
+        await store.admit(newJob('d', { spec }))
+        expect(await store.specJobs('001-a')).toMatchObject([{ wording: null }])
       })
 
       test('a forgotten key may be used again', async () => {

@@ -12,6 +12,7 @@ export const specTask = (id: string, change: Partial<SpecTask> = {}): SpecTask =
 })
 export const specJob = (state: SpecJob['state'], change: Partial<SpecJob> = {}): SpecJob => ({
   ...{ jobId: 'job00000000001', state, node: null, checks: { green: 0, all: 0 } },
+  ...{ commands: [], wording: 'same' },
   ...change,
 })
 

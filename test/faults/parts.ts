@@ -60,6 +60,7 @@ export async function composeJobs({ dataDir, clock, wrap = port => port }: { dat
     sharedModels: models,
     gateway: wrap(createGateway({ log }), 'gateway'),
     secrets: createSecrets(),
+    wordingOf: async () => null,
     clock,
     files: nodeFiles,
     newJobId: createJobIds(clock),

@@ -248,6 +248,7 @@ export function createNode(spec: MachineSpec, around: Surroundings, peers: () =>
       sharedModels: noModels,
       gateway: { open: async () => ({ close: async () => {} }) },
       secrets: createSecrets(),
+      wordingOf: async () => null,
       clock: own,
       files,
       newJobId: createJobIds(own, bytes),

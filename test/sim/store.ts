@@ -25,6 +25,7 @@ interface StoredJob {
   readonly away: Map<number, { row: AwayRow; isAside: boolean }>
   placements: Map<number, PlacementRecord>
   log: LogRow | null
+  readonly wording: string | null
 }
 
 interface StoredHosted {
@@ -163,13 +164,16 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
     }
   }
 
-  function admit(batch: Batch, { job, idempotency, events }: NewJob): Awaited<ReturnType<Store['admit']>> {
+  function admit(batch: Batch, { job, idempotency, events, wording }: NewJob): Awaited<ReturnType<Store['admit']>> {
     const earlier = idempotency && tables.idempotency.get(idempotency.key)
     if (earlier && earlier.bodyHash !== idempotency.bodyHash) return { outcome: 'conflict' }
     if (earlier) return { outcome: 'repeated', id: earlier.id, state: find(earlier.id).row.state }
     if (tables.jobs.has(job.id)) throw new Error(`There is a job ${job.id} already`)
     tables.lastJob += 1
-    const stored = { seq: tables.lastJob, row: job, lastN: 0, processes: [], away: new Map(), placements: new Map(), log: null }
+    const stored: StoredJob = {
+      ...{ seq: tables.lastJob, row: job, lastN: 0, processes: [], away: new Map(), placements: new Map(), log: null },
+      wording: wording ?? tables.jobs.get(job.retryOf ?? '')?.wording ?? null,
+    }
     tables.jobs.set(job.id, stored)
     if (idempotency) tables.idempotency.set(idempotency.key, { id: job.id, bodyHash: idempotency.bodyHash, at: job.createdAt })
     record(batch, stored, events, job.createdAt)
@@ -321,9 +325,9 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
         if (!spec || !repository || newest.get(`${repository.path} ${spec.task}`) !== job) return []
         const place = away.get(row.epoch)
         const worker = place && !place.isAside ? place.row.worker : null
-        const all = row.result?.checks ?? []
-        const checks = { green: all.filter(({ result }) => result.exitCode === 0).length, all: all.length }
-        return [{ jobId: row.id, state: row.state, task: spec.task, repository: repository.path, worker, checks }]
+        const checks = (row.result?.checks ?? []).map(({ argv, verdict }) => ({ argv, verdict }))
+        const { wording } = job
+        return [{ jobId: row.id, state: row.state, task: spec.task, repository: repository.path, worker, checks, wording }]
       })
     },
     async placements(id) {

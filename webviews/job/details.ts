@@ -1,6 +1,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
+import { commandText } from '#shared/model/command.ts'
 import { type CheckRun, checkVerdict, type Job, type PlacementRecord } from '#shared/model/index.ts'
-import { commandText, duration, times } from '../kit/format.ts'
+import { duration, times } from '../kit/format.ts'
 import { beginningOf, visible, visibleText } from '../kit/visible.ts'
 import type { CheckStory, Story } from './story.ts'
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { ago, baseName, bytes, commandText, duration, times } from './format.ts'
+import { commandText } from '#shared/model/index.ts'
+import { ago, baseName, bytes, duration, times } from './format.ts'
 
 it('writes durations', () => {
   expect([0, 850, 1234, 12_000, 184_000, 7_500_000, 90_000_000].map(duration)).toEqual([

@@ -38,11 +38,5 @@ export function bytes(count: number): string {
 export const times = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString('en')} ${count === 1 ? one : many}`
 
-/** What a shell would have to be told, for reading. */
-export const commandText = (argv: readonly string[]): string =>
-  argv.length === 3 && argv[0] === 'sh' && argv[1] === '-c'
-    ? (argv[2] ?? '')
-    : argv.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
-
 /** The last part of a path. */
 export const baseName = (path: string): string => path.split(/[\\/]/).findLast(part => part !== '') ?? path

@@ -49,7 +49,14 @@ it('leaves no task out, and none before one that it waits for', () => {
 })
 
 it('believes the box, then the job', () => {
-  const job = (state: 'running' | 'failed') => ({ jobId: 'j', state, node: null, checks: { green: 0, all: 0 } })
+  const job = (state: 'running' | 'failed') => ({
+    jobId: 'j',
+    state,
+    node: null,
+    checks: { green: 0, all: 0 },
+    commands: [],
+    wording: 'same' as const,
+  })
   const tasks = [task('a', { isDone: true, job: job('failed') }), task('b', { job: job('running') }), task('c'), task('d')]
   expect(tasks.map(stateOf)).toEqual(['done', 'running', 'to do', 'to do'])
   expect(tally(tasks)).toEqual([

@@ -1,6 +1,6 @@
 import { type Diagnostic, DiagnosticSeverity } from 'vscode-languageserver/node'
 import { type Problem, problemsOf } from '#server/specs/index.ts'
-import type { SpecProblem } from '#shared/model/index.ts'
+import { isEvidence, type SpecProblem } from '#shared/model/index.ts'
 import { onLine } from './documents.ts'
 import type { TaskJobs } from './jobs.ts'
 import type { WorkspaceFeature } from './workspace.ts'
@@ -18,12 +18,17 @@ const known = new WeakMap<WorkspaceFeature, { readonly jobs: TaskJobs; readonly 
 export function problemsIn(feature: WorkspaceFeature, jobs: TaskJobs): readonly Problem[] {
   const last = known.get(feature)
   if (last?.jobs === jobs) return last.problems
-  const problems = problemsOf(feature, jobs && states(jobs), feature.linked)
+  const problems = problemsOf(feature, jobs && isProvenBy(jobs), feature.linked)
   known.set(feature, { jobs, problems })
   return problems
 }
 
-const states = (jobs: NonNullable<TaskJobs>) => new Map([...jobs].map(([task, { state }]) => [task, state]))
+const isProvenBy =
+  (jobs: NonNullable<TaskJobs>) =>
+  ({ id }: { readonly id: string }): boolean => {
+    const job = jobs.get(id)
+    return job !== undefined && isEvidence(job)
+  }
 
 export const diagnosticOf = ({ code, severity, message, line, start, end }: Problem): Diagnostic => ({
   ...{ code, message },

@@ -1,5 +1,5 @@
 import { type Hover, MarkupKind } from 'vscode-languageserver/node'
-import { isEnd, isEvidence, type SpecJob } from '#shared/model/index.ts'
+import { checksText, isEnd, isEvidence, type SpecJob } from '#shared/model/index.ts'
 import { onLine } from './documents.ts'
 import type { TaskJobs } from './jobs.ts'
 import type { Pointed } from './navigation.ts'
@@ -77,8 +77,15 @@ function jobOf(job: SpecJob, quote: Quote): string {
   const said = `Job ${jobId}: ${state}${where}`
   if (!isEnd(state)) return said
   if (checks.all === 0) return `${said} · no checks: nothing proves it`
-  return `${said} · ${checks.green} of ${checks.all} checks green${isEvidence(job) ? ' · ✓ proven' : ''}`
+  const counted = `${said} · ${checks.green} of ${checks.all} checks green${isEvidence(job) ? ' · ✓ proven' : ''}`
+  const stale = job.wording === 'same' ? [] : [WORDINGS[job.wording]]
+  return [counted, ...stale, `Checks: ${quote(checksText(job))}`].join('\n\n')
 }
+
+const WORDINGS = {
+  changed: 'The task asks for something else than when this job was made for it: nothing proves it.',
+  unknown: 'What the task asked for when this job was made is not known: nothing proves it.',
+} as const
 
 /** Shows a text as it is: neither an image of it is fetched nor a link of it made. */
 const escapeMarkdown = (text: string): string => text.replaceAll(/[\\`*_{}[\]()#+\-.!<>|~&:]/g, '\\$&').replaceAll(/\s+/g, ' ')

@@ -46,6 +46,7 @@ async function featureOf(uri: string): Promise<WorkspaceFeature> {
 }
 const job = (state: JobState, more: Partial<SpecJob> = {}): SpecJob => ({
   ...{ jobId: 'aaaaaa11111111', state, node: null, checks: { green: 0, all: 0 } },
+  ...{ commands: [], wording: 'same' },
   ...more,
 })
 const jobs = (task: string, state: JobState, more: Partial<SpecJob> = {}): TaskJobs => new Map([[task, job(state, more)]])
@@ -170,10 +171,23 @@ describe('hover', () => {
     const last = async (of: TaskJobs) => (await hover('- [ ] T001 x', of))?.split('\n\n').at(-1)
     expect(await last(jobs('T001', 'running', { node: 'B' }))).toBe('Job aaaaaa11111111: running on B')
     expect(await last(jobs('T001', 'succeeded'))).toBe('Job aaaaaa11111111: succeeded · no checks: nothing proves it')
-    expect(await last(jobs('T001', 'failed', { checks: { green: 1, all: 2 } }))).toBe(
+    const about = async (of: TaskJobs) => (await hover('- [ ] T001 x', of, false))?.split('\n\n').slice(2)
+    const test = { command: 'npm test', verdict: 'fixed' } as const
+    const one = { checks: { green: 1, all: 1 }, commands: [test] }
+    const failed = { checks: { green: 1, all: 2 }, commands: [test, { command: 'npm run lint', verdict: 'red' } as const] }
+    expect(await about(jobs('T001', 'failed', failed))).toEqual([
       'Job aaaaaa11111111: failed · 1 of 2 checks green',
-    )
-    expect(await last(jobs('T001', 'succeeded', { checks: { green: 2, all: 2 } }))).toContain('2 of 2 checks green · ✓ proven')
+      'Checks: npm test (red before, green after), npm run lint (red)',
+    ])
+    expect(await about(jobs('T001', 'succeeded', { ...one, checks: { green: 3, all: 3 } }))).toEqual([
+      'Job aaaaaa11111111: succeeded · 3 of 3 checks green · ✓ proven',
+      'Checks: npm test (red before, green after) and 2 more',
+    ])
+    expect(await about(jobs('T001', 'succeeded', { ...one, wording: 'changed' }))).toEqual([
+      'Job aaaaaa11111111: succeeded · 1 of 1 checks green',
+      'The task asks for something else than when this job was made for it: nothing proves it.',
+      'Checks: npm test (red before, green after)',
+    ])
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { WorkspaceEdit } from 'vscode-languageserver/node'
 import { createFeature, hashOf, outline, parse } from '#server/specs/index.ts'
+import type { SpecEvidence } from '#shared/model/index.ts'
 import { propose } from './proposals.ts'
 import type { WorkspaceDocument, WorkspaceFeature } from './workspace.ts'
 
@@ -16,6 +17,11 @@ function featureOf(text: string, isText = true): WorkspaceFeature {
   return { ...createFeature([one]), root: '/r', name: '001-a', documents: [one], linked: new Set() }
 }
 
+const EVIDENCE: SpecEvidence = {
+  ...{ task: 'T001', jobId: 'a'.repeat(14), checks: { green: 1, all: 1 } },
+  commands: [{ command: 'npm test', verdict: 'fixed' }],
+}
+
 /** Proposes a tick of T001. @returns what was answered, and what the person was shown and told */
 async function tickedOn(feature: WorkspaceFeature | null, base: string, applied: boolean, start = 3) {
   const answers: unknown[] = []
@@ -24,7 +30,7 @@ async function tickedOn(feature: WorkspaceFeature | null, base: string, applied:
   const documents = [{ path: PATH, sha256: hashOf(base), edits: [{ start, end: start + 1, text: 'x' }] }]
   await propose(
     '/r',
-    { id: 7, repository: '/r', feature: '001-a', reason: 'It is \u001B[31mdone', documents },
+    { id: 7, repository: '/r', feature: '001-a', reason: 'It is \u001B[31mdone', documents, evidence: [EVIDENCE] },
     {
       feature: async () => feature,
       async apply(_, edit) {
@@ -52,7 +58,12 @@ describe('a proposed change', () => {
             edits: [{ range, newText: 'x', annotationId: 'skein' }],
           },
         ],
-        changeAnnotations: { skein: { label: expect.stringMatching(/^It is .*done$/), needsConfirmation: true } },
+        changeAnnotations: {
+          skein: {
+            ...{ label: expect.stringMatching(/^It is .*done$/), needsConfirmation: true },
+            description: 'T001: job aaaaaaaaaaaaaa, checks npm test (red before, green after)',
+          },
+        },
       },
     ])
     expect(JSON.stringify(shown)).not.toContain('\\u001b')
@@ -75,7 +86,7 @@ describe('a proposed change', () => {
   })
 
   it('is answered though the editor, or the disk, fails', async () => {
-    const offer = { id: 7, repository: '/r', feature: '001-a', reason: 'done' }
+    const offer = { id: 7, repository: '/r', feature: '001-a', reason: 'done', evidence: [] }
     const documents = [{ path: PATH, sha256: hashOf(TEXT), edits: [{ start: 3, end: 4, text: 'x' }] }]
     const fails = async () => Promise.reject(new Error('it went away'))
     const works = { feature: async () => featureOf(TEXT), apply: async () => ({ applied: true }), warn: () => {} }

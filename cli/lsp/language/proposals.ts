@@ -1,6 +1,6 @@
 import type { ApplyWorkspaceEditResult, WorkspaceEdit } from 'vscode-languageserver/node'
 import { hashOf, print, type TextEdit } from '#server/specs/index.ts'
-import { type SpecOffer, sanitizeLine } from '#shared/model/index.ts'
+import { checksText, type SpecOffer, sanitizeLine } from '#shared/model/index.ts'
 import { editOf } from './navigation.ts'
 import type { WorkspaceDocument, WorkspaceFeature } from './workspace.ts'
 
@@ -42,7 +42,7 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 const unlinked = (text: string): string => text.replaceAll('](', '] (')
 
 /** @returns why not, when it is for other content than the editor has */
-function editFor(feature: WorkspaceFeature, { documents }: SpecOffer, label: string): WorkspaceEdit | string {
+function editFor(feature: WorkspaceFeature, { documents, evidence }: SpecOffer, label: string): WorkspaceEdit | string {
   const documentChanges = []
   for (const { path, sha256, edits } of documents) {
     const document = feature.documents.find(one => one.path === path)
@@ -52,7 +52,9 @@ function editFor(feature: WorkspaceFeature, { documents }: SpecOffer, label: str
     const change = editOf(feature, { path, edits: fitting })
     documentChanges.push({ ...change, edits: change.edits.map(edit => ({ ...edit, annotationId: ANNOTATION })) })
   }
-  return { documentChanges, changeAnnotations: { [ANNOTATION]: { label, needsConfirmation: true } } }
+  const description = evidence.map(one => `${one.task}: job ${one.jobId}, checks ${checksText(one)}`).join('; ')
+  const annotation = { label, needsConfirmation: true, ...(description === '' ? {} : { description: sanitizeLine(description) }) }
+  return { documentChanges, changeAnnotations: { [ANNOTATION]: annotation } }
 }
 
 /** The edits for a document as the editor has it, or null when it has another. */

@@ -1,5 +1,15 @@
 import type { SpecDocumentKind } from '#shared/model/index.ts'
-import type { Document, IdKind, Line, Located, Outline, Requirement, Story, Task } from '../language/index.ts'
+import {
+  type Document,
+  type IdKind,
+  kindOfId,
+  type Line,
+  type Located,
+  type Outline,
+  type Requirement,
+  type Story,
+  type Task,
+} from '../language/index.ts'
 
 /** A document of a feature, read. */
 export interface FeatureDocument {
@@ -82,10 +92,9 @@ function coverageOf(
       }
   }
   const byStory = new Map<string, string[]>()
-  for (const [index, { path, line, id, story }] of tasks.entries()) {
+  for (const { path, line, id, story } of tasks) {
     const lines = linesOf.get(path) ?? []
-    const next = tasks[index + 1]
-    cover(lines, line, lastLineOf(lines, line, next?.path === path ? next.line : lines.length), [id])
+    cover(lines, line, lastLineOf(lines, line), [id])
     if (story === null) continue
     const same = byStory.get(story)
     if (same) same.push(id)
@@ -98,12 +107,23 @@ function coverageOf(
   return new Map([...coverage].map(([id, ids]) => [id, [...ids]]))
 }
 
-/** A task goes on over the lines that are indented under it. */
-function lastLineOf(lines: readonly Line[], line: number, end: number): number {
+const isTask = ({ box }: Line): boolean => box?.id != null && kindOfId(box.id.id) === 'task'
+
+/** A task goes on over the lines that are indented under it, up to the next task. */
+function lastLineOf(lines: readonly Line[], line: number): number {
   let last = line
-  while (last + 1 < end && /^[\s>]+\S/.test(lines[last + 1]?.text ?? '')) last++
+  for (let next = lines[last + 1]; next && !isTask(next) && /^[\s>]+\S/.test(next.text); next = lines[last + 1]) last++
   return last
 }
+
+/** What a task asks for: its line without box, id and labels, and the lines under it, however they are wrapped or ticked. */
+export function wordsOf({ lines }: Document, { line, title }: Pick<Task, 'line' | 'title'>): string {
+  const under = lines.slice(line + 1, lastLineOf(lines, line) + 1)
+  return [title, ...under.map(clearedOf)].join(' ').replace(/\s+/g, ' ').trim()
+}
+
+/** A line as it is while its box is not ticked. */
+export const clearedOf = ({ text, box }: Line): string => (box ? `${text.slice(0, box.mark)} ${text.slice(box.mark + 1)}` : text)
 
 /** Every place where an id stands, quoted ones too. */
 export function placesOf(documents: readonly FeatureDocument[], id: string): (Placed & { readonly isQuoted: boolean })[] {

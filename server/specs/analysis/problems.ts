@@ -1,13 +1,13 @@
-import type { JobState, SpecProblem } from '#shared/model/index.ts'
+import type { SpecProblem } from '#shared/model/index.ts'
 import type { IdKind } from '../language/index.ts'
 import { cyclesOf } from './cycles.ts'
-import type { Feature, FeatureDocument, Placed } from './feature.ts'
+import type { Feature, FeatureDocument, Placed, PlacedTask } from './feature.ts'
 
 /** What is wrong, and where: the problem of the API with its columns. */
 export type Problem = SpecProblem & Placed & { readonly id: string | null }
 
-/** State of the newest job of each task; null where nobody knows. */
-export type TaskStates = ReadonlyMap<string, JobState> | null
+/** Whether a job proves a task done; null where nobody knows. */
+export type IsProven = ((task: PlacedTask) => boolean) | null
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -15,7 +15,7 @@ const NONE: ReadonlySet<string> = new Set()
  * Everything there is to say against a feature, by document and line.
  * @param linked paths that lead out of the work tree by a link; the documents alone do not say
  */
-export function problemsOf(feature: Feature, states: TaskStates, linked = NONE): Problem[] {
+export function problemsOf(feature: Feature, isProven: IsProven, linked = NONE): Problem[] {
   const problems = [
     ...duplicates(feature),
     ...nameless(feature),
@@ -24,7 +24,7 @@ export function problemsOf(feature: Feature, states: TaskStates, linked = NONE):
     ...cycles(feature),
     ...clarifications(feature.documents),
     ...uncovered(feature),
-    ...(states ? unproven(feature, states) : []),
+    ...(isProven ? unproven(feature, isProven) : []),
   ]
   return problems.sort((one, other) => (one.path === other.path ? one.line - other.line : one.path < other.path ? -1 : 1))
 }
@@ -146,14 +146,14 @@ function uncovered({ requirements, coverage, tasks }: Feature): Problem[] {
     }))
 }
 
-function unproven({ tasks }: Feature, states: ReadonlyMap<string, JobState>): Problem[] {
+function unproven({ tasks }: Feature, isProven: NonNullable<IsProven>): Problem[] {
   return tasks
-    .filter(({ id, box }) => box.isTicked && states.get(id) !== 'succeeded')
+    .filter(task => task.box.isTicked && !isProven(task))
     .map(task => ({
       ...at({ ...task, start: task.box.mark - 1, end: task.box.mark + 2 }),
       code: 'done-without-job' as const,
       severity: 'hint' as const,
       id: task.id,
-      message: `${task.id} is ticked, and no job that succeeded stands behind it.`,
+      message: `${task.id} is ticked, and no job proves it done.`,
     }))
 }

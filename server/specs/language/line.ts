@@ -64,9 +64,13 @@ const SILENT = { heading: null, box: null, entry: null, paths: NOTHING, statemen
 /** In UTF-16 code units; past it a line is no line of a list. */
 const LONGEST_LINE = 10_000
 
+/** Whether a line was too long to be read. */
+export const isLong = ({ text }: Pick<Line, 'text'>): boolean => contentOf(text).length > LONGEST_LINE
+const contentOf = (text: string): string => text.replace(/(?:\r\n|\n|\r)$/, '')
+
 /** Reads a line. @param text with its end @param before what it is in */
 export function readLine(text: string, before: Block): Line {
-  const content = text.replace(/(?:\r\n|\n|\r)$/, '')
+  const content = contentOf(text)
   const mark = before === 'start' && content.startsWith('\uFEFF') ? 1 : 0
   // A mark of byte order takes a column and is no character: a blank in its place keeps every column right.
   const read = mark ? ` ${content.slice(1)}` : content

@@ -14,7 +14,7 @@ export function findRepeated(statements: Statements, key: string): { id: JobId; 
 }
 
 /** Stores a job with its first events, unless its idempotency key has been used. */
-export function admit(statements: Statements, batch: Batch, { job, idempotency, events }: NewJob): Admission {
+export function admit(statements: Statements, batch: Batch, { job, idempotency, events, wording }: NewJob): Admission {
   if (idempotency) {
     const found = findRepeated(statements, idempotency.key)
     if (found && found.bodyHash !== idempotency.bodyHash) return { outcome: 'conflict' }
@@ -50,11 +50,14 @@ export function admit(statements: Statements, batch: Batch, { job, idempotency, 
   const { spec, repository } = job.spec
   if (spec && repository) {
     statements.run(
-      'INSERT INTO spec_task (job, feature, task, repository) VALUES (?, ?, ?, ?)',
+      `INSERT INTO spec_task (job, feature, task, repository, wording) VALUES (?, ?, ?, ?,
+        coalesce(?, (SELECT s.wording FROM job j JOIN spec_task s ON s.job = j.seq WHERE j.id = ?)))`,
       seq,
       spec.feature,
       spec.task,
       repository.path,
+      wording,
+      job.retryOf,
     )
   }
   if (job.failure || job.result) {

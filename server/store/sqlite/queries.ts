@@ -1,4 +1,12 @@
-import { ATTEMPT_STATES, isEnd, JOB_STATES, type JobId, type JobState, type PlacementRecord } from '#shared/model/index.ts'
+import {
+  ATTEMPT_STATES,
+  type Check,
+  isEnd,
+  JOB_STATES,
+  type JobId,
+  type JobState,
+  type PlacementRecord,
+} from '#shared/model/index.ts'
 import type { AwayRow, Dismissal, JobRow, LogRow, ProcessRow, SpecJobRow, Store } from '../index.ts'
 import { findRepeated } from './admit.ts'
 import { SELECT_AWAY } from './away.ts'
@@ -45,6 +53,9 @@ function pageOf(states: readonly JobState[], before: number, limit: number): Pag
     values: [...states.flatMap(() => [before, limit]), limit],
   }
 }
+
+const checksOf = (checks: string): SpecJobRow['checks'] =>
+  (JSON.parse(checks) as Check[]).map(({ argv, verdict }) => ({ argv, verdict }))
 
 /** Every question the store answers. Each is served by an index, whatever the number of jobs that have ended. */
 export function createQueries(statements: Statements): Queries {
@@ -108,17 +119,16 @@ export function createQueries(statements: Statements): Queries {
       ).map(({ record }) => JSON.parse(record) as PlacementRecord)
     },
     async specJobs(feature) {
-      const rows = all<Omit<SpecJobRow, 'checks'> & SpecJobRow['checks']>(
-        `SELECT j.id AS jobId, j.state, s.task, s.repository, a.worker,
-          coalesce(json_array_length(o.result, '$.checks'), 0) AS "all",
-          (SELECT count(*) FROM json_each(o.result, '$.checks') WHERE json_extract(value, '$.result.exitCode') = 0) AS green
+      const rows = all<Omit<SpecJobRow, 'checks'> & { checks: string | null }>(
+        `SELECT j.id AS jobId, j.state, s.task, s.repository, a.worker, json_extract(o.result, '$.checks') AS checks,
+          (SELECT wording FROM spec_task WHERE job = s.job) AS wording
           FROM (SELECT task, repository, max(job) AS job FROM spec_task WHERE feature = ? GROUP BY repository, task) s
           CROSS JOIN job j ON j.seq = s.job LEFT JOIN outcome o ON o.job = j.seq
           LEFT JOIN away a ON a.job = j.seq AND a.epoch = j.epoch AND a.aside = 0
           ORDER BY s.job DESC`,
         feature,
       )
-      return rows.map(({ green, all, ...row }) => ({ ...row, checks: { green, all } }))
+      return rows.map(({ checks, ...row }) => ({ ...row, checks: checks === null ? [] : checksOf(checks) }))
     },
     async overdue(now) {
       const waiting = "job INDEXED BY job_to_expire WHERE state = 'queued' AND started_at IS NULL"

@@ -180,4 +180,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX spec_task_of_feature ON spec_task (feature, repository, task, job);
   `,
+  `
+  ALTER TABLE spec_task ADD COLUMN wording TEXT;   -- hash of what the task asked for when the job was made
+  `,
 ]

@@ -158,9 +158,7 @@ test('no question and no write walks a table of jobs or events, or sorts more th
     asked.add(sql)
     return prepare.call(this, sql)
   })
-  await Promise.all(
-    many(3).map(({ job, events }, index) => store.admit({ job, events, idempotency: { key: `${index}`, bodyHash: '' } })),
-  )
+  await Promise.all(many(3).map((one, index) => store.admit({ ...one, idempotency: { key: `${index}`, bodyHash: '' } })))
   const [job] = await store.claim(1, AT)
   if (!job) throw new Error('nothing to claim')
   const ran = { agent: '', executor: '', model: null, repository: null, ms: 0 }
