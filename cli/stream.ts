@@ -141,6 +141,7 @@ async function* openConnection(options: FollowOptions, position: Position): Asyn
         case 'lagged':
         case 'peers':
         case 'offer':
+        case 'modelQuestion':
           yield { type: 'alive' }
           break
         case 'event': {

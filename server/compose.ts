@@ -20,7 +20,8 @@ import type { Lifetime } from '#server/lib/lifetime.ts'
 import { messageOf } from '#server/lib/message-of.ts'
 import { VERSION } from '#server/lib/version.ts'
 import { createLogs } from '#server/logs/index.ts'
-import { createModels, type ModelProvider, type Models } from '#server/models/index.ts'
+import { editorProvider } from '#server/models/editor/index.ts'
+import { createModels, type ModelOffers, type ModelProvider, type Models } from '#server/models/index.ts'
 import { ollamaProvider } from '#server/models/ollama/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
 import {
@@ -54,6 +55,8 @@ export interface Probes {
   readonly models: Models
   /** Those of them that jobs of other nodes may use here. */
   readonly sharedModels: Models
+  /** Where editors offer theirs, which `models` has too. */
+  readonly modelOffers: ModelOffers
   /** null when it is turned off. */
   readonly mesh: PeerDirectory | null
 }
@@ -65,10 +68,15 @@ export function createProbes(
   log: Log = createLog('silent'),
   clock: Clock = systemClock,
 ): Probes {
-  const providers = config.models.providers.map(provider => ({
-    provider: createProvider(provider, env, clock),
-    isShared: isShared(provider),
-  }))
+  const editor = editorProvider({ clock })
+  const providers = [
+    ...config.models.providers.map(provider => ({
+      provider: createProvider(provider, env, clock),
+      isShared: isShared(provider),
+    })),
+    // Last, so that what the settings name is taken first. What a person may use in an editor is theirs alone.
+    { provider: editor.provider, isShared: false },
+  ]
   const modelsOf = (some: typeof providers) => createModels({ providers: some.map(({ provider }) => provider), clock })
   const { graceMs } = config.jobs
   const executors = [
@@ -91,6 +99,7 @@ export function createProbes(
     agents,
     models: modelsOf(providers),
     sharedModels: modelsOf(providers.filter(({ isShared }) => isShared)),
+    modelOffers: editor.offers,
     mesh: createMesh(config, env, clock),
   }
 }
@@ -163,7 +172,7 @@ export async function compose(input: {
   const logs = createLogs({ directory: join(directory.data, 'logs') })
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
-  const { executors, agents, models, sharedModels, mesh } = createProbes(config, env, log, clock)
+  const { executors, agents, models, sharedModels, modelOffers, mesh } = createProbes(config, env, log, clock)
   for (const executor of executors) life.use(executor)
   const gateway = createGateway({ log })
   const identity = await loadIdentity(join(directory.data, 'node.key'))
@@ -227,7 +236,7 @@ export async function compose(input: {
   const jobs = createJobs(deps)
   const metrics = lazyMetrics({ counts: store.counts, places: jobs.places, version: VERSION })
   store.onEvents(metrics.count)
-  const node = createNodeHandlers({ name, capacity, executorRoom: jobs.executorRoom, metrics: metrics.text, models })
+  const node = createNodeHandlers({ name, capacity, executorRoom: jobs.executorRoom, metrics: metrics.text, models, modelOffers })
   const offers = createOffers({ clock, rootOf })
   const specs = createSpecHandlers({
     reader: specReader,
@@ -259,6 +268,7 @@ export async function compose(input: {
     lastSeq: store.lastSeq,
     peers: peers.feed,
     offers,
+    modelOffers,
     clock,
     log,
   })

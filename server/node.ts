@@ -2,7 +2,7 @@ import { readdir, statfs } from 'node:fs/promises'
 import { availableParallelism, loadavg, totalmem } from 'node:os'
 import type { Handlers } from '#server/lib/call.ts'
 import { VERSION } from '#server/lib/version.ts'
-import type { Models } from '#server/models/index.ts'
+import type { ModelOffers, Models } from '#server/models/index.ts'
 import type { Capacity, ExecutorCapacity, ExecutorKind } from '#shared/model/index.ts'
 
 /** Free bytes for this user on the file system of a directory. */
@@ -34,7 +34,10 @@ export function loadPerCore(): number {
 }
 
 /** The operations the node answers for itself and for its models. */
-export type NodeHandlers = Pick<Handlers, 'health' | 'metrics' | 'listModels' | 'chat' | 'embed'>
+export type NodeHandlers = Pick<
+  Handlers,
+  'health' | 'metrics' | 'listModels' | 'chat' | 'embed' | 'getModelQuestion' | 'answerModelQuestion'
+>
 
 export function createNodeHandlers(input: {
   name: string
@@ -43,8 +46,9 @@ export function createNodeHandlers(input: {
   executorRoom: () => readonly { readonly kind: ExecutorKind; readonly capacity: ExecutorCapacity }[]
   metrics: () => Promise<string>
   models: Models
+  modelOffers: ModelOffers
 }): NodeHandlers {
-  const { name, capacity, executorRoom, metrics, models } = input
+  const { name, capacity, executorRoom, metrics, models, modelOffers } = input
   // A caller with the node's own token is the owner: usage is counted per job only.
   const uncounted = () => {}
   return {
@@ -63,5 +67,7 @@ export function createNodeHandlers(input: {
     },
     chat: ({ body }, { signal }) => models.chat(body, { signal, used: uncounted }),
     embed: ({ body }, { signal }) => models.embed(body, { signal, used: uncounted }),
+    getModelQuestion: async ({ params }) => ({ status: 200, body: modelOffers.get(params.id) }),
+    answerModelQuestion: async ({ params, body }) => ({ status: 200, body: await modelOffers.answer(params.id, body) }),
   }
 }

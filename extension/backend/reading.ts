@@ -17,6 +17,7 @@ export const READING: ReadonlySet<OperationName> = new Set([
   'getArtifact',
   'listAgents',
   'listModels',
+  'getModelQuestion',
   'listPeers',
   'listPlacements',
   'drainStatus',

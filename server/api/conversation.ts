@@ -5,7 +5,7 @@ import type { Log } from '#server/telemetry/index.ts'
 import { ApiError, ClientMessage, HEARTBEAT_MS, type Topic } from '#shared/contract/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import type { Connection } from './connection.ts'
-import { pumpEvents, pumpLog, pumpOffers, pumpPeers, type Subscription, type TopicSources } from './topics.ts'
+import { pumpEvents, pumpLog, pumpModelQuestions, pumpOffers, pumpPeers, type Subscription, type TopicSources } from './topics.ts'
 
 /** Longest wait for the token of a client that could not put it into a header, ms. */
 const AUTH_MS = 5_000
@@ -112,6 +112,8 @@ async function pump(topic: Topic, cursor: number | undefined, subscription: Subs
       return pumpPeers(deps.peers.follow(cursor ?? null, signal), subscription)
     case 'specs':
       return pumpOffers(deps.offers.follow(topic.repository, from, signal), subscription)
+    case 'models':
+      return pumpModelQuestions(deps.modelOffers.follow(topic.models, signal), subscription)
     case 'jobs':
       return pumpEvents(deps.events.followAll(from, signal), event => event.seq, subscription)
     case 'job':

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -22,6 +22,7 @@ import { attachStream } from './stream.ts'
 const MIB = 1024 * 1024
 const TOKEN = 'a-token-of-at-least-32-characters'
 const ID = newJob('a').job.id
+const QUESTION = '6f1c2f5e-0c1b-4e0e-8f3c-1d2a3b4c5d6e'
 const warning = (detail: string): EventBody => ({ type: 'warning', code: 'test', detail })
 
 const OFFER: Omit<SpecOffer, 'repository' | 'id'> = { feature: '001-login', reason: 'Tick it', documents: [], evidence: [] }
@@ -40,6 +41,7 @@ async function startNode() {
   const server = createServer()
   const sockets: Socket[] = []
   const asked: (number | null)[] = []
+  const offered = new EventEmitter()
   server.on('connection', socket => sockets.push(socket))
   const stream = attachStream(
     { server },
@@ -55,6 +57,14 @@ async function startNode() {
       offers: {
         async *follow(repository, after, signal) {
           yield { ...OFFER, repository, id: after + 1 }
+          await once(signal, 'abort')
+        },
+      },
+      modelOffers: {
+        async *follow(models, signal) {
+          offered.emit('offered', models)
+          signal.addEventListener('abort', () => offered.emit('left', models))
+          for (const isWanted of [true, false]) yield { id: QUESTION, isWanted }
           await once(signal, 'abort')
         },
       },
@@ -80,7 +90,7 @@ async function startNode() {
   const { port } = server.address() as AddressInfo
   const open = (options: ClientOptions = {}, protocols: string[] = []) =>
     new WebSocket(`ws://127.0.0.1:${port}/v1/stream`, protocols, options)
-  return { clock, store, logs, stream, port, sockets, open, asked }
+  return { clock, store, logs, stream, port, sockets, open, asked, offered }
 }
 type TestNode = Awaited<ReturnType<typeof startNode>>
 
@@ -498,4 +508,21 @@ test('changes of specs come as offers, with their id as the cursor', async () =>
   const offer = { ...OFFER, repository: '/src/app', id: 9 }
   expect(await client.next()).toMatchObject({ type: 'offer', cursor: 9, payload: { subscription: 3, offer } })
   client.socket.close()
+})
+
+test('models are offered for as long as their topic is followed, and what is asked of them comes', async () => {
+  const node = await startNode()
+  const client = await connectTo(node)
+  const begun = once(node.offered, 'offered')
+  client.send({ type: 'subscribe', subscription: 3, topic: { name: 'models', models: ['a/one'] } })
+  expect(await begun).toEqual([['a/one']])
+  const heard = [await client.next(), await client.next(), await client.next()]
+  expect(heard).toMatchObject([
+    { type: 'subscribed' },
+    { type: 'modelQuestion', cursor: null, payload: { subscription: 3, question: { id: QUESTION, isWanted: true } } },
+    { type: 'modelQuestion', cursor: null, payload: { subscription: 3, question: { id: QUESTION, isWanted: false } } },
+  ])
+  const left = once(node.offered, 'left')
+  client.socket.close()
+  await left
 })

@@ -1,7 +1,7 @@
 import type { Events } from '#server/events/index.ts'
 import type { Logs } from '#server/logs/index.ts'
 import { LOG_HEADER_BYTES, type PeersChange, writeLogHeader } from '#shared/contract/index.ts'
-import type { JobEvent, JobId, SpecOffer } from '#shared/model/index.ts'
+import type { JobEvent, JobId, ModelQuestionNotice, SpecOffer } from '#shared/model/index.ts'
 import type { Connection } from './connection.ts'
 
 /** Bytes of a log read and sent at once. */
@@ -16,6 +16,8 @@ export interface TopicSources {
   readonly peers: { follow(after: number | null, signal: AbortSignal): AsyncIterable<PeersChange> }
   /** Changes of a repository's specs that wait for somebody at an editor. */
   readonly offers: { follow(repository: string, after: number, signal: AbortSignal): AsyncIterable<SpecOffer> }
+  /** Offers models for as long as it is iterated; what is asked of them. */
+  readonly modelOffers: { follow(models: readonly string[], signal: AbortSignal): AsyncIterable<ModelQuestionNotice> }
 }
 
 export interface Subscription {
@@ -61,6 +63,19 @@ export async function pumpOffers(offers: AsyncIterable<SpecOffer>, { id, connect
   for await (const offer of offers) {
     await connection.inTurn(() => {
       if (!signal.aborted) connection.send({ type: 'offer', cursor: offer.id, payload: { subscription: id, offer } })
+    })
+    if (signal.aborted) return
+  }
+}
+
+/** Sends what is asked of models that this client offers. */
+export async function pumpModelQuestions(
+  questions: AsyncIterable<ModelQuestionNotice>,
+  { id, connection, signal }: Subscription,
+): Promise<void> {
+  for await (const question of questions) {
+    await connection.inTurn(() => {
+      if (!signal.aborted) connection.send({ type: 'modelQuestion', cursor: null, payload: { subscription: id, question } })
     })
     if (signal.aborted) return
   }

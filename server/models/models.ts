@@ -25,6 +25,13 @@ export function createModels({ providers, clock }: { providers: readonly ModelPr
   /** The last list of each provider that gave one: a provider that is busy for a moment has not lost its models. */
   const known = new Map<ModelProvider, Listing>()
 
+  for (const provider of providers) {
+    provider.onChange?.(() => {
+      cached = null
+      known.delete(provider)
+    })
+  }
+
   async function ask(provider: ModelProvider): Promise<Listing> {
     const timeout = AbortSignal.timeout(LIST_TIMEOUT_MS)
     try {

@@ -1,5 +1,5 @@
 import type { ChatRequest, EmbeddingRequest } from '#shared/contract/index.ts'
-import type { ModelInfo } from '#shared/model/index.ts'
+import type { ModelAnswer, ModelInfo, ModelQuestion, ModelQuestionNotice } from '#shared/model/index.ts'
 
 export interface ModelUse {
   readonly provider: string
@@ -24,6 +24,18 @@ export interface ModelProvider {
   /** Resolves once the status is known; the body may stream. @throws {ApiError} `provider_failed` */
   chat(request: ChatRequest, call: ModelCall): Promise<Response>
   embed(request: EmbeddingRequest, call: ModelCall): Promise<Response>
+  /** Of one whose models come and go: tells when they did, so that nobody goes by an old list. */
+  onChange?(changed: () => void): void
+}
+
+/** Where clients that are attached offer models of theirs. */
+export interface ModelOffers {
+  /** Offers the models until aborted. @returns what is asked of them, as it comes; each call once, and again when nobody wants it any more */
+  follow(models: readonly string[], signal: AbortSignal): AsyncGenerator<ModelQuestionNotice, void>
+  /** @throws {ApiError} `not_found` of a call that is over */
+  get(id: string): ModelQuestion
+  /** Takes a piece of an answer, when whoever asked has room for it. @throws {ApiError} `not_found` of a call that is over */
+  answer(id: string, piece: ModelAnswer): Promise<{ isWanted: boolean }>
 }
 
 /** All providers behind one name space. */

@@ -1,4 +1,4 @@
-import type { JobEvent, JobId, Peer, SpecOffer, SpecTaskRef } from '../model/index.ts'
+import type { JobEvent, JobId, ModelQuestionNotice, Peer, SpecOffer, SpecTaskRef } from '../model/index.ts'
 import type { Problem } from './errors.ts'
 import type { LspInitialization } from './lsp-input.ts'
 import type { Arguments, Operation, Output } from './operation.ts'
@@ -107,6 +107,7 @@ export type StreamItem =
   | { readonly type: 'log'; readonly offset: number; readonly base64: string }
   | { readonly type: 'peers'; readonly whole: boolean; readonly items: readonly Peer[]; readonly removed: readonly string[] }
   | { readonly type: 'offer'; readonly offer: SpecOffer }
+  | { readonly type: 'modelQuestion'; readonly question: ModelQuestionNotice }
   /** Nothing more comes: the job is over. */
   | { readonly type: 'end' }
   /** The server does not carry this topic any further; the subscription is closed. */

@@ -15,6 +15,7 @@ import {
 } from '../model/index.ts'
 import { executorOperations } from './executor-operations.ts'
 import { fleetOperations } from './fleet-operations.ts'
+import { modelOperations } from './model-operations.ts'
 import { ChatRequest, EmbeddingRequest } from './openai.ts'
 import { madeWhenAsked, operation } from './operation.ts'
 import { peerOperations } from './peer-operations.ts'
@@ -301,6 +302,7 @@ export const operations = madeWhenAsked({
   ...executorOperations,
   ...fleetOperations,
   ...specOperations,
+  ...modelOperations,
   ...peerOperations,
 })
 

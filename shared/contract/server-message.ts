@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { JobEvent, NodeId, Peer, SpecOffer } from '../model/index.ts'
+import { JobEvent, ModelQuestionNotice, NodeId, Peer, SpecOffer } from '../model/index.ts'
 import { Problem } from './errors.ts'
 import { cursorNumber, subscriptionNumber } from './stream.ts'
 
@@ -28,6 +28,13 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z
     .strictObject({ type: z.literal('offer'), ...envelope, payload: z.strictObject({ subscription, offer: SpecOffer }) })
     .describe('To be shown, and answered by `POST /v1/spec-offers/:id`.'),
+  z
+    .strictObject({
+      type: z.literal('modelQuestion'),
+      ...envelope,
+      payload: z.strictObject({ subscription, question: ModelQuestionNotice }),
+    })
+    .describe('To be fetched by `GET /v1/model-questions/:id` and answered there.'),
   z.strictObject({ type: z.literal('lagged'), ...envelope, payload: z.strictObject({ subscription }) }),
   z.strictObject({ type: z.literal('heartbeat'), ...envelope, payload: z.strictObject({}) }),
   z.strictObject({

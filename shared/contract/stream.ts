@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { JobId, WorkTreePath } from '../model/index.ts'
+import { JobId, MOST_OFFERED_MODELS, OfferedModel, WorkTreePath } from '../model/index.ts'
 
 /** Path of the WebSocket. */
 export const STREAM_PATH = '/v1/stream'
@@ -12,8 +12,9 @@ export const MAX_BEHIND_BYTES = 1024 * 1024
 /**
  * Topics and what their cursor counts: `jobs` (every event of the node; cursor = `seq`), `job` (events of one job;
  * cursor = `n`), `log` (bytes of one job's log; cursor = byte offset), `peers` (the nodes this one knows; cursor = a number that rises
- * with each change), `specs` (changes of a repository's specs that wait for somebody at an editor; cursor = id of the offer). A cursor
- * names the last thing already seen, so that subscribing again with it neither repeats nor skips.
+ * with each change), `specs` (changes of a repository's specs that wait for somebody at an editor; cursor = id of the offer),
+ * `models` (whoever follows it offers the named models for as long; brings what is asked of them, and has no cursor). A cursor names the
+ * last thing already seen, so that subscribing again with it neither repeats nor skips.
  */
 export const Topic = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('jobs') }),
@@ -21,6 +22,7 @@ export const Topic = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('log'), jobId: JobId }),
   z.strictObject({ name: z.literal('peers') }),
   z.strictObject({ name: z.literal('specs'), repository: WorkTreePath }),
+  z.strictObject({ name: z.literal('models'), models: z.array(OfferedModel).min(1).max(MOST_OFFERED_MODELS) }),
 ])
 export type Topic = z.infer<typeof Topic>
 

@@ -52,6 +52,7 @@ export async function streamClient(logs: Logs, defer: SideContext['defer']): Pro
       lastSeq: async () => 0,
       peers: { follow: never },
       offers: { follow: never },
+      modelOffers: { follow: never },
       clock: systemClock,
       log: createLog('silent'),
     },

@@ -71,8 +71,8 @@ export function editorHost(api: EditorApi, target: Pick<Window, 'addEventListene
 
   function receive({ subscription, cursor, item }: Extract<PanelMessage, { type: 'stream' }>): void {
     const there = subscriptions.get(subscription)
-    // Offers are for the process behind the editor; no page subscribes to them.
-    if (!there || item.type === 'offer') return
+    // Offers and calls of models are for the process behind the editor and for the editor itself; no page subscribes to them.
+    if (!there || item.type === 'offer' || item.type === 'modelQuestion') return
     const whole: Item = item.type === 'log' ? { type: 'log', offset: item.offset, bytes: fromBase64(item.base64) } : item
     const fresh = there.position.take(whole, cursor)
     // The server process promises to leave nothing out, so a gap is a fault to be shown, not one to be mended here.

@@ -123,8 +123,9 @@ export function createStream({ token, origin, tell }: StreamDeps): Stream {
         return
       case 'lagged':
       case 'heartbeat':
-      // Offers are for editors; no page subscribes to them.
+      // Offers and calls of models are for editors; no page subscribes to them.
       case 'offer':
+      case 'modelQuestion':
         return
     }
   }

@@ -123,6 +123,12 @@ export function createSubscriptions(): Subscriptions {
         }
         case 'offer':
           return deliver(message.payload.subscription, { type: 'offer', offer: message.payload.offer }, message.cursor)
+        case 'modelQuestion':
+          return deliver(
+            message.payload.subscription,
+            { type: 'modelQuestion', question: message.payload.question },
+            message.cursor,
+          )
         case 'end':
           return deliver(message.payload.subscription, { type: 'end' }, message.cursor)
         case 'error':
