@@ -80,7 +80,7 @@ const extension = {
 }
 
 rmSync('dist', { recursive: true, force: true })
-const [program, inside] = await Promise.all([
+const [program, inside, runner] = await Promise.all([
   build({
     ...shared,
     entryPoints: { skein: 'cli/main.ts' },
@@ -125,13 +125,14 @@ const manifest = { script: entry('webviews/main.ts'), style: entry('webviews/mai
 writeFileSync('dist/webviews/manifest.json', `${JSON.stringify(manifest)}\n`)
 copyFileSync('webviews/favicon.svg', 'dist/webviews/favicon.svg')
 
-// The packages that have code in the orchestrator, for scripts/sbom.mjs.
-const sources = [program, inside, { metafile }]
-  .flatMap(built => Object.values(built.metafile.outputs))
-  .flatMap(({ inputs }) => Object.keys(inputs).filter(path => inputs[path].bytesInOutput > 0))
-const folders = new Set(sources.map(path => path.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean))
-const packages = [...folders].map(folder => JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')))
-writeFileSync(
-  'dist/packages.json',
-  `${JSON.stringify(packages.map(({ name, version }) => `${name}@${version}`).sort(), null, 2)}\n`,
-)
+// The packages that have code in each image, for scripts/sbom.mjs.
+function packagesOf(builds) {
+  const sources = builds
+    .flatMap(built => Object.values(built.metafile.outputs))
+    .flatMap(({ inputs }) => Object.keys(inputs).filter(path => inputs[path].bytesInOutput > 0))
+  const folders = new Set(sources.map(path => path.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean))
+  const packages = [...folders].map(folder => JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')))
+  return packages.map(({ name, version }) => `${name}@${version}`).sort()
+}
+const images = { orchestrator: packagesOf([program, inside, runner, { metafile }]), runner: packagesOf([runner]) }
+writeFileSync('dist/packages.json', `${JSON.stringify(images, null, 2)}\n`)

@@ -1,5 +1,5 @@
-// The image of the orchestrator, built and run by a real engine: SKEIN_TEST_BASE_IMAGE names what it is built on (test/lab/image/base
-// makes one where no registry is), SKEIN_ENGINE the engine, SKEIN_TEST_NPMRC the settings of npm while building.
+// The images of the orchestrator and of the runner, built and run by a real engine: SKEIN_TEST_BASE_IMAGE names what they are built on
+// (test/lab/image/base makes one where no registry is), SKEIN_ENGINE the engine, SKEIN_TEST_NPMRC the settings of npm while building.
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { output, run } from './engine.ts'
@@ -97,5 +97,38 @@ describe.skipIf(!base)('the image of the orchestrator', () => {
     const second = await run(engine, ['run', '--rm', '--read-only', '--tmpfs', '/tmp', '--volume', `${mark}:/data`, image])
     expect(second.code).not.toBe(0)
     expect(second.stderr + second.stdout).toMatch(/already|holds|in use|another/i)
+  })
+})
+
+describe.skipIf(!base)('the image of the runner', () => {
+  const runner = `localhost/${mark}-runner:1`
+  const inside = (...argv: string[]) => run(engine, ['run', '--rm', '--read-only', '--network', 'none', runner, ...argv])
+
+  beforeAll(async () => {
+    const npmrc = process.env.SKEIN_TEST_NPMRC ? ['--npmrc', process.env.SKEIN_TEST_NPMRC] : []
+    const args = ['--base-image', base ?? '', '--tag', runner, '--no-sbom', '--agent', 'cowsay@1.6.0', ...npmrc]
+    const built = await run(`${scripts}build_runner.sh`, [...args, '--', '--network', 'host'])
+    expect(built.code, built.stderr.slice(-4_000)).toBe(0)
+  }, 900_000)
+  afterAll(() => run(engine, ['image', 'rm', '--force', runner]))
+
+  test('has what a job needs and the agents that were named, and is not root', async () => {
+    expect((await inside('id', '-u')).stdout.trim()).toBe('65532')
+    for (const program of ['sh', 'node', 'git', 'cowsay'])
+      expect(await inside('which', program), program).toMatchObject({ code: 0 })
+    const files = (await inside('ls', '/opt/skein')).stdout.trim().split('\n')
+    expect(files).toEqual(['LICENSE', 'runner.mjs', 'sbom.cdx.json', 'sbom.spdx.json'])
+  })
+
+  test('carries a runner that can be started there', async () => {
+    const started = await inside('node', '/opt/skein/runner.mjs', '/no/such/token')
+    expect(started.code).not.toBe(0)
+    expect(started.stderr).toContain('/no/such/token')
+  })
+
+  test('says what of it is ours', async () => {
+    const { packages } = JSON.parse((await inside('cat', '/opt/skein/sbom.spdx.json')).stdout)
+    expect(packages.map(({ name }: { name: string }) => name)).toEqual(expect.arrayContaining(['skein', 'modern-tar']))
+    expect(packages).toHaveLength(2)
   })
 })

@@ -39,7 +39,7 @@ async function run(script: string, args: readonly string[], env: Readonly<Record
   )
 }
 
-const SCRIPTS = ['build_orchestrator.sh', 'run_orchestrator.sh']
+const SCRIPTS = ['build_orchestrator.sh', 'build_runner.sh', 'run_orchestrator.sh']
 
 test.each(SCRIPTS)('%s says what it does and refuses what it does not know', async script => {
   expect(await run(script, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining(`Usage: scripts/${script}`) })
@@ -77,6 +77,31 @@ test('what is given stays one argument each, whatever is in it', async () => {
   expect(build).toContain(hostile)
   expect(build).toContain('note=two  words')
   expect(await readFile(join(directory, 'x'), 'utf8').catch(() => null)).toBeNull()
+})
+
+test('an agent is a package with its version, and nothing that npm or a shell would take for more', async () => {
+  await fakeEngine('podman')
+  const build = (...agents: string[]) =>
+    run('build_runner.sh', [...agents.flatMap(agent => ['--agent', agent]), '--base-image', 'b', '--no-sbom'], {
+      SKEIN_ENGINE: 'podman',
+    })
+  for (const hostile of [
+    'opencode-ai',
+    '--global@1',
+    '/etc@1',
+    'a@1 b',
+    'a@1;reboot',
+    'a@$(reboot)',
+    'git+https://host/a@1',
+    '../a@1',
+  ])
+    expect(await build(hostile), hostile).toMatchObject({ code: 64, stderr: expect.stringContaining('not a package') })
+  expect(await calls('podman')).toEqual([])
+  expect(await build('opencode-ai@1.2.3', '@scope/agent@2.0.0-rc.1')).toMatchObject({ code: 0 })
+  const [command = []] = await calls('podman')
+  expect(command).toContain('AGENTS=opencode-ai@1.2.3 @scope/agent@2.0.0-rc.1')
+  expect(command).toContain('BASE_IMAGE=b')
+  expect(command[command.indexOf('--target') + 1]).toBe('runner')
 })
 
 test('a run is read-only, without rights and on loopback, and is not begun for what is missing', async () => {
