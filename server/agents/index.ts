@@ -58,7 +58,8 @@ export interface Agent {
   readonly kind: 'command' | 'builtin' | 'acp'
   /** Looks for it on this machine. Cheap to call again. */
   probe(): Promise<AgentInfo>
-  needs(): Promise<AgentNeeds>
+  /** @param programs whose are in the sandbox (`Sandbox.programs`); default: this machine's */
+  needs(programs?: Sandbox['programs']): Promise<AgentNeeds>
   /** Runs to the end; aborting `signal` ends it (politely, then not). @throws only for programming errors. */
   run(session: AgentSession): Promise<AgentOutcome>
 }

@@ -27,8 +27,10 @@ export interface ExecutorProbe {
 export interface SandboxSpec {
   /** Unique among living sandboxes of this node; also marks the processes inside (`SKEIN_SANDBOX_ID`). */
   readonly id: string
-  /** Host directory that becomes the work tree: readable and writable inside. */
+  /** Host directory that becomes the work tree: readable and writable inside. Once the sandbox has ended it holds what was there. */
   readonly workTree: string
+  /** Whether anybody looks at the work tree when the sandbox has ended; default: yes. Where it has to be fetched it is not, then. */
+  readonly isTreeWanted?: boolean
   /** Host directory for this sandbox's own needs (tmp, sockets); made and removed by the executor. */
   readonly scratch: string
   /** More host paths to show inside, read-only, at the same path. */
@@ -89,6 +91,8 @@ export const NEVER_LOST: AbortSignal = new AbortController().signal
 /** A place to run programs in. What runs in it when it is lost ends as if by SIGKILL. */
 export interface Sandbox {
   readonly isolation: IsolationLevel
+  /** Whose programs are inside: those of this machine at their own paths, or those of an image. */
+  readonly programs: 'host' | 'image'
   /** The work tree as a program inside sees it. */
   readonly workDir: string
   /** Where the relay listens inside, as a URL without a path; null without a gateway. */
@@ -112,6 +116,8 @@ export interface Sandbox {
 /** How a sandbox is made. */
 export interface Executor {
   readonly kind: ExecutorKind
+  /** Whose programs its sandboxes have; see `Sandbox.programs`. */
+  readonly programs: Sandbox['programs']
   probe(): Promise<ExecutorProbe>
   /** What it can give now; null when that is what the machine can give. @throws {SandboxError} when that cannot be found out */
   capacity(): Promise<ExecutorCapacity | null>

@@ -20,9 +20,9 @@ export interface AgentRun {
 
 /** Runs the agent in a fresh sandbox and commits what it leaves there. @throws {WorkFailure} {Stop} */
 export async function runAgent(attempt: Attempt): Promise<AgentRun> {
-  const { job, deps, agent, record, progress, openPlace, signal } = attempt
+  const { job, deps, agent, executor, record, progress, openPlace, signal } = attempt
   await using life = new Lifetime()
-  const needs = await agent.needs()
+  const needs = await agent.needs(executor.programs)
   const model = await chooseModel(attempt, needs)
 
   const token = deps.newToken()

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Agent } from '#server/agents/index.ts'
-import { RELAY_PORT } from '#server/executors/index.ts'
+import { type Executor, RELAY_PORT } from '#server/executors/index.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 import type { ModelUse } from '#server/models/index.ts'
 import type { JobRow } from '#server/store/index.ts'
@@ -18,6 +18,8 @@ export interface Attempt {
   readonly deps: AttemptDeps
   readonly record: Record_
   readonly agent: Agent
+  /** What its places are made by. */
+  readonly executor: Executor
   readonly openPlace: OpenPlace
   readonly permissions: Permissions
   readonly signal: AbortSignal

@@ -127,7 +127,7 @@ async function work(
     ...{ job: claimed, root, executor, limits, signal, lost, leftovers, ...deps },
     note: line => void record.note(line).catch(() => {}),
   })
-  const attempt: Attempt = { job: claimed, progress, deps, record, agent, openPlace, permissions, signal }
+  const attempt: Attempt = { job: claimed, progress, deps, record, agent, executor, openPlace, permissions, signal }
 
   const times = { placed: deps.clock.monotonic(), prepared: 0, ran: 0 }
   const model = claimed.spec.model ?? null

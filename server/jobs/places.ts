@@ -57,6 +57,7 @@ export function createPlaces(input: {
     const spec = {
       id: `${job.id}.${job.epoch}.${purpose}`,
       workTree: directory,
+      isTreeWanted: purpose === 'agent',
       scratch: `${directory}.scratch`,
       readOnly: [...mounts, ...readOnly],
       env: { ...env, ...job.spec.env, SKEIN_JOB_ID: job.id },

@@ -35,6 +35,7 @@ export function simulatedExecutor(parts: MachineParts): Executor {
   const { node, ledger, clock } = parts
   return {
     kind: 'process',
+    programs: 'host',
     capacity: async () => null,
     workloads: async () => [],
     probe: async () => ({ available: true, isolation: 'process', version: '1', detail: 'simulated', remedy: null }),
@@ -44,6 +45,7 @@ export function simulatedExecutor(parts: MachineParts): Executor {
         isolation: 'process',
         workDir: '/work',
         relayUrl: null,
+        programs: 'host',
         lost: NEVER_LOST,
         async start({ argv }) {
           const wait = new Promise<{ reason: 'exit'; code: number }>(resolve =>

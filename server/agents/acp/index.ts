@@ -54,7 +54,8 @@ function acpAgent(entry: AcpEntry, deps: AcpDeps): Agent {
         return { ...common, usable: false, detail, remedy: `Use one that asks by OpenAI chat completions: ${USABLE.join(', ')}.` }
       return { ...common, usable: true, detail: `Speaks the Agent Client Protocol (${command} ${args.join(' ')}).`, remedy: null }
     },
-    async needs() {
+    async needs(programs = 'host') {
+      if (programs === 'image') return { readOnly: [], env: extra, network: true, model: true }
       const found = await find()
       // Agents written in JavaScript are started by the node of the sandbox's PATH.
       return {
@@ -70,7 +71,10 @@ function acpAgent(entry: AcpEntry, deps: AcpDeps): Agent {
         return { ok: false, code: 'agent_missing', detail: `${title} is not usable on this machine any more.`, exitCode: null }
       if (!session.endpoint) throw new Error(`${title} was given no model; the attempt should have been refused`)
       const env = { ...entry.env({ ...session.endpoint, policy: session.policy }), ...extra }
-      const child = await session.sandbox.start({ argv: [found.program.command, ...args], env, stdin: 'pipe', network: true })
+      const { sandbox } = session
+      // An image brings its own, which need not be where ours is.
+      const program = sandbox.programs === 'host' ? found.program.command : command
+      const child = await sandbox.start({ argv: [program, ...args], env, stdin: 'pipe', network: true })
       await session.started(child.identity, 'agent')
       return await runTurn(child, session, title, deps)
     },

@@ -22,11 +22,17 @@ export function builtinAgent({ programFile, nodeFile = process.execPath }: { pro
         remedy: null,
       }
     },
-    needs: async () => ({ readOnly: [programFile, nodeFile], env: {}, network: true, model: true }),
+    needs: async (programs = 'host') => ({
+      readOnly: programs === 'host' ? [programFile, nodeFile] : [programFile],
+      env: {},
+      network: true,
+      model: true,
+    }),
     async run(session) {
       const { endpoint, sandbox, signal } = session
       if (!endpoint) throw new Error('The built-in agent was given no model; the attempt should have been refused')
-      const child = await sandbox.start({ argv: [nodeFile, programFile], stdin: 'pipe', network: true })
+      const node = sandbox.programs === 'host' ? nodeFile : 'node'
+      const child = await sandbox.start({ argv: [node, programFile], stdin: 'pipe', network: true })
       await session.started(child.identity, 'agent')
       const end = () => child.signal('SIGKILL')
       signal.addEventListener('abort', end, { once: true })

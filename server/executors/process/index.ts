@@ -89,6 +89,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
 
   return {
     kind: 'process',
+    programs: 'host',
     probe,
     async prepare(given) {
       if (!SANDBOX_ID.test(given.id)) throw new SandboxError('failed', `Not a sandbox id: ${JSON.stringify(given.id)}`)

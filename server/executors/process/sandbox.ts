@@ -113,6 +113,7 @@ export function createSandbox(deps: {
 
   return {
     isolation: enclosure.isolation,
+    programs: 'host',
     workDir: enclosure.workDir,
     relayUrl: enclosure.relayUrl,
     lost: NEVER_LOST,

@@ -21,10 +21,12 @@ const Stats = z.object({ cpuMs: count, memoryBytes: count, processes: count, dis
 export interface RemoteSandbox extends Sandbox {
   /** The place is gone. */
   lose(reason: string): void
+  /** The place is gone because all inside together used more than they may: no loss, but what ended its programs. */
+  overrun(limit: 'memory' | 'disk'): void
   /** A limit that the executor watches is passed: ends all programs, whose exit says so. */
   exceeded(limit: 'memory' | 'disk'): Promise<void>
-  /** Sends the work tree in, where it is not mounted. @throws {SandboxError} */
-  sendTree(directory: string, limits: TreeLimits): Promise<void>
+  /** Sends a directory in, where it is not mounted; default: as the work tree. @throws {SandboxError} */
+  sendTree(directory: string, limits: TreeLimits, into?: string): Promise<void>
   /** Brings the work tree back into an empty directory. @throws {SandboxError} and the directory may hold a part of it then */
   receiveTree(directory: string, limits: TreeLimits): Promise<void>
 }
@@ -36,15 +38,21 @@ export interface RemoteSandboxOptions {
   /** Inside. */
   readonly home: string
   readonly tmp: string
-  readonly path: string
+  /** Where programs are looked for; null: where the image says. */
+  readonly path: string | null
   readonly relayPort: number | null
   readonly graceMs: number
   readonly clock: Clock
   /** Which process of this machine it is, where the executor can tell. */
   readonly identify?: (inside: { pid: number; startTicks: number }) => ProcessIdentity | null
+  /** Called at the end, when no program runs any more and the runner still answers: what is wanted from inside is brought out. */
+  readonly collect?: () => Promise<void>
   /** Takes the place away. */
   readonly remove: () => Promise<void>
 }
+
+/** A runner that is stopped, by a program that has its rights, must not hold up the end for longer than the grace; nor one that is slow, if that is none. */
+const LEAST_ANSWER_MS = 2_000
 
 export function remoteSandbox(line: Line, options: RemoteSandboxOptions): RemoteSandbox {
   const { spec, workDir, clock, graceMs } = options
@@ -55,6 +63,10 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
   let closed = false
   let ending: Promise<void> | null = null
   let cleaning: Promise<void> | null = null
+  /** Whether its end is our own doing. */
+  let released = false
+  const lost = new AbortController()
+  line.lost.addEventListener('abort', () => released || lost.abort(line.lost.reason))
   const { gatewaySocket } = spec
   if (gatewaySocket !== null && options.relayPort !== null) line.onSession(session => carryWayOut(session, gatewaySocket))
 
@@ -65,24 +77,55 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
     await line.ask('POST', paths.signalAll(name))
   }
 
+  /** Gives up on a runner that does not do it soon: to remove the place ends what is inside as well. */
+  const soon = async (work: Promise<unknown>) => {
+    let done = false
+    const settled = work.then(
+      () => (done = true),
+      () => (done = true),
+    )
+    await atMost(clock, Math.max(graceMs, LEAST_ANSWER_MS), settled)
+    if (!done) release('its runner did not answer when it was to end')
+  }
+  const release = (why: string) => {
+    released = true
+    line.lose(why)
+  }
+
   const over = async () => {
     if (running.size > 0 && !line.lost.aborted) {
-      await signal('SIGTERM')
+      await soon(signal('SIGTERM'))
       await atMost(clock, graceMs, Promise.all(running))
+      await soon(signal('SIGKILL'))
     }
-    if (!line.lost.aborted) await line.ask('POST', paths.end)
+    const failure = line.lost.aborted ? null : await bringOut()
+    released = true
+    if (!line.lost.aborted) await soon(line.ask('POST', paths.end))
+    return failure
+  }
+
+  /** Waits for a runner that is out of reach as long as it is not lost: without this, what was done inside is lost too. */
+  const bringOut = async (): Promise<{ cause: unknown } | null> => {
+    if (!options.collect) return null
+    try {
+      await signal('SIGKILL')
+      await options.collect()
+      return null
+    } catch (cause) {
+      return { cause }
+    }
   }
 
   /** A failure is for this caller; the next one tries again. */
   const end = () => {
     closed = true
     ending ??= over()
-      .catch(cause => {
-        // There is nobody to end it from inside: to remove the place does.
-        if (!line.lost.aborted && !(cause instanceof SandboxError)) throw cause
+      .then(async failure => {
+        await options.remove()
+        release('it was ended')
+        // Only now: what could not be brought out is no reason to leave the place.
+        if (failure) throw failure.cause
       })
-      .then(options.remove)
-      .then(() => line.lose('it was ended'))
       .catch(cause => {
         ending = null
         throw cause
@@ -98,17 +141,22 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
 
   return {
     isolation: options.isolation,
+    programs: 'image',
     workDir,
     relayUrl,
-    lost: line.lost,
+    lost: lost.signal,
     lose: line.lose,
+    overrun(limit) {
+      passed = limit
+      release(`it used more ${limit} than it may`)
+    },
     async start({ argv, env, stdin, network }) {
       if (closed) throw new SandboxError('failed', `Sandbox ${spec.id} is cleaned up`)
       const id = `p${++starts}`
       const request: ProgramRequest = {
         argv,
         env: {
-          ...environment(options),
+          ...environment({ ...options, path: options.path ?? '' }),
           ...spec.env,
           [SANDBOX_MARK]: spec.id,
           ...(network && relayUrl ? proxyEnvironment(relayUrl) : {}),
@@ -138,8 +186,9 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
       passed = limit
       await signal('SIGKILL').catch(() => {})
     },
-    async sendTree(directory, { bytes, entries }) {
-      const stream = await line.open('PUT', `${paths.tree}?bytes=${bytes}&entries=${entries}`, { endStream: false })
+    async sendTree(directory, { bytes, entries }, into = workDir) {
+      const query = new URLSearchParams({ bytes: String(bytes), entries: String(entries), into })
+      const stream = await line.open('PUT', `${paths.tree}?${query}`, { endStream: false })
       const headers = answered(stream)
       headers.catch(() => {})
       const sent = pipeline(sendTree(directory), stream, { end: true })

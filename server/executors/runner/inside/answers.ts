@@ -82,7 +82,10 @@ export function createAnswers(token: RunnerToken, wayOut: WayOut | null, end: ()
         wayOut?.offer(stream)
         return undefined
       case 'PUT tree':
-        await receiveTree(stream, token.workDir, { bytes: number('bytes'), entries: number('entries') })
+        await receiveTree(stream, url.searchParams.get('into') ?? token.workDir, {
+          bytes: number('bytes'),
+          entries: number('entries'),
+        })
         return {}
       case 'GET tree':
         stream.respond({ ':status': 200 })

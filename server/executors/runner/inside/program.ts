@@ -30,14 +30,15 @@ export class NotFound extends Error {}
 /** Starts a program whose output goes to the spool. @throws {NotFound} */
 export async function startProgram(id: string, request: ProgramRequest, token: RunnerToken): Promise<Program> {
   const [name = ''] = request.argv
-  if (!isProgram(name, request.env.PATH ?? '', token.workDir))
-    throw new NotFound(`There is no program ${JSON.stringify(name)} in the sandbox`)
+  // Where the image has its programs is known here alone.
+  const path = request.env.PATH || (process.env.PATH ?? '')
+  if (!isProgram(name, path, token.workDir)) throw new NotFound(`There is no program ${JSON.stringify(name)} in the sandbox`)
   const killsBefore = token.alone ? oomKills() : 0
   const mark = `${token.id}.${id}`
   const limits = shellLimits(request.limits)
   const child = spawn('/bin/sh', ['-c', `${limits} && exec "$@"`, 'sh', ...request.argv], {
     cwd: token.workDir,
-    env: { ...request.env, [PROCESS_MARK]: mark },
+    env: { ...request.env, PATH: path, [PROCESS_MARK]: mark },
     detached: true,
     stdio: [request.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })

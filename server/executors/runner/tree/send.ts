@@ -44,7 +44,14 @@ async function pack(packer: Packer, root: string, prefix: string): Promise<void>
 
 async function packFile(packer: Packer, path: string, header: Parameters<Packer['add']>[0]): Promise<void> {
   // What was a file when it was looked at may be a pipe by now: then it must not hold us up.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    (error: NodeJS.ErrnoException) => {
+      // Removed since it was looked at.
+      if (error.code === 'ENOENT') return null
+      throw error
+    },
+  )
+  if (!file) return
   const writer = packer.add(header).getWriter()
   try {
     for (let left = header.size; left > 0; ) {
