@@ -9,6 +9,7 @@ import type { Agent } from '#server/agents/index.ts'
 import { type Api, attachStream, createApi, loadPages } from '#server/api/index.ts'
 import { createEvents } from '#server/events/index.ts'
 import type { Executor } from '#server/executors/index.ts'
+import { kubernetesExecutor } from '#server/executors/kubernetes/index.ts'
 import { processExecutor } from '#server/executors/process/index.ts'
 import { createGateway } from '#server/gateway/index.ts'
 import { createJobs, type JobDeps, type Jobs } from '#server/jobs/index.ts'
@@ -61,12 +62,16 @@ export interface Probes {
   readonly mesh: PeerDirectory | null
 }
 
-/** The composition root: the only place that names kinds. */
+/**
+ * The composition root: the only place that names kinds.
+ * @param nodeId tells what this node has in a cluster from what others have there; whoever only asks may leave it out
+ */
 export function createProbes(
   config: Config,
   env: Environment,
   log: Log = createLog('silent'),
   clock: Clock = systemClock,
+  nodeId: string = nodeMarker(config.dataDir),
 ): Probes {
   const editor = editorProvider({ clock })
   const providers = [
@@ -79,14 +84,21 @@ export function createProbes(
   ]
   const modelsOf = (some: typeof providers) => createModels({ providers: some.map(({ provider }) => provider), clock })
   const { graceMs } = config.jobs
+  const common = { graceMs, clock, log }
+  // The lightest first: a job that asks for nothing gets the first that works.
   const executors = [
     processExecutor({
+      ...common,
       nodeId: nodeMarker(config.dataDir),
       directory: join(config.dataDir, 'executor'),
       relayFile: insideProgram('relay'),
-      graceMs,
-      clock,
-      log,
+    }),
+    kubernetesExecutor({
+      ...common,
+      nodeId,
+      settings: config.executors.kubernetes,
+      runnerFile: insideProgram('runner'),
+      random: Math.random,
     }),
   ]
   const agents = [
@@ -172,10 +184,10 @@ export async function compose(input: {
   const logs = createLogs({ directory: join(directory.data, 'logs') })
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
-  const { executors, agents, models, sharedModels, modelOffers, mesh } = createProbes(config, env, log, clock)
+  const identity = await loadIdentity(join(directory.data, 'node.key'))
+  const { executors, agents, models, sharedModels, modelOffers, mesh } = createProbes(config, env, log, clock, identity.nodeId)
   for (const executor of executors) life.use(executor)
   const gateway = createGateway({ log })
-  const identity = await loadIdentity(join(directory.data, 'node.key'))
   const peers = createPeers({
     identity,
     name,

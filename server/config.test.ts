@@ -78,8 +78,8 @@ describe('sources', () => {
         if (!fromFlag || !fromEnv || !fromFile) throw new Error('three samples are needed')
         const env: Record<string, string> = {}
         if (inEnv && chosen.env) env[chosen.env] = fromEnv[0]
-        const [section, key] = chosen.path.split('.')
-        const file = settingsFile(inFile ? JSON.stringify({ [section ?? '']: { [key ?? '']: fromFile[1] } }) : '')
+        const inTree = chosen.path.split('.').reduceRight<unknown>((value, key) => ({ [key]: value }), fromFile[1])
+        const file = settingsFile(inFile ? JSON.stringify(inTree) : '')
         const resolved = resolve({ flags: { config: file, ...(inFlags ? { [chosen.path]: fromFlag[0] } : {}) }, env })
         const [expected, source] = inFlags
           ? [fromFlag[1], `flag ${chosen.flag ?? chosen.path}`]

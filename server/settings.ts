@@ -44,6 +44,7 @@ export const SETTINGS: readonly Setting[] = [
   { path: 'storage.keepEndedMs', env: 'SKEIN_KEEP_ENDED', kind: 'duration' },
   { path: 'jobs.graceMs', env: 'SKEIN_GRACE', kind: 'duration' },
   { path: 'jobs.networkAllow', env: 'SKEIN_NETWORK_ALLOW', kind: 'list' },
+  { path: 'executors.kubernetes.enabled', env: 'SKEIN_KUBERNETES', kind: 'boolean' },
   { path: 'tailscale.socket', env: 'SKEIN_TAILSCALE_SOCKET', kind: 'text' },
   { path: 'tailscale.port', env: 'SKEIN_TAILSCALE_PORT', kind: 'integer' },
   { path: 'log.level', env: 'SKEIN_LOG_LEVEL', flag: '--log-level', kind: 'text' },

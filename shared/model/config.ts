@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AllowedHost } from './allowed-host.ts'
+import { KubernetesConfig } from './kubernetes-config.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { ModelPolicy } from './model-policy.ts'
 import { NodeId } from './node-id.ts'
@@ -201,6 +202,10 @@ export const Config = z
       )
       .default({})
       .describe('How to start an agent, by its id, where the built-in table is not right.'),
+    executors: z
+      .strictObject({ kubernetes: KubernetesConfig.prefault({}) })
+      .prefault({})
+      .describe('Ways to make sandboxes, besides processes of this machine.'),
     log: z
       .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info') })
       .prefault({}),

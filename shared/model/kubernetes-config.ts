@@ -19,7 +19,7 @@ const Toleration = z.strictObject({
   effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
 })
 
-/** How sandboxes are made of pods: decision 0171. No executor takes it yet. */
+/** How sandboxes are made of pods: decision 0171. */
 export const KubernetesConfig = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Whether a cluster is looked for and used.'),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type ClusterApi, ClusterError } from './cluster-api.ts'
-import type { jobManifest, runnerManifest, secretManifest } from './manifest.ts'
+import type { fileManifest, jobManifest, runnerManifest, secretManifest } from './manifest.ts'
 import { nodeSelector } from './names.ts'
 import { Job, listOf } from './objects.ts'
 
@@ -20,7 +20,7 @@ export interface Calls {
   listJobs(nodeId: string): Promise<readonly Job[]>
   deleteSecrets(nodeId: string): Promise<void>
   /** One that is there already is the same. */
-  putConfigMap(map: ReturnType<typeof runnerManifest>): Promise<void>
+  putConfigMap(map: ReturnType<typeof runnerManifest | typeof fileManifest>): Promise<void>
 }
 
 const Made = z.object({ metadata: z.object({ uid: z.string().min(1) }) })

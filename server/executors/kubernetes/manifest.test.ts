@@ -55,6 +55,7 @@ describe('the Job of a sandbox', () => {
       'emptyDir',
       'emptyDir',
       'emptyDir',
+      'emptyDir',
     ])
   })
 

@@ -5,11 +5,15 @@ import { ANNOTATION, LABEL, labelValue, MANAGER, nodeHash, sandboxName, shortHas
 import { formatBytes, formatCores } from './quantity.ts'
 
 /** Where things are inside a pod. */
-const INSIDE = {
+export const INSIDE = {
   /** The runner's one file, from a ConfigMap. */
   runner: '/skein/runner/runner.mjs',
   /** What the runner is told and nobody else may know, from a Secret. */
   secret: '/skein/secret',
+  /** Name of the file in it that the runner is started with. */
+  token: 'token',
+  /** Output that the home has not taken yet. */
+  spool: '/skein/spool',
   work: '/work',
   home: '/home/skein',
   tmp: '/tmp',
@@ -32,6 +36,8 @@ export interface ManifestInput {
   /** What the container runs. */
   readonly command: readonly string[]
   readonly graceMs: number
+  /** Paths that the pod has besides: directories that are empty at first, and files of ConfigMaps. */
+  readonly shown?: { readonly directories: readonly string[]; readonly files: readonly { path: string; map: string }[] }
 }
 
 /** What a sandbox is called, and what is written on all that belongs to it. */
@@ -121,23 +127,32 @@ export function secretManifest(
 }
 
 /** Holds the runner's file for all sandboxes of this node; named by its content, so that a newer runner is another map. */
-export function runnerManifest(nodeId: string, namespace: string, runner: string) {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: {
-      name: `skein-runner-${shortHash(nodeId, 8)}-${shortHash(runner, 12)}`,
-      namespace,
-      labels: { [LABEL.managedBy]: MANAGER, [LABEL.node]: nodeHash(nodeId) },
-      annotations: { [ANNOTATION.node]: nodeId },
-    },
-    immutable: true,
-    data: { 'runner.mjs': runner },
-  }
-}
+export const runnerManifest = (nodeId: string, namespace: string, runner: string) => ({
+  ...mapManifest(nodeId, namespace, `runner-${shortHash(nodeId, 8)}-${shortHash(runner, 12)}`),
+  data: { 'runner.mjs': runner },
+})
+
+/** The same for another file that sandboxes are shown. */
+export const fileManifest = (nodeId: string, namespace: string, { hash, content }: { hash: string; content: Buffer }) => ({
+  ...mapManifest(nodeId, namespace, `file-${shortHash(nodeId, 8)}-${hash}`),
+  binaryData: { [FILE_KEY]: content.toString('base64') },
+})
+const FILE_KEY = 'file'
+
+const mapManifest = (nodeId: string, namespace: string, name: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {
+    name: `skein-${name}`,
+    namespace,
+    labels: { [LABEL.managedBy]: MANAGER, [LABEL.node]: nodeHash(nodeId) },
+    annotations: { [ANNOTATION.node]: nodeId },
+  },
+  immutable: true,
+})
 
 function podSpec(
-  { spec, settings, runnerMap, command }: ManifestInput,
+  { spec, settings, runnerMap, command, shown = { directories: [], files: [] } }: ManifestInput,
   { image, runtimeClass }: ReturnType<typeof checkSpec>,
   secretName: string,
   graceMs: number,
@@ -184,6 +199,14 @@ function podSpec(
           { name: 'work', mountPath: INSIDE.work },
           { name: 'home', mountPath: INSIDE.home },
           { name: 'tmp', mountPath: INSIDE.tmp },
+          { name: 'spool', mountPath: INSIDE.spool },
+          ...shown.directories.map((path, index) => ({ name: `directory-${index}`, mountPath: path })),
+          ...shown.files.map(({ path }, index) => ({
+            name: `file-${index}`,
+            mountPath: path,
+            subPath: FILE_KEY,
+            readOnly: true,
+          })),
         ],
         terminationMessagePolicy: 'FallbackToLogsOnError',
       },
@@ -191,10 +214,13 @@ function podSpec(
     volumes: [
       { name: 'runner', configMap: { name: runnerMap, defaultMode: 0o444 } },
       { name: 'secret', secret: { secretName, defaultMode: 0o440 } },
-      // No limit of their own: all three count against the container's ephemeral storage.
-      { name: 'work', emptyDir: {} },
-      { name: 'home', emptyDir: {} },
-      { name: 'tmp', emptyDir: {} },
+      // No limit of their own: all of them count against the container's ephemeral storage.
+      ...['work', 'home', 'tmp', 'spool', ...shown.directories.map((_, index) => `directory-${index}`)].map(name => ({
+        name,
+        emptyDir: {},
+      })),
+      // Programs, not data: they may be started where they are.
+      ...shown.files.map(({ map }, index) => ({ name: `file-${index}`, configMap: { name: map, defaultMode: 0o555 } })),
     ],
   }
 }

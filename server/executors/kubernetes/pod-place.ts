@@ -52,6 +52,8 @@ export async function makePlace(
     signal: AbortSignal | undefined
     /** Told when there is nothing left of it. */
     gone(): void
+    /** Told, before anything is made, how to ask how it is. */
+    watched?: ((condition: () => Condition) => void) | undefined
   },
   deps: PlaceDeps,
 ): Promise<PodPlace> {
@@ -59,6 +61,8 @@ export async function makePlace(
   const { calls, log } = deps
   const { name } = job.metadata
   const view = await openView(name, deps)
+  const condition = () => judge(view.seen())
+  input.watched?.(condition)
   let isOwned = false
   const remove = createRemoval({ spec, name, view, isOwned: () => isOwned, gone }, deps)
   try {
@@ -83,7 +87,7 @@ export async function makePlace(
   })
   return {
     name,
-    condition: () => judge(view.seen()),
+    condition,
     lost: lost.signal,
     remove() {
       isRemoved = true

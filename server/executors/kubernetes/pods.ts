@@ -3,10 +3,12 @@ import type { KubernetesConfig } from '#shared/model/index.ts'
 import type { SandboxSpec } from '../index.ts'
 import { createCalls } from './calls.ts'
 import type { ClusterApi } from './cluster-api.ts'
-import { jobManifest, runnerManifest, secretManifest } from './manifest.ts'
+import { fileManifest, jobManifest, runnerManifest, secretManifest } from './manifest.ts'
 import { type Log, makePlace, type PodPlace } from './pod-place.ts'
 import { explain } from './refusals.ts'
+import type { Shown } from './shown.ts'
 import { watchSandboxes } from './sightings.ts'
+import type { Condition } from './status.ts'
 
 /** Makes, watches and removes the Jobs of sandboxes. What runs in their pods is not its business. */
 export interface Pods {
@@ -21,6 +23,10 @@ export interface PodRequest {
   readonly command: readonly string[]
   /** Files of its Secret. */
   readonly secret: Readonly<Record<string, string>>
+  /** Default: nothing. */
+  readonly shown?: Shown
+  /** Told, before the pod is made, how to ask how it is. */
+  readonly watched?: (condition: () => Condition) => void
   readonly signal?: AbortSignal | undefined
 }
 
@@ -43,32 +49,48 @@ export function createPods(deps: PodsDeps): Pods {
   const sightings = watchSandboxes({ ...deps, namespace })
   /** Names of those that are not gone. */
   const living = new Set<string>()
-  let runnerMap: Promise<string> | null = null
+  /** Those that this run has put there, by what they are called here. */
+  const maps = new Map<string, Promise<string>>()
   const closed = new AbortController()
 
-  const ensureRunner = () => {
-    runnerMap ??= putRunner().catch(error => {
-      runnerMap = null
-      throw explain(error, 'give the runner to the cluster')
-    })
-    return runnerMap
+  const ensureMap = (key: string, manifest: () => Promise<ReturnType<typeof runnerManifest | typeof fileManifest>>) => {
+    const put = async () => {
+      const map = await manifest()
+      await calls.putConfigMap(map)
+      return map.metadata.name
+    }
+    const name =
+      maps.get(key) ??
+      put().catch(error => {
+        maps.delete(key)
+        throw explain(error, 'give the runner to the cluster')
+      })
+    maps.set(key, name)
+    return name
   }
-  const putRunner = async () => {
-    const manifest = runnerManifest(nodeId, namespace, await deps.runner())
-    await calls.putConfigMap(manifest)
-    return manifest.metadata.name
-  }
+  const ensureRunner = () => ensureMap('runner', async () => runnerManifest(nodeId, namespace, await deps.runner()))
+  const ensureFiles = ({ files }: Shown) =>
+    Promise.all(
+      files.map(async file => ({
+        path: file.path,
+        map: await ensureMap(file.hash, async () => fileManifest(nodeId, namespace, file)),
+      })),
+    )
 
   return {
-    async make(spec, { command, secret: content, signal }) {
+    async make(spec, { command, secret: content, shown = { directories: [], files: [] }, watched, signal }) {
       signal?.throwIfAborted()
-      const manifest = { nodeId, spec, settings, runnerMap: await ensureRunner(), command, graceMs }
+      const [runnerMap, files] = await Promise.all([ensureRunner(), ensureFiles(shown)])
+      const manifest = { nodeId, spec, settings, runnerMap, command, graceMs, shown: { directories: shown.directories, files } }
       const job = jobManifest(manifest)
       const secret = secretManifest(manifest, content)
       const { name } = job.metadata
       living.add(name)
       const gone = () => void living.delete(name)
-      return makePlace({ spec, job, secret, signal, gone }, { ...deps, calls, sightings, startMs, closed: closed.signal })
+      return makePlace(
+        { spec, job, secret, signal, gone, watched },
+        { ...deps, calls, sightings, startMs, closed: closed.signal },
+      )
     },
     async reap() {
       try {

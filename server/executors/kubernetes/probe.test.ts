@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest'
 import { KubernetesConfig } from '#shared/model/index.ts'
 import { ClusterError } from './cluster-api.ts'
-import { probeCluster, probeKubeconfig } from './probe.ts'
+import { locateCluster } from './locate.ts'
+import { probeCluster } from './probe.ts'
 import { explain } from './refusals.ts'
 
 const settings = KubernetesConfig.parse({})
 
 test('no kubeconfig is no problem, and asks nobody', () => {
   const none = () => ({ kind: 'nowhere', problem: null, remedy: 'Install k3s' }) as const
-  expect(probeKubeconfig(settings, none)).toEqual({
+  expect(locateCluster(settings, none)).toEqual({
     available: false,
     isolation: 'none',
     version: null,
@@ -18,7 +19,7 @@ test('no kubeconfig is no problem, and asks nobody', () => {
   const never = () => {
     throw new Error('was asked')
   }
-  expect(probeKubeconfig(KubernetesConfig.parse({ enabled: false }), never)).toMatchObject({
+  expect(locateCluster(KubernetesConfig.parse({ enabled: false }), never)).toMatchObject({
     detail: 'turned off in the settings',
   })
 })

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { KubernetesConfig } from '#shared/model/index.ts'
 import type { ExecutorProbe } from '../index.ts'
 import type { ClusterApi } from './cluster-api.ts'
-import { findKubeconfig, type Nowhere, type Source } from './kubeconfig.ts'
+import { noCluster } from './locate.ts'
 import { jobManifest } from './manifest.ts'
 import { missingRights } from './permissions.ts'
 import { explain, SETUP } from './refusals.ts'
@@ -11,25 +11,6 @@ const Version = z.object({ gitVersion: z.string() })
 /** A cluster that is asleep must not keep `doctor` waiting. */
 const TIMEOUT_MS = 5_000
 const NOBODY = { memoryBytes: 2 ** 26, cpuSeconds: 1, processes: 1, fileBytes: 1, diskBytes: 2 ** 26, logBytes: 1 }
-
-const unavailable = (detail: string, remedy: string | null, version: string | null = null): ExecutorProbe => ({
-  available: false,
-  isolation: 'none',
-  version,
-  detail,
-  remedy,
-})
-
-/** Where the cluster is looked for; or, where there is none, that it is quietly so. */
-export function probeKubeconfig(
-  settings: KubernetesConfig,
-  find: (setting?: string) => Source | Nowhere = findKubeconfig,
-): Source | ExecutorProbe {
-  if (!settings.enabled) return unavailable('turned off in the settings', null)
-  const found = find(settings.kubeconfig)
-  if (found.kind !== 'nowhere') return found
-  return unavailable(found.problem ?? 'no kubeconfig was found', found.remedy)
-}
 
 /**
  * Asks a cluster what it is and what we may do there, right by right, and has it judge a Job that it then does not make: that tells of
@@ -44,7 +25,7 @@ export async function probeCluster(api: ClusterApi, settings: KubernetesConfig):
     const needed = missing.filter(({ isOptional }) => !isOptional)
     if (needed.length > 0) {
       const list = needed.map(({ right, why }) => `${right} (${why})`).join('; ')
-      return unavailable(`${api.said} does not let us: ${list}`, SETUP, version)
+      return noCluster(`${api.said} does not let us: ${list}`, SETUP, version)
     }
     const body = jobManifest({
       nodeId: 'probe',
@@ -79,6 +60,6 @@ export async function probeCluster(api: ClusterApi, settings: KubernetesConfig):
     }
   } catch (error) {
     const { message, remedy } = explain(error, 'use the cluster')
-    return unavailable(message, remedy ?? null, version)
+    return noCluster(message, remedy ?? null, version)
   }
 }

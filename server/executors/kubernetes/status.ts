@@ -8,6 +8,8 @@ export interface Failure {
   readonly remedy?: string
   /** Whether it is over for good, rather than what the cluster tries again and may yet get right. */
   readonly isFinal: boolean
+  /** The limit that all inside together went past, where that was it. */
+  readonly limit?: 'memory' | 'disk'
 }
 
 /** What the cluster says of one sandbox, in our words. */
@@ -82,6 +84,9 @@ export function judge({ job, pod, events }: Sight): Condition {
   return pending(whileCreating(events, pod.spec.nodeName))
 }
 
+/** How a kubelet says that a pod used more disk than its own limit, rather than that the node has none left. */
+const OWN_DISK = /ephemeral local storage usage exceeds the total limit of containers|exceeded its local ephemeral storage limit/i
+
 /** What a pod's own end says; null while it is not over. */
 function podFailure(pod: Pod | null): Failure | null {
   if (!pod) return null
@@ -89,7 +94,10 @@ function podFailure(pod: Pod | null): Failure | null {
   const disruption = conditions.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')
   if (disruption?.reason === 'PreemptionByScheduler')
     return failed('lost', say('Preempted: the cluster gave its place to something more important', disruption.message))
-  if (reason === 'Evicted') return failed('lost', say('Evicted by its node', message))
+  if (reason === 'Evicted') {
+    const isOwn = OWN_DISK.test(message ?? '')
+    return { ...failed('lost', say('Evicted by its node', message)), ...(isOwn ? { limit: 'disk' as const } : {}) }
+  }
   if (reason === 'DeadlineExceeded') return failed('failed', say('It ran longer than a sandbox may', message))
   if (reason === 'NodeLost' || reason === 'Shutdown' || reason === 'Terminated' || reason === 'NodeShutdown')
     return failed('lost', say('Its node went away', message))
@@ -98,7 +106,10 @@ function podFailure(pod: Pod | null): Failure | null {
   if (disruption) return failed('lost', say(disruptionWords(disruption.reason), disruption.message))
   const terminated = containerStatuses[0]?.state.terminated
   if (terminated?.reason === 'OOMKilled')
-    return failed('lost', 'It used more memory than it may, and was killed', 'Ask for more memory: `--memory`.')
+    return {
+      ...failed('lost', 'It used more memory than it may, and was killed', 'Ask for more memory: `--memory`.'),
+      limit: 'memory',
+    }
   if (terminated && terminated.exitCode !== 0) return exitFailure(terminated)
   if (phase === 'Failed') return failed('lost', say('Its pod failed', message ?? reason))
   if (phase === 'Unknown') return failed('lost', say('Its node does not answer', message))

@@ -1,7 +1,6 @@
-import { type ChildProcess, execFile, execFileSync, fork, spawnSync } from 'node:child_process'
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,8 +11,8 @@ import { systemClock } from '#server/lib/clock.ts'
 
 const script = fileURLToPath(new URL('../../lab/kube/kube', import.meta.url))
 const state = process.env.LAB_KUBE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skein', 'lab-kube')
-const namespace = process.env.LAB_KUBE_NAMESPACE ?? 'skeinkube'
-const API = ['10.123.0.1', '6443'] as const
+const nodeImage = fileURLToPath(new URL('../../lab/kube/node-image', import.meta.url))
+const API = 'https://10.123.0.1:6443'
 const execute = promisify(execFile)
 
 /** @returns why there is no cluster to test with; printed, so that nothing is skipped in silence. */
@@ -22,6 +21,13 @@ export function whyNoCluster(): string | null {
   if (status === 0) return null
   console.warn(`Skipped: ${stdout.trim()}`)
   return stdout.trim()
+}
+
+/** @returns why there is no image with Node.js to run sandboxes in. */
+export function whyNoImage(): string | null {
+  if (spawnSync('sh', ['-c', 'command -v debootstrap || test -f "$0"', join(state, 'node.tar')]).status === 0) return null
+  console.warn('Skipped: debootstrap is not installed, which makes an image with Node.js')
+  return 'no debootstrap'
 }
 
 /** A real cluster of one node, for the tests of one file. */
@@ -33,18 +39,40 @@ export interface Lab extends AsyncDisposable {
   /** Kills a program of the cluster and keeps it away, or lets it come back. */
   stop(program: string): void
   start(program: string): void
-  /** Speaks with the API server as the administrator, or as a service account `namespace:name`. */
+  /** Gives the cluster localhost/node:24. */
+  loadNodeImage(): void
+  /** File of the administrator, or of a service account `namespace:name`. */
+  kubeconfig(account?: string): Promise<string>
+  /** Speaks with the API server as the same. */
   api(account?: string, counted?: (method: Method, path: string) => void): Promise<ClusterApi>
 }
 
 export async function openLab(): Promise<Lab> {
+  const release = await takeTurn()
   execFileSync(script, ['up'], { stdio: ['ignore', 'ignore', 'inherit'] })
   const directory = await mkdtemp(join(tmpdir(), 'skein-kube-'))
-  const { port, forwarder } = await openWay()
   const closers: (() => void)[] = []
   const kubectl = async (...argv: string[]) => (await execute(script, ['exec', 'kubectl', ...argv])).stdout
+  const kubeconfig = async (account?: string) => {
+    const pki = join(state, 'pki')
+    const [space = '', name = ''] = account?.split(':') ?? []
+    const user = account
+      ? { token: (await kubectl('create', 'token', name, '-n', space)).trim() }
+      : { 'client-certificate': join(pki, 'admin.crt'), 'client-key': join(pki, 'admin.key') }
+    const certificate = (await readFile(join(pki, 'ca.crt'))).toString('base64')
+    const file = join(directory, `${account ?? 'admin'}.kubeconfig`)
+    const content = {
+      clusters: [{ name: 'lab', cluster: { server: API, 'certificate-authority-data': certificate } }],
+      users: [{ name: 'u', user }],
+      contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'u' } }],
+      'current-context': 'lab',
+    }
+    await writeFile(file, JSON.stringify(content))
+    return file
+  }
   return {
     kubectl,
+    kubeconfig,
     apply(object) {
       execFileSync(script, ['exec', 'kubectl', 'apply', '-f', '-'], {
         input: JSON.stringify(object),
@@ -53,50 +81,31 @@ export async function openLab(): Promise<Lab> {
     },
     stop: program => void execFileSync(script, ['stop', program]),
     start: program => void execFileSync(script, ['start', program]),
+    loadNodeImage() {
+      const archive = execFileSync(nodeImage, { encoding: 'utf8' }).trim()
+      execFileSync(script, ['image', archive], { stdio: ['ignore', 'ignore', 'inherit'] })
+    },
     async api(account, counted) {
-      const pki = join(state, 'pki')
-      const [space = '', name = ''] = account?.split(':') ?? []
-      const user = account
-        ? { token: (await kubectl('create', 'token', name, '-n', space)).trim() }
-        : { 'client-certificate': join(pki, 'admin.crt'), 'client-key': join(pki, 'admin.key') }
-      const certificate = (await readFile(join(pki, 'ca.crt'))).toString('base64')
-      const file = join(directory, `${account ?? 'admin'}.kubeconfig`)
-      await writeFile(
-        file,
-        JSON.stringify({
-          clusters: [
-            { name: 'lab', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': certificate } },
-          ],
-          users: [{ name: 'u', user }],
-          contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'u' } }],
-          'current-context': 'lab',
-        }),
-      )
-      const connection = await openConnection(
-        { kind: 'files', files: [file], said: file },
-        { context: undefined, clock: systemClock },
-      )
+      const file = await kubeconfig(account)
+      const source = { kind: 'files', files: [file], said: file } as const
+      const connection = await openConnection(source, { context: undefined, clock: systemClock })
       closers.push(connection.close)
       return createClusterApi(connection, counted)
     },
     async [Symbol.asyncDispose]() {
       for (const close of closers) close()
-      forwarder.kill()
       execFileSync(script, ['down'])
       await rm(directory, { recursive: true })
+      release()
     },
   }
 }
 
-/** A port of this machine that leads to the API server, which lives in a network namespace. */
-async function openWay(): Promise<{ port: number; forwarder: ChildProcess }> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const file = fileURLToPath(new URL('./forward.ts', import.meta.url))
-  const forwarder = fork(file, [...API], { execPath: 'nsenter', execArgv: [`--net=/run/netns/${namespace}`, process.execPath] })
-  forwarder.send('serve', server)
-  await once(forwarder, 'message')
-  server.close()
-  return { port, forwarder }
+/** There is one cluster, and test files run beside each other. @returns how to let the next one have it */
+async function takeTurn(): Promise<() => void> {
+  await mkdir(state, { recursive: true })
+  // The lock ends with the program that holds it, and that with its standard input, so with this process at the latest.
+  const holder = spawn('flock', [join(state, 'lock'), 'sh', '-c', 'echo mine; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(holder.stdout, 'data')
+  return () => holder.stdin.end()
 }

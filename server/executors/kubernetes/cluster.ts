@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { ExecutorCapacity, Workload } from '#shared/model/index.ts'
+import { type ExecutorProbe, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
+import { createDoor, type HomeAddress } from '../runner/index.ts'
+import { createClusterApi } from './cluster-api.ts'
+import { openConnection } from './connection.ts'
+import type { KubernetesExecutorDeps } from './deps.ts'
+import { addressTowards, homeAddresses, ownAddresses } from './home.ts'
+import type { Source } from './kubeconfig.ts'
+import { type PodSandbox, podSandbox } from './pod-sandbox.ts'
+import { createPods } from './pods.ts'
+import { probeCluster } from './probe.ts'
+import { surveyCapacity } from './survey.ts'
+
+/** One cluster, as it is used once somebody asks for it. */
+export interface Cluster {
+  probe(): Promise<ExecutorProbe>
+  /** @throws {SandboxError} */
+  capacity(): Promise<ExecutorCapacity>
+  /** @throws {SandboxError} and leaves nothing behind then */
+  prepare(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
+  workloads(): Promise<readonly Workload[]>
+  /** @throws {SandboxError} */
+  reap(): Promise<number>
+  /** Whether nothing of ours is in it. */
+  isIdle(): boolean
+  close(): void
+}
+
+interface OpenDoor {
+  readonly homes: readonly HomeAddress[]
+  close(): void
+}
+
+/** @throws {SandboxError} that says what is wrong with the kubeconfig */
+export async function openCluster(source: Source, deps: KubernetesExecutorDeps): Promise<Cluster> {
+  const { nodeId, settings, graceMs, clock, random, log } = deps
+  const connection = await openConnection(source, { context: settings.context, clock })
+  const api = createClusterApi(connection, deps.counted)
+  const runner = () => readFile(deps.runnerFile, 'utf8')
+  const pods = createPods({ api, nodeId, settings, runner, graceMs, clock, random, log })
+  const door = createDoor({ clock })
+  const living = new Map<string, PodSandbox>()
+  let opened: Promise<OpenDoor> | null = null
+
+  const openDoor = async (): Promise<OpenDoor> => {
+    const { address, port } = settings.home
+    const towards = address === 'auto' ? await addressTowards(connection.server) : null
+    const hosts = homeAddresses(settings.home, { own: ownAddresses(), towards })
+    const { port: taken, fingerprint, close } = await listen(address, port)
+    log.info({ hosts, port: taken }, 'Listens for runners in pods')
+    return { homes: hosts.map(host => ({ host, port: taken, fingerprint })), close }
+  }
+
+  /** An address of this machine is the only one listened at; where it is found out, or is somebody's who passes it on, all are. */
+  const listen = async (address: string, port: number) => {
+    const isOwn = isIP(address) !== 0 && ownAddresses().some(own => own.address === address)
+    const tries = isOwn ? [address] : ['::', '0.0.0.0']
+    let cause: unknown
+    for (const host of tries) {
+      try {
+        return await door.listenTls({ host, port })
+      } catch (error) {
+        cause = error
+      }
+    }
+    const why = (cause as Error).message
+    throw new SandboxError('unavailable', `Runners in pods could not be listened for at port ${port}: ${why}`, {
+      cause,
+      remedy: 'Set `executors.kubernetes.home.port` to one that is free.',
+    })
+  }
+
+  const homes = async () => {
+    opened ??= openDoor().catch(cause => {
+      opened = null
+      throw cause
+    })
+    return (await opened).homes
+  }
+
+  return {
+    probe: () => probeCluster(api, settings),
+    capacity: () => surveyCapacity(api, settings),
+    async prepare(spec, signal) {
+      if (living.has(spec.id)) throw new SandboxError('failed', `Sandbox ${spec.id} is there already`)
+      const gone = () => void living.delete(spec.id)
+      const sandbox = podSandbox(spec, { pods, door, settings, graceMs, clock, homes, gone })
+      living.set(spec.id, sandbox)
+      return sandbox.prepare(signal)
+    },
+    workloads: () => Promise.all([...living.values()].map(sandbox => sandbox.describe())),
+    reap: () => pods.reap(),
+    isIdle: () => living.size === 0,
+    close() {
+      pods.close()
+      void opened?.then(
+        ({ close }) => close(),
+        () => {},
+      )
+      connection.close()
+    },
+  }
+}

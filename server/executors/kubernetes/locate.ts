@@ -1,0 +1,23 @@
+import type { KubernetesConfig } from '#shared/model/index.ts'
+import type { ExecutorProbe } from '../index.ts'
+import { findKubeconfig, type Nowhere, type Source } from './kubeconfig.ts'
+
+/** @param version of the cluster, where it told that much */
+export const noCluster = (detail: string, remedy: string | null, version: string | null = null): ExecutorProbe => ({
+  available: false,
+  isolation: 'none',
+  version,
+  detail,
+  remedy,
+})
+
+/** Where the cluster is looked for; or, where there is none, that it is quietly so. Nobody is asked. */
+export function locateCluster(
+  settings: KubernetesConfig,
+  find: (setting?: string) => Source | Nowhere = findKubeconfig,
+): Source | ExecutorProbe {
+  if (!settings.enabled) return noCluster('turned off in the settings', null)
+  const found = find(settings.kubeconfig)
+  if (found.kind !== 'nowhere') return found
+  return noCluster(found.problem ?? 'no kubeconfig was found', found.remedy)
+}
