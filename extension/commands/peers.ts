@@ -34,7 +34,7 @@ export function peerCommands({ backend, fleet, pages, refreshSelf }: PeerCommand
     async 'skein.peers.add'() {
       const address = await vscode.window.showInputBox({
         title: t('Add Peer (1 of 2)'),
-        prompt: t('Address of the other node. On that machine, run “Skein: Show Pairing Code” or `skein peers pair`.'),
+        prompt: t('Address of the other node. On that machine, run “Skein: Show Pairing Code” or `skein pair`.'),
         placeHolder: 'http://desktop:8080',
         ignoreFocusOut: true,
         validateInput: text => (isAddress(text) ? undefined : t('An address looks like http://desktop:8080')),

@@ -2,6 +2,9 @@ import '@vscode-elements/elements/dist/vscode-button/vscode-button.js'
 import '@vscode-elements/elements/dist/vscode-progress-ring/vscode-progress-ring.js'
 import { css, html, nothing, svg, type TemplateResult } from 'lit'
 import type { DrainStatus, Health, JobSummary, Peer } from '#shared/model/index.ts'
+import '../kit/confirm-dialog.ts'
+import './add-peer-dialog.ts'
+import type { ConfirmDialog } from '../kit/confirm-dialog.ts'
 import { ago, bytes, duration, times } from '../kit/format.ts'
 import { keep, kept } from '../kit/kept.ts'
 import { Page } from '../kit/page.ts'
@@ -9,7 +12,9 @@ import { toHash } from '../kit/route-hash.ts'
 import { stateMark, stateStyles } from '../kit/state-mark.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
+import type { AddPeerDialog } from './add-peer-dialog.ts'
 import { type History, isHistory, linePoints, sampleOf, withPeers, withSample } from './history.ts'
+import { filled, PEER_WORDS } from './peer-words.ts'
 
 /** How often what has no stream is asked for, ms. */
 const REFRESH_MS = 3_000
@@ -29,6 +34,7 @@ class FleetPage extends Page {
     elsewhere: { state: true },
     history: { state: true },
     shownPeers: { state: true },
+    said: { state: true },
   }
   declare health: Health | null
   declare drain: DrainStatus | null
@@ -38,6 +44,8 @@ class FleetPage extends Page {
   declare history: History
   /** How many nodes are shown, those that are there first. */
   declare shownPeers: number
+  /** What became of the last thing that was asked for. */
+  declare said: string
   private abort = new AbortController()
 
   static override styles = [base, stateStyles, styles()]
@@ -50,6 +58,7 @@ class FleetPage extends Page {
     this.elsewhere = new Map()
     this.history = {}
     this.shownPeers = MOST_PEERS
+    this.said = ''
   }
 
   protected override start(): void {
@@ -111,19 +120,56 @@ class FleetPage extends Page {
     if (answer) this.drain = answer
   }
 
+  private readonly add = (): void => this.renderRoot.querySelector<AddPeerDialog>('skein-add-peer')?.show()
+
+  private async showCode(): Promise<void> {
+    const answer = await this.attempt(() => this.host.call('createPairingCode', {}))
+    if (answer) this.said = filled(PEER_WORDS.pairing, answer.code, new Date(answer.expiresAt).toLocaleTimeString())
+  }
+
+  /** @param name of the other node, which may be anything */
+  private async sure(text: string, name: string, detail: string, yes: string): Promise<boolean> {
+    const dialog = this.renderRoot.querySelector<ConfirmDialog>('skein-confirm')
+    return (await dialog?.ask({ text: filled(text, name), detail, yes })) ?? false
+  }
+
+  private async trustAgain({ id, name }: Peer): Promise<void> {
+    const { trust, trustDetail, trustYes } = PEER_WORDS
+    if (!(await this.sure(trust, name, filled(trustDetail, id), trustYes))) return
+    await this.attempt(() => this.host.call('trustPeer', { params: { id } }))
+  }
+
+  private async removePeer({ id, name }: Peer): Promise<void> {
+    const { remove, removeDetail, removeYes } = PEER_WORDS
+    if (!(await this.sure(remove, name, removeDetail, removeYes))) return
+    await this.attempt(() => this.host.call('removePeer', { params: { id } }))
+  }
+
   override render(): TemplateResult {
-    return html`<h1>Fleet</h1>
+    return html`<div class="row">
+        <h1 class="grow">Fleet</h1>
+        <vscode-button secondary @click=${this.showCode}>Show pairing code</vscode-button>
+        <vscode-button @click=${this.add}>Add peer…</vscode-button>
+      </div>
       ${this.renderFailure()}
+      <div role="status">${this.said === '' ? nothing : html`<div class="note">${visible(this.said)}</div>`}</div>
       <div class="nodes">${this.renderSelf()} ${this.peers?.slice(0, this.shownPeers).map(peer => this.renderPeer(peer))}</div>
       ${this.renderMore()}
       ${
         this.peers?.length === 0
           ? html`<p class="dim">
-              This node knows no others. On the other machine run <code>skein pair</code>, here
-              <code>skein peers add ADDRESS CODE</code>.
+              This node knows no others. On the other machine run <code>skein pair</code>, or ask its own page for a pairing code; then
+              add it here.
             </p>`
           : nothing
-      }`
+      }
+      <skein-add-peer
+        .host=${this.host}
+        @paired=${({ detail }: CustomEvent<Peer>) => {
+          this.said = filled(PEER_WORDS.added, detail.name)
+        }}
+      ></skein-add-peer>
+      <skein-confirm></skein-confirm>`
   }
 
   private renderMore(): TemplateResult | typeof nothing {
@@ -189,6 +235,10 @@ class FleetPage extends Page {
           : html`<p class="dim">${peer.lastSeenAt === null ? 'Never seen.' : `Last seen ${ago(peer.lastSeenAt, Date.now())}.`}</p>`
       }
       ${jobs.length > 0 ? html`<ul>${jobs.map(job => html`<li>${stateMark(job.state)} ${jobLink(job.id, job.title)}</li>`)}</ul>` : nothing}
+      <div class="row actions">
+        ${isTrusted(peer) ? nothing : html`<vscode-button secondary aria-label="Trust ${visible(peer.name)}" @click=${() => this.trustAgain(peer)}>Trust…</vscode-button>`}
+        <vscode-button secondary aria-label="Remove ${visible(peer.name)}" @click=${() => this.removePeer(peer)}>Remove…</vscode-button>
+      </div>
     </section>`
   }
 
@@ -208,8 +258,11 @@ class FleetPage extends Page {
 const jobLink = (id: string, title: string): TemplateResult =>
   html`<a href=${toHash({ page: 'job', jobId: id })}>${visible(title)}</a>`
 
-function trust({ runsOurs, weRunTheirs }: Peer): TemplateResult {
-  if (!runsOurs && !weRunTheirs) return html`<span class="warn">Known, and trusted with nothing.</span>`
+const isTrusted = ({ runsOurs, weRunTheirs }: Peer): boolean => runsOurs || weRunTheirs
+
+function trust(peer: Peer): TemplateResult {
+  const { runsOurs, weRunTheirs } = peer
+  if (!isTrusted(peer)) return html`<span class="warn">Known, and trusted with nothing.</span>`
   const said = [...(runsOurs ? ['runs our jobs'] : []), ...(weRunTheirs ? ['we run theirs'] : [])]
   return html`Trust: ${said.join('; ')}.`
 }
@@ -236,6 +289,13 @@ function styles() {
       gap: 10px;
       overflow-wrap: anywhere;
       padding: 2px 0;
+    }
+    [role='status'] .note {
+      margin-top: 10px;
+    }
+    .actions {
+      justify-content: flex-end;
+      margin-top: 8px;
     }
     figure {
       margin: 8px 0;

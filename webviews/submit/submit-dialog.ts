@@ -6,6 +6,7 @@ import '@vscode-elements/elements/dist/vscode-textarea/vscode-textarea.js'
 import '@vscode-elements/elements/dist/vscode-textfield/vscode-textfield.js'
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
 import type { AgentInfo, Peer, SpecTaskRef } from '#shared/model/index.ts'
+import { closesByKey, dialogStyles } from '../kit/dialog.ts'
 import { CallError, type Host } from '../kit/host.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
@@ -49,7 +50,7 @@ export class SubmitDialog extends LitElement {
   private key = ''
   private spec: SpecTaskRef | null = null
 
-  static override styles = [base, dialogStyles()]
+  static override styles = [base, dialogStyles, submitStyles()]
 
   constructor() {
     super()
@@ -77,11 +78,8 @@ export class SubmitDialog extends LitElement {
     this.renderRoot.querySelector('dialog')?.close()
   }
 
-  /** A select that is folded takes the key for itself, too. */
   private readonly closeByKey = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape' || (event.target as { open?: boolean }).open === true) return
-    event.preventDefault()
-    this.close()
+    if (closesByKey(event)) this.close()
   }
 
   private set(change: Partial<Draft>): void {
@@ -206,46 +204,15 @@ const whereChoices = (peers: readonly Peer[]): readonly Choice[] => [
     .map(({ id, name, state }) => [id, `Only on ${visible(name)}${state === 'online' ? '' : ' (offline)'}`] as const),
 ]
 
-function dialogStyles() {
+function submitStyles() {
   return css`
     dialog {
-      background: var(--vscode-editorWidget-background);
-      border: 1px solid var(--vscode-panel-border);
-      border-radius: 6px;
-      box-shadow: 0 4px 24px var(--vscode-widget-shadow);
-      box-sizing: border-box;
-      color: var(--vscode-foreground);
-      max-height: 90vh;
-      padding: 20px;
       width: min(640px, 94vw);
-    }
-    dialog::backdrop {
-      background: #0006;
-    }
-    .fields {
-      display: grid;
-      gap: 12px;
-      margin: 14px 0;
-    }
-    .field {
-      display: grid;
-      gap: 4px;
-      min-width: 0;
     }
     .pair {
       display: grid;
       gap: 12px;
       grid-template-columns: repeat(auto-fit, minmax(200px, 1fr));
-    }
-    .field > * {
-      width: 100%;
-    }
-    .help {
-      font-size: 0.92em;
-    }
-    .end {
-      justify-content: flex-end;
-      margin-top: 14px;
     }
   `
 }
