@@ -26,7 +26,11 @@ export function registerModels(backend: Backend): vscode.Disposable {
     async provideLanguageModelChatInformation({ silent }, token) {
       // Where nobody asked, nothing is waited for; the change of the state asks again.
       if (!vscode.workspace.isTrusted || (silent && backend.state.state !== 'ready')) return []
-      return withSignal(token, async signal => (await backend.call('listModels', undefined, { signal })).data.map(described))
+      return withSignal(token, async signal => {
+        const { data } = await backend.call('listModels', undefined, { signal })
+        // What this editor or another offers is in the picker there already.
+        return data.filter(({ owned_by }) => owned_by !== 'editor').map(described)
+      })
     },
     provideLanguageModelChatResponse: (model, messages, { tools = [], toolMode, modelOptions }, progress, token) =>
       withSignal(token, async signal => {

@@ -54,6 +54,13 @@ export const SETTINGS = {
     scope: 'machine-overridable',
     description: 'Model of new jobs. Empty: the first that is offered.',
   },
+  'skein.models.offer': {
+    type: 'boolean',
+    default: false,
+    scope: 'machine',
+    description:
+      'Offer the language models of this editor (such as those of Copilot) to the orchestrator of this machine, while a window is open: your own jobs may use them, under your account there. The editor asks before a model is used the first time.',
+  },
   'skein.jobs.include': {
     type: 'string',
     default: 'changes',
