@@ -8,6 +8,7 @@ import { commandAgent } from '#server/agents/command/index.ts'
 import type { Agent } from '#server/agents/index.ts'
 import { type Api, attachStream, createApi, loadPages } from '#server/api/index.ts'
 import { createEvents } from '#server/events/index.ts'
+import { containerExecutor } from '#server/executors/container/index.ts'
 import type { Executor } from '#server/executors/index.ts'
 import { kubernetesExecutor } from '#server/executors/kubernetes/index.ts'
 import { processExecutor } from '#server/executors/process/index.ts'
@@ -85,21 +86,18 @@ export function createProbes(
   const modelsOf = (some: typeof providers) => createModels({ providers: some.map(({ provider }) => provider), clock })
   const { graceMs } = config.jobs
   const common = { graceMs, clock, log }
+  const runnerFile = insideProgram('runner')
+  const marker = nodeMarker(config.dataDir)
   // The lightest first: a job that asks for nothing gets the first that works.
   const executors = [
     processExecutor({
       ...common,
-      nodeId: nodeMarker(config.dataDir),
+      nodeId: marker,
       directory: join(config.dataDir, 'executor'),
       relayFile: insideProgram('relay'),
     }),
-    kubernetesExecutor({
-      ...common,
-      nodeId,
-      settings: config.executors.kubernetes,
-      runnerFile: insideProgram('runner'),
-      random: Math.random,
-    }),
+    containerExecutor({ ...common, nodeId: marker, settings: config.executors.container, runnerFile, env }),
+    kubernetesExecutor({ ...common, nodeId, settings: config.executors.kubernetes, runnerFile, random: Math.random }),
   ]
   const agents = [
     ...acpAgents({ overrides: config.agents, path: env.PATH ?? '', clock, graceMs }),

@@ -44,6 +44,8 @@ export const SETTINGS: readonly Setting[] = [
   { path: 'storage.keepEndedMs', env: 'SKEIN_KEEP_ENDED', kind: 'duration' },
   { path: 'jobs.graceMs', env: 'SKEIN_GRACE', kind: 'duration' },
   { path: 'jobs.networkAllow', env: 'SKEIN_NETWORK_ALLOW', kind: 'list' },
+  { path: 'executors.container.socket', env: 'SKEIN_CONTAINER_SOCKET', kind: 'text' },
+  { path: 'executors.container.image', env: 'SKEIN_CONTAINER_IMAGE', kind: 'text' },
   { path: 'executors.kubernetes.enabled', env: 'SKEIN_KUBERNETES', kind: 'boolean' },
   { path: 'tailscale.socket', env: 'SKEIN_TAILSCALE_SOCKET', kind: 'text' },
   { path: 'tailscale.port', env: 'SKEIN_TAILSCALE_PORT', kind: 'integer' },

@@ -14,11 +14,15 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
   const usable = report.agents.filter(agent => agent.usable)
   const missing = report.agents.filter(agent => !agent.usable)
   const { disk } = report
+  // One way to make a sandbox is enough.
+  const canRun = report.sandboxes.some(({ available }) => available)
   return [
     paint('bold', 'Found'),
     line(true, 'node', report.node),
     line(report.git !== null, 'git', report.git ?? 'not found'),
-    ...report.sandboxes.map(sandbox => line(sandbox.available, 'sandbox', `${sandbox.kind}: ${sandbox.detail}`)),
+    ...report.sandboxes.map(sandbox =>
+      (canRun ? optional : line)(sandbox.available, 'sandbox', `${sandbox.kind}: ${sandbox.detail}`),
+    ),
     ...usable.map(agent => optional(true, 'agent', [agent.id, agent.version, agent.command].filter(Boolean).join('  '))),
     ...(missing.length > 0
       ? [optional(false, 'agents', `not here: ${missing.map(({ id }) => id).join(', ')} (\`skein agents\` says how to get each)`)]

@@ -25,8 +25,9 @@ export type Placement =
   | { readonly ok: true; readonly executor: string; readonly isolation: IsolationLevel; readonly why: string }
   | { readonly ok: false; readonly why: string; readonly remedy: string | null }
 
-/** The one that makes sandboxes of host processes: it has neither images nor GPUs to give. */
+/** The one that makes sandboxes of host processes: it has no images. */
 const PLAIN = 'process'
+const WITHOUT_GPUS: readonly string[] = [PLAIN, 'container']
 
 /**
  * Chooses among the executors of a node, the lightest first as they are given, and says why. A job without a sandbox runs only where
@@ -67,7 +68,7 @@ function misfitOf({ image, gpus = 0, isolation }: Wanted, candidate: Candidate):
   const { executor, available, detail, remedy } = candidate
   const name = `Executor "${executor}"`
   if (executor === PLAIN && image) return { why: `${name} starts from no image.`, remedy: null }
-  if (executor === PLAIN && gpus > 0) return { why: `${name} gives no GPUs.`, remedy: null }
+  if (gpus > 0 && WITHOUT_GPUS.includes(executor)) return { why: `${name} gives no GPUs.`, remedy: null }
   if (!available) return { why: `${name} cannot make a sandbox: ${detail}`, remedy }
   if (isolation && levelGiven(candidate, isolation) === null)
     return { why: `${name} gives isolation ${levelsOf(candidate).join(' and ')}, and the job needs ${isolation}.`, remedy: null }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AllowedHost } from './allowed-host.ts'
+import { ContainerConfig } from './container-config.ts'
 import { KubernetesConfig } from './kubernetes-config.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { ModelPolicy } from './model-policy.ts'
@@ -203,7 +204,7 @@ export const Config = z
       .default({})
       .describe('How to start an agent, by its id, where the built-in table is not right.'),
     executors: z
-      .strictObject({ kubernetes: KubernetesConfig.prefault({}) })
+      .strictObject({ container: ContainerConfig.prefault({}), kubernetes: KubernetesConfig.prefault({}) })
       .prefault({})
       .describe('Ways to make sandboxes, besides processes of this machine.'),
     log: z

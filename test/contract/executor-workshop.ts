@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { build } from 'esbuild'
+import { type ContainerExecutorDeps, containerExecutor } from '#server/executors/container/index.ts'
 import type { Executor, Exit, Sandbox, SandboxSpec, StartOptions } from '#server/executors/index.ts'
 import { type ProcessExecutorDeps, processExecutor } from '#server/executors/process/index.ts'
+import { insideProgram } from '#server/lib/built.ts'
 import { systemClock } from '#server/lib/clock.ts'
 import type { Limits } from '#shared/model/index.ts'
 
@@ -98,5 +101,38 @@ export async function whyNoSandbox(executor: Executor): Promise<string | null> {
   const { available, detail, remedy } = await executor.probe()
   if (available) return null
   console.warn(`Skipped: ${detail}. ${remedy ?? ''}`)
+  return detail
+}
+
+const labState = process.env.LAB_PODMAN ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skein', 'lab-podman')
+const labSocket = join(labState, 'podman.sock')
+/** Of the engine that tests use: the one that SKEIN_TEST_ENGINE names by its socket, else that of test/lab/podman where it is up. */
+export const ENGINE: string | null = process.env.SKEIN_TEST_ENGINE ?? (existsSync(labSocket) ? labSocket : null)
+/** What test/lab/image/base makes. */
+export const LAB_IMAGE = 'localhost/skein-base:24'
+
+/** Settings of a node whose jobs may run in containers of the tests' engine. */
+export const containerSettings = () => ({ socket: ENGINE ?? 'off', image: LAB_IMAGE, pull: 'never' }) as const
+
+/** The executor for containers, with the engine of the tests. */
+export function openContainerExecutor(changes: Partial<ContainerExecutorDeps> = {}): Executor {
+  return containerExecutor({
+    nodeId: `test-${process.pid}`,
+    runnerFile: insideProgram('runner'),
+    graceMs: 500,
+    clock: systemClock,
+    env: {},
+    log: { warn() {} },
+    settings: containerSettings(),
+    ...changes,
+  })
+}
+
+/** @returns why there are no containers to test with; printed, so that nothing is skipped in silence. */
+export async function whyNoContainers(): Promise<string | null> {
+  if (ENGINE !== null) return whyNoSandbox(openContainerExecutor())
+  const detail =
+    'There is no container engine to test with: `test/lab/podman/podman up` starts one, SKEIN_TEST_ENGINE names another'
+  console.warn(`Skipped: ${detail}`)
   return detail
 }

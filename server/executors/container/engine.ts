@@ -1,0 +1,140 @@
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import * as z from 'zod'
+import { SandboxError } from '../index.ts'
+
+/** The engine's own refusal. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError'
+  readonly status: number
+  constructor(status: number, detail: string) {
+    super(detail)
+    this.status = status
+  }
+}
+
+/** A container engine behind the Docker Engine API; Podman serves the same. */
+export interface Engine {
+  readonly socket: string
+  /** @throws {EngineError} for what it refuses, {Error} when it cannot be reached or answers something else */
+  ask<T>(schema: z.ZodType<T>, method: string, path: string, options?: AskOptions): Promise<T>
+  /** The same, for answers of many JSON lines. */
+  lines(method: string, path: string, signal?: AbortSignal): AsyncGenerator<unknown>
+}
+
+interface AskOptions {
+  readonly body?: object
+  readonly signal?: AbortSignal | undefined
+  /** Of silence; 0: none is too long. */
+  readonly timeoutMs?: number
+}
+
+/** Old enough for every engine in use; newer ones answer it the same. */
+const API = '/v1.41'
+const TIMEOUT_MS = 60_000
+const LINE_BYTES = 2 ** 20
+const ANSWER_BYTES = 16 * 2 ** 20
+
+/** Nothing in the answer is needed. */
+export const Nothing = z.unknown()
+
+export function createEngine(socket: string): Engine {
+  const send = (method: string, path: string, { body, signal, timeoutMs }: AskOptions) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const payload = body === undefined ? undefined : JSON.stringify(body)
+      const headers =
+        payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) }
+      const outgoing = request(
+        { socketPath: socket, path: API + path, method, headers, agent: false, ...(signal ? { signal } : {}) },
+        resolve,
+      )
+      if (timeoutMs) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`The engine at ${socket} does not answer`)))
+      outgoing.once('error', reject)
+      outgoing.end(payload)
+    })
+
+  const accepted = async (response: IncomingMessage): Promise<IncomingMessage> => {
+    const status = response.statusCode ?? 0
+    if (status < 400) return response
+    throw new EngineError(status, complaint(await whole(response)))
+  }
+
+  return {
+    socket,
+    async ask(schema, method, path, options = {}) {
+      const response = await accepted(await send(method, path, { timeoutMs: TIMEOUT_MS, ...options }))
+      const answer = await whole(response)
+      return schema.parse(answer.trim() === '' ? null : JSON.parse(answer))
+    },
+    async *lines(method, path, signal) {
+      const response = await accepted(await send(method, path, { signal }))
+      let rest = ''
+      for await (const chunk of response.setEncoding('utf8')) {
+        const lines = (rest + chunk).split('\n')
+        rest = lines.pop() ?? ''
+        if (rest.length > LINE_BYTES) throw new Error('The engine answers without an end of line')
+        for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
+      }
+      if (rest.trim() !== '') yield JSON.parse(rest)
+    },
+  }
+}
+
+async function whole(response: IncomingMessage): Promise<string> {
+  let length = 0
+  response.on('data', (chunk: Buffer) => {
+    length += chunk.length
+    if (length > ANSWER_BYTES) response.destroy(new Error('The answer of the engine is too long'))
+  })
+  return text(response)
+}
+
+const Complaint = z.object({ message: z.string().optional(), cause: z.string().optional() })
+
+function complaint(answer: string): string {
+  try {
+    const { message, cause } = Complaint.parse(JSON.parse(answer))
+    return (message ?? cause ?? answer).slice(0, 1000)
+  } catch {
+    return answer.slice(0, 1000)
+  }
+}
+
+/** Those with all of these labels, as lists of the API are filtered. */
+export const labelled = (labels: readonly string[]): string => `filters=${encodeURIComponent(JSON.stringify({ label: labels }))}`
+
+const Created = z.object({ Id: z.string() })
+
+/** @throws {EngineError} */
+export async function createContainer(engine: Engine, name: string, body: object): Promise<string> {
+  const { Id } = await engine.ask(Created, 'POST', `/containers/create?name=${encodeURIComponent(name)}`, { body })
+  return Id
+}
+
+const Waited = z.object({ StatusCode: z.int() })
+
+/** @returns its exit code, once it is over. @throws {EngineError} */
+export async function waitFor(engine: Engine, id: string, options: AskOptions = { timeoutMs: 0 }): Promise<number> {
+  return (await engine.ask(Waited, 'POST', `/containers/${id}/wait`, options)).StatusCode
+}
+
+const REMOVE_TRIES = 5
+const OVER_MS = 10_000
+
+/** Removes a container and its own volumes, running or not. @throws {SandboxError} when it may still be there */
+export async function removeContainer(engine: Engine, id: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const failure = await engine.ask(Nothing, 'DELETE', `/containers/${id}?force=true&v=true`).catch((cause: Error) => cause)
+    if (!(failure instanceof Error) || isMissing(failure)) return
+    // It is on its way out by itself, or somebody else is at it: Podman refuses then, Docker as well. Once it is over it can be removed.
+    const over = await waitFor(engine, id, { timeoutMs: OVER_MS }).catch((cause: Error) => cause)
+    if (over instanceof Error && isMissing(over)) return
+    if (tries === REMOVE_TRIES) {
+      throw new SandboxError('failed', `Container ${id.slice(0, 12)} could not be removed: ${failure.message}`, {
+        cause: failure,
+      })
+    }
+  }
+}
+
+const isMissing = (error: Error): boolean => error instanceof EngineError && error.status === 404

@@ -1,0 +1,89 @@
+import * as z from 'zod'
+import { messageOf } from '#server/lib/message-of.ts'
+import type { ImagePull } from '#shared/model/index.ts'
+import { SandboxError } from '../index.ts'
+import { type Engine, EngineError } from './engine.ts'
+
+export interface Image {
+  readonly name: string
+  readonly id: string
+  /** `sha256:…` as the registry knows it; null for one that was made here. */
+  readonly digest: string | null
+  /** Directories that a container would get a volume for. */
+  readonly volumes: readonly string[]
+}
+
+const Inspected = z.object({
+  Id: z.string(),
+  Os: z.string(),
+  Architecture: z.string(),
+  RepoDigests: z.array(z.string()).nullish(),
+  Config: z.object({ Volumes: z.record(z.string(), z.unknown()).nullish() }).nullish(),
+})
+const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64' }
+
+interface Making {
+  readonly note?: ((text: string) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Sees to it that the image is there, and that this machine can run it. @throws {SandboxError} */
+export async function haveImage(engine: Engine, name: string, policy: ImagePull, making: Making): Promise<Image> {
+  let found = policy === 'always' ? null : await inspect(engine, name)
+  if (!found && policy !== 'never') {
+    await pull(engine, name, making)
+    found = await inspect(engine, name)
+  }
+  if (!found) {
+    throw new SandboxError('image_unavailable', `There is no image ${name} on this machine, and none is pulled here`, {
+      remedy: 'Load it, or set executors.container.pull to missing.',
+    })
+  }
+  const { Id, Os, Architecture, RepoDigests, Config } = found
+  const ours = ARCHITECTURES[process.arch] ?? process.arch
+  if (Os !== 'linux' || Architecture !== ours) {
+    throw new SandboxError('image_unsuitable', `The image ${name} is for ${Os}/${Architecture}, this machine runs linux/${ours}`)
+  }
+  return {
+    name,
+    id: Id,
+    digest: RepoDigests?.[0]?.split('@')[1] ?? null,
+    volumes: Object.keys(Config?.Volumes ?? {}),
+  }
+}
+
+async function inspect(engine: Engine, name: string): Promise<z.infer<typeof Inspected> | null> {
+  try {
+    return await engine.ask(Inspected, 'GET', `/images/${encodeURIComponent(name)}/json`)
+  } catch (error) {
+    if (error instanceof EngineError && error.status === 404) return null
+    throw error
+  }
+}
+
+const Progress = z.object({ id: z.string().optional(), status: z.string().optional(), error: z.string().optional() })
+const DONE = new Set(['Pull complete', 'Already exists', 'Download complete'])
+
+async function pull(engine: Engine, name: string, { note, signal }: Making): Promise<void> {
+  note?.(`Pulling the image ${name}`)
+  const layers = new Map<string, boolean>()
+  // Without a tag the API would pull all there are.
+  const whole = name.includes('@') || /:[^/]*$/.test(name) ? name : `${name}:latest`
+  let told = ''
+  try {
+    for await (const line of engine.lines('POST', `/images/create?fromImage=${encodeURIComponent(whole)}`, signal)) {
+      const { id, status, error } = Progress.parse(line)
+      if (error) throw new Error(error)
+      if (id && status) layers.set(id, DONE.has(status) || layers.get(id) === true)
+      const text = `Pulling the image ${name}: ${[...layers.values()].filter(Boolean).length} of ${layers.size} layers`
+      if (text !== told && layers.size > 0) note?.(text)
+      told = text
+    }
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new SandboxError('image_unavailable', `The image ${name} cannot be pulled: ${messageOf(cause)}`, {
+      cause,
+      remedy: 'See that the name is right, and that the engine may pull it (`docker login`).',
+    })
+  }
+}

@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
+import * as z from 'zod'
+import type { Clock } from '#server/lib/clock.ts'
+import { messageOf } from '#server/lib/message-of.ts'
+import { atMost } from '#server/lib/within.ts'
+import type { ContainerConfig, IsolationLevel } from '#shared/model/index.ts'
+import { type ExecutorProbe, SandboxError } from '../index.ts'
+import { createEngine, type Engine } from './engine.ts'
+import { findEngineSocket } from './find-engine.ts'
+
+/** An engine that answers, and what it can do. */
+export interface FoundEngine {
+  readonly engine: Engine
+  readonly title: string
+  readonly version: string
+  /** It runs without root: numbers of users inside are others outside, unless told to be the same. */
+  readonly rootless: boolean
+  /** Podman says what it made by an API of its own. */
+  readonly isPodman: boolean
+  readonly runtimes: readonly string[]
+  /** The one that makes virtual machines; null: none does. */
+  readonly vmRuntime: string | null
+}
+
+export interface Probing {
+  /** @throws {SandboxError} of code `unavailable` */
+  engine(): Promise<FoundEngine>
+  probe(): Promise<ExecutorProbe>
+}
+
+/** Podman looks at much before it answers, and a busy machine takes its time. */
+const ANSWER_MS = 10_000
+/** An answer is asked for anew after so long. Until there is another it counts: a node is asked for each job and each card. */
+const FRESH_MS = 10_000
+/** A no is old news where somebody has just started an engine; one that hangs must not hold everybody up. */
+const PATIENCE_MS = 1000
+const VM_RUNTIMES = ['krun', 'kata', 'kata-runtime', 'io.containerd.kata.v2']
+const NO_ENGINE = 'Start Docker or `podman system service`, or set executors.container.socket.'
+
+const Version = z.object({ Version: z.string(), Components: z.array(z.object({ Name: z.string() })).nullish() })
+const Info = z.object({
+  Runtimes: z.record(z.string(), z.object({ path: z.string().nullish() }).nullish()).nullish(),
+  SecurityOptions: z.array(z.string()).nullish(),
+  OSType: z.string().nullish(),
+})
+
+export function createProbing(deps: {
+  settings: ContainerConfig
+  env: Readonly<Record<string, string | undefined>>
+  clock: Clock
+}): Probing {
+  const { settings, env, clock } = deps
+  let known: { at: number; found: Promise<FoundEngine>; isThere: boolean } | null = null
+  let asking: Promise<FoundEngine> | null = null
+
+  const look = async (): Promise<FoundEngine> => {
+    if (settings.socket === 'off')
+      throw unavailable('Containers are turned off by executors.container.socket', 'Remove that setting.')
+    if (process.platform !== 'linux')
+      throw unavailable('Containers are used on Linux only: the engine of this system runs in a machine of its own', NO_LINUX)
+    const socket = findEngineSocket({ env, socket: settings.socket })
+    if (socket === null) throw unavailable('No container engine was found on this machine', NO_ENGINE)
+    const engine = createEngine(socket)
+    const ask = { timeoutMs: ANSWER_MS }
+    const [{ Version: version, Components }, info] = await Promise.all([
+      engine.ask(Version, 'GET', '/version', ask),
+      engine.ask(Info, 'GET', '/info', ask),
+    ]).catch(cause => {
+      throw unavailable(
+        `The container engine at ${socket} cannot be used: ${messageOf(cause)}`,
+        'See that it runs, and that this user may use its socket.',
+        cause,
+      )
+    })
+    if (info.OSType !== 'linux') throw unavailable(`The engine at ${socket} runs containers of ${info.OSType} only`, NO_ENGINE)
+    const runtimes = Object.entries(info.Runtimes ?? {})
+      // Podman names all it has heard of, with the place where each would be.
+      .filter(([, runtime]) => !runtime?.path || !isAbsolute(runtime.path) || existsSync(runtime.path))
+      .map(([name]) => name)
+    const isPodman = Components?.some(({ Name }) => /podman/i.test(Name)) ?? false
+    return {
+      engine,
+      title: isPodman ? 'Podman' : 'Docker',
+      version,
+      isPodman,
+      rootless: info.SecurityOptions?.some(option => option.includes('rootless')) ?? false,
+      runtimes,
+      vmRuntime: settings.vmRuntime ?? VM_RUNTIMES.find(name => runtimes.includes(name)) ?? null,
+    }
+  }
+
+  const ask = (): Promise<FoundEngine> => {
+    if (asking) return asking
+    const found = look()
+    const know = (isThere: boolean) => {
+      known = { at: clock.monotonic(), found, isThere }
+      asking = null
+    }
+    asking = found
+    found.then(
+      () => know(true),
+      () => know(false),
+    )
+    return found
+  }
+
+  const engine = async () => {
+    if (known && clock.monotonic() - known.at <= FRESH_MS) return known.found
+    const fresh = ask()
+    if (!known) return fresh
+    if (!known.isThere)
+      await atMost(
+        clock,
+        PATIENCE_MS,
+        fresh.catch(() => {}),
+      )
+    return known.found
+  }
+
+  return {
+    engine,
+    async probe() {
+      try {
+        const { title, version, engine: at, vmRuntime, runtimes } = await engine()
+        const isolation = isolationOf(settings, settings.runtime ?? null)
+        const levels: IsolationLevel[] = vmRuntime !== null && runtimes.includes(vmRuntime) ? ['container', 'vm'] : ['container']
+        const detail = `${title} ${version} at ${at.socket}${vmRuntime === null ? '' : `, virtual machines by ${vmRuntime}`}`
+        return {
+          available: true,
+          isolation,
+          levels: levels.includes(isolation) ? levels : [isolation],
+          version,
+          detail,
+          remedy: null,
+        }
+      } catch (error) {
+        const remedy = error instanceof SandboxError ? (error.remedy ?? null) : null
+        return { available: false, isolation: 'container', version: null, detail: messageOf(error), remedy }
+      }
+    },
+  }
+}
+
+const NO_LINUX = 'Run a node inside that machine, such as `colima ssh`.'
+
+const unavailable = (detail: string, remedy: string, cause?: unknown): SandboxError =>
+  new SandboxError('unavailable', detail, { remedy, cause })
+
+/** What a runtime keeps in. */
+export const isolationOf = (settings: ContainerConfig, runtime: string | null): IsolationLevel =>
+  runtime !== null && [settings.vmRuntime, ...VM_RUNTIMES].includes(runtime) ? 'vm' : 'container'
+
+/** The runtime that gives so much isolation; null: the engine's own does. @throws {SandboxError} */
+export function runtimeFor(level: IsolationLevel | undefined, settings: ContainerConfig, found: FoundEngine): string | null {
+  const usual = settings.runtime ?? null
+  if (level !== 'vm' || isolationOf(settings, usual) === 'vm') return usual
+  if (found.vmRuntime !== null && found.runtimes.includes(found.vmRuntime)) return found.vmRuntime
+  throw unavailable(
+    `${found.title} has no runtime that makes virtual machines${found.runtimes.length > 0 ? `, only ${found.runtimes.join(', ')}` : ''}`,
+    'Install krun or Kata Containers and make it known to the engine, or name it by executors.container.vmRuntime.',
+  )
+}
