@@ -9,7 +9,7 @@ import { GitError } from '../result/git.ts'
 import { contentsOf, type JobChanges, loadChanges, NoChanges } from '../result/load.ts'
 import { type Obstacle, type Plan, planChanges } from '../result/plan.ts'
 import { presentIn } from '../result/present.ts'
-import { setModes, workspaceEdits } from '../result/workspace-edit.ts'
+import { savingIn, setModes, workspaceEdits } from '../result/workspace-edit.ts'
 import { plainLine } from '../rows/plain.ts'
 import type { Handled, Handling } from '../state/handled.ts'
 import type { JobEntry } from '../state/job-entry.ts'
@@ -113,9 +113,12 @@ async function apply(loaded: JobChanges): Promise<boolean> {
   }
   const needsConfirmation = await wantsPreview(plan, job.title)
   if (needsConfirmation === undefined) return false
+  const saveWhatWasSaved = savingIn(plan, root)
+  // Not as a refactoring: of those the editor saves every file, with what the person has not saved in it, or none where there is one file.
   if (plan.steps.some(({ kind }) => kind !== 'mode'))
     for (const edit of workspaceEdits(plan, { root, label: job.title, needsConfirmation }))
-      if (!(await vscode.workspace.applyEdit(edit, { isRefactoring: true }))) return false
+      if (!(await vscode.workspace.applyEdit(edit))) return false
+  await saveWhatWasSaved()
   await setModes(plan, root)
   return true
 }

@@ -45,6 +45,19 @@ export function workspaceEdits({ steps }: Plan, { root, label, needsConfirmation
   return isApart ? [first, last] : [first]
 }
 
+/**
+ * Looks at which files of a plan have something unsaved now. @returns saves those that had nothing, once the plan is done: the others are the
+ * person's to save
+ */
+export function savingIn({ steps }: Plan, root: string): () => Promise<void> {
+  const paths = new Set(steps.flatMap(step => (step.kind === 'edit' ? [vscode.Uri.file(join(root, step.path)).toString()] : [])))
+  const open = () => vscode.workspace.textDocuments.filter(({ uri }) => paths.has(uri.toString()))
+  const unsaved = new Set(open().flatMap(({ isDirty, uri }) => (isDirty ? [uri.toString()] : [])))
+  return async () => {
+    await Promise.all(open().map(async document => unsaved.has(document.uri.toString()) || (await document.save())))
+  }
+}
+
 /** Makes files programs, or no longer: an edit of the workspace has no word for it. */
 export async function setModes({ steps }: Plan, root: string): Promise<void> {
   for (const step of steps.filter((step): step is Extract<Step, { kind: 'mode' }> => step.kind === 'mode')) {
