@@ -142,6 +142,7 @@ async function work(
       agentVersion: info.version,
       model,
       why,
+      limits,
     },
   ])
   await record.note(`attempt ${claimed.epoch}: agent ${agent.id}${info.version ? ` ${info.version}` : ''}, sandbox ${isolation}`)

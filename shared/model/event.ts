@@ -3,6 +3,7 @@ import { CommandLine } from './command.ts'
 import { JobId, Timestamp } from './id.ts'
 import { IsolationLevel } from './isolation.ts'
 import { Failure, Snapshot } from './job.ts'
+import { Limits } from './limits.ts'
 import { since } from './protocol.ts'
 import { CheckRun, DiffStat, Result } from './result.ts'
 import { SpecTaskRef } from './spec.ts'
@@ -70,6 +71,7 @@ export const EventBody = z
       agentVersion: text.nullable(),
       model: text.nullable(),
       why: text,
+      limits: since(5, Limits.optional().describe('What each of its sandboxes may use.')),
     }),
     since(
       2,

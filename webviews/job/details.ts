@@ -1,16 +1,19 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
+import './where-view.ts'
 import { commandText } from '#shared/model/command.ts'
 import { type CheckRun, checkVerdict, type Job, type PlacementRecord } from '#shared/model/index.ts'
 import { duration, times } from '../kit/format.ts'
+import type { Host } from '../kit/host.ts'
 import { beginningOf, visible, visibleText } from '../kit/visible.ts'
 import type { CheckStory, Story } from './story.ts'
 
 /** Characters of a task. */
 const LONGEST_TASK = 20_000
 
-/** Plan, checks, usage, where it ran and why, and what was asked for. */
-export function renderDetails(story: Story, job: Job | null, placements: readonly PlacementRecord[]): TemplateResult {
+/** Where it runs, plan, checks, usage, bids and why, and what was asked for. */
+export function renderDetails(host: Host, story: Story, job: Job | null, placements: readonly PlacementRecord[]): TemplateResult {
   return html`
+    ${job ? html`<skein-where .host=${host} .story=${story} .job=${job} .placements=${placements}></skein-where>` : nothing}
     ${story.plan.length > 0 ? renderPlan(story) : nothing} ${renderChecks(story, job)} ${renderUsage(story)}
     ${placements.map(renderPlacement)} ${job ? renderRequest(story, job) : nothing}
   `

@@ -96,7 +96,12 @@ class JobPage extends Page {
     const events = this.arrived.splice(0)
     this.story = tell(this.story, events)
     // What is no event of its own, and changes with these.
-    if (events.some(({ body }) => ['attempt.placed', 'attempt.started', 'result.accepted'].includes(body.type))) void this.load()
+    if (
+      events.some(({ body }) =>
+        ['attempt.placed', 'attempt.started', 'attempt.returned', 'attempt.lost', 'result.accepted'].includes(body.type),
+      )
+    )
+      void this.load()
   }
 
   private get tab(): JobTab {
@@ -141,7 +146,7 @@ class JobPage extends Page {
       case 'changes':
         return html`<skein-changes .host=${this.host} .jobId=${this.route.jobId} .stat=${story.diffStat} .isOver=${isOver(story.state)}></skein-changes>`
       case 'details':
-        return renderDetails(story, job, this.placements)
+        return renderDetails(this.host, story, job, this.placements)
     }
   }
 

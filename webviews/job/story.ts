@@ -1,4 +1,4 @@
-import type { CheckRun, DiffStat, EventBody, Failure, JobEvent, JobState, Result } from '#shared/model/index.ts'
+import type { CheckRun, DiffStat, EventBody, Failure, JobEvent, JobState, Limits, Result } from '#shared/model/index.ts'
 
 type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
@@ -45,6 +45,10 @@ export interface Story {
   readonly node: string | null
   readonly executor: string | null
   readonly isolation: string | null
+  /** What each sandbox may use; null where that is not known. */
+  readonly limits: Limits | null
+  /** Why the last attempt is over, and another one is wanted; null once that began. */
+  readonly setback: string | null
   readonly createdAt: string | null
   readonly startedAt: string | null
   readonly endedAt: string | null
@@ -79,6 +83,8 @@ export const BEGINNING: Story = {
   node: null,
   executor: null,
   isolation: null,
+  limits: null,
+  setback: null,
   createdAt: null,
   startedAt: null,
   endedAt: null,
@@ -109,6 +115,10 @@ function change(story: Draft, event: JobEvent): Partial<Story> {
   const { body, at, n } = event
   const note = (text: string, tone: 'plain' | 'warn' | 'bad' = 'plain') =>
     void story.entries.push({ n, at, kind: 'note', tone, text })
+  const setback = (text: string): Partial<Story> => {
+    note(text, 'warn')
+    return { node: null, executor: null, isolation: null, limits: null, setback: text, questions: [] }
+  }
   switch (body.type) {
     case 'job.created':
       return { title: body.title, agent: body.agent, createdAt: at }
@@ -120,20 +130,20 @@ function change(story: Draft, event: JobEvent): Partial<Story> {
     case 'attempt.started': {
       const { agent, agentVersion, model, executor, isolation, why, epoch } = body
       note(`Attempt ${epoch}: ${why}`)
-      return { agent, agentVersion, model, executor, isolation, epoch, plan: [], checks: [], questions: [], agentUsage: null }
+      return {
+        ...{ agent, agentVersion, model, executor, isolation, epoch, limits: body.limits ?? null, setback: null },
+        ...{ plan: [], checks: [], questions: [], agentUsage: null },
+      }
     }
     case 'attempt.placed':
       note(`Attempt ${body.epoch} goes to ${body.name}`)
       return { node: body.name, epoch: body.epoch }
     case 'attempt.lost':
-      note(`Attempt ${body.epoch} was lost: ${body.reason}`, 'warn')
-      return { node: null, questions: [] }
+      return setback(`Attempt ${body.epoch} was lost: ${body.reason}`)
     case 'attempt.returned':
-      note(`Attempt ${body.epoch} came back undone, and does not count: ${body.reason}`, 'warn')
-      return { node: null, questions: [] }
+      return setback(`Attempt ${body.epoch} came back undone, and does not count: ${body.reason}`)
     case 'attempt.aside':
-      note(`The job goes on without attempt ${body.epoch}, which may still win: ${body.reason}`, 'warn')
-      return { node: null, questions: [] }
+      return setback(`The job goes on without attempt ${body.epoch}, which may still win: ${body.reason}`)
     case 'check.started':
       return { checks: withCheck(story.checks, body.index, body.phase, 'running') }
     case 'check.ended':
