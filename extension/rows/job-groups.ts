@@ -34,7 +34,7 @@ export const jobsOf = (jobs: Jobs, group: GroupId): readonly JobEntry[] =>
   isState(group) ? jobs.inGroup(group) : jobs.ofSpec(group)
 
 /** Whether the orchestrator has older jobs of a group, as far as one can say. */
-export const hasMore = (jobs: Jobs, group: GroupId): boolean => isState(group) && jobs.hasMore(group)
+export const hasMore = (jobs: Jobs, group: GroupId): boolean => (isState(group) ? jobs.hasMore(group) : jobs.hasMoreOf(group))
 
 /** The groups that may have something to show, in the order of their rows. */
 export function groupIds(jobs: Jobs, grouping: Grouping, filter: JobFilter): readonly GroupId[] {

@@ -48,12 +48,13 @@ it('has at most 200 children a row, and every job once, however many there are',
 })
 
 it.each([
-  ['one spec', () => 1],
-  ['no spec', () => null],
-  ['many specs', (number: number) => number],
-  ['some specs', (number: number) => (number % 7 === 0 ? null : number % 50)],
-])('has at most 200 children a row when jobs are grouped by spec: 100,000 for %s', async (_, of) => {
-  const all = Array.from({ length: 100_000 }, (_, number) => {
+  // Those of a spec are asked for by the spec, however many there are; those of none are what was read of each state.
+  ['one spec', 100_000, () => 1, 100_000],
+  ['no spec', 100_000, () => null, 6 * PAGE],
+  ['many specs', 100_000, (number: number) => number, 6 * PAGE],
+  ['some specs', 20_000, (number: number) => (number % 7 === 0 ? null : number % 50), 17_142 + 171],
+])('has at most 200 children a row when jobs are grouped by spec: for %s, of %d jobs', async (_, count, of, found) => {
+  const all = Array.from({ length: count }, (_, number) => {
     const spec = of(number)
     return summary(number, number % 2 === 0 ? 'failed' : 'succeeded', {
       spec: spec === null ? null : { feature: `feature-${spec}`, task: 'T001' },
@@ -63,8 +64,36 @@ it.each([
   expect((await tree.children(null)).at(-1)).toMatchObject({ label: 'Read older jobs', command: 'skein.jobs.readOlder' })
   for (let page = 0; page < 2; page += 1) await Promise.all([jobs.readMore('failed'), jobs.readMore('succeeded')])
   const seen = await walk(tree)
-  expect(seen).toHaveLength(6 * PAGE)
-  expect(new Set(seen).size).toBe(6 * PAGE)
+  expect(seen).toHaveLength(found)
+  expect(new Set(seen).size).toBe(found)
+})
+
+it('asks for the jobs of a spec when it is opened, page by page, and not once all are read', async () => {
+  const spec = (feature: string) => ({ spec: { feature, task: 'T001' } })
+  const all = Array.from({ length: 1_000 }, (_, number) =>
+    summary(number, 'succeeded', spec(number === 999 || number < 500 ? '001-old' : '002-new')),
+  )
+  const { tree, jobs, source } = await treeOf(all, {}, 'spec')
+  const KEY = 'spec/001-old//src/app/'
+  const list = (from: number) => `001-old /src/app ${from || ''}`
+  expect(tree.row(KEY)).toMatchObject({ description: '1+ · app' })
+  source.asked.length = 0
+  const first = await tree.children(KEY)
+  expect(first).toHaveLength(PAGE + 1)
+  expect(first.slice(0, 2).map(({ label }) => label)).toEqual(['job 999', 'job 499'])
+  expect(source.asked).toEqual([list(0)])
+  await tree.children(KEY)
+  expect(source.asked).toEqual([list(0)])
+  // The last page at once: those before it are read too, so that it is what it would be.
+  expect(await tree.children(`${KEY}+2`)).toHaveLength(501 - 2 * PAGE)
+  expect(source.asked).toEqual([list(0), list(PAGE), list(2 * PAGE)])
+  expect(tree.row(KEY)).toMatchObject({ description: '501 · app' })
+  await jobs.reset()
+  while (jobs.hasMore('succeeded')) await jobs.readMore('succeeded')
+  source.asked.length = 0
+  expect(tree.row('spec/002-new//src/app/')).toMatchObject({ description: '499 · app' })
+  await tree.children('spec/002-new//src/app/')
+  expect(source.asked).toEqual([])
 })
 
 it('groups by spec: the newest feature first, each of its work tree, jobs for none last', async () => {

@@ -1,7 +1,7 @@
 import type { JobEntry } from '../state/job-entry.ts'
 import { positionOf } from '../state/job-index.ts'
 import { specKeyOf } from '../state/job-specs.ts'
-import { GROUP_OF } from '../state/job-states.ts'
+import { GROUP_OF, GROUPS } from '../state/job-states.ts'
 import { type Jobs, PAGE } from '../state/jobs.ts'
 import type { Disposable } from '../state/signal.ts'
 import { fits, groupsOf, isEverything, type JobFilter } from './job-filter.ts'
@@ -83,7 +83,8 @@ export function createJobsTree(deps: JobsTreeDeps): JobsTree {
     const from = page * PAGE
     const read = () => jobsOf(jobs, group)
     const isShort = () => page > 0 && read().length < from + PAGE
-    if (isState(group) && (!jobs.isRead(group) || (isShort() && jobs.hasMore(group)))) await jobs.readMore(group)
+    if (!isState(group)) while (jobs.pagesOf(group) <= page && jobs.hasMoreOf(group)) await jobs.readMoreOf(group)
+    else if (!jobs.isRead(group) || (isShort() && jobs.hasMore(group))) await jobs.readMore(group)
     // Pages are of all jobs, so that a search shows what it found in each, and offers the next.
     const rows = read()
       .slice(from, from + PAGE)
@@ -97,7 +98,8 @@ export function createJobsTree(deps: JobsTreeDeps): JobsTree {
     const at = group === null ? -1 : Math.floor(shownGroups().indexOf(group) / (PAGE - 1))
     return at > 0 ? pageId({ group: null, page: at }) : null
   }
-  const outline = (groups: readonly GroupId[]) => JSON.stringify([groups, mayHaveOlder()])
+  // Once all of every state is read no spec has more.
+  const outline = (groups: readonly GroupId[]) => JSON.stringify([groups, mayHaveOlder(), GROUPS.some(jobs.hasMore)])
 
   const listening = jobs.onPut(({ before, entry }) => {
     const group = groupOf(entry)
@@ -105,6 +107,9 @@ export function createJobsTree(deps: JobsTreeDeps): JobsTree {
     if (from === group && before && fits(before, filter()) === fits(entry, filter())) return
     stirred.add(group)
     if (from !== undefined) stirred.add(from)
+  })
+  const paging = jobs.onPage(spec => {
+    if (grouping() === 'spec') stirred.add(spec)
   })
   return {
     async children(id) {
@@ -149,6 +154,9 @@ export function createJobsTree(deps: JobsTreeDeps): JobsTree {
       stirred.clear()
       return changed === null || isOther ? null : rows
     },
-    dispose: listening.dispose,
+    dispose() {
+      listening.dispose()
+      paging.dispose()
+    },
   }
 }

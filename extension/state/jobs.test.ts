@@ -71,6 +71,23 @@ it('asks for a job that it does not know when its state changes, once', async ()
   expect(source.asked).toEqual([idOf(1)])
 })
 
+it('drops what a spec was asked for before everything was read anew, and asks once at a time', async () => {
+  const spec = { feature: '001-login', task: 'T001' }
+  const { jobs, source } = mirror(Array.from({ length: 500 }, (_, number) => summary(number, 'succeeded', { spec })))
+  const key = 'spec/001-login//src/app/'
+  await jobs.reset()
+  const late = jobs.readMoreOf(key)
+  const reset = jobs.reset()
+  await Promise.all([late, reset])
+  expect(jobs.pagesOf(key)).toBe(0)
+  await Promise.all([jobs.readMoreOf(key), jobs.readMoreOf(key)])
+  expect(jobs.pagesOf(key)).toBe(1)
+  source.asked.length = 0
+  await jobs.readMoreOf(NO_SPEC)
+  await jobs.readMoreOf('spec/001-login//')
+  expect(source.asked).toEqual([])
+})
+
 it('drops what it had asked before everything was read anew', async () => {
   const { jobs } = mirror([summary(1, 'running')])
   const first = jobs.reset()

@@ -2,7 +2,7 @@ import type { Job, JobEvent, JobId, JobState, JobSummary } from '#shared/model/i
 import type { Changes } from './changes.ts'
 import { after, created, entryOf, type JobEntry } from './job-entry.ts'
 import { createJobIndex } from './job-index.ts'
-import { type SpecKey, specKeyOf } from './job-specs.ts'
+import { NO_SPEC, type SpecKey, specKeyOf, specOfKey } from './job-specs.ts'
 import { GROUP_OF, GROUPS, type Group, hasEnded, STATES_OF } from './job-states.ts'
 import { createSignal, type Listen } from './signal.ts'
 
@@ -13,9 +13,12 @@ const MOST_EVENT_PAGES = 5
 /** Jobs that are asked for one by one at a time; of a flood the rest is shown by what events say. */
 const MOST_ASKED = 50
 
+/** Of which jobs a list is. */
+export type Listed = { readonly state: JobState } | { readonly spec: string; readonly repository: string }
+
 /** What the mirror asks of the orchestrator. */
 export interface JobSource {
-  list(query: { state: JobState; cursor?: string; limit: number }): Promise<{ items: JobSummary[]; nextCursor: string | null }>
+  list(query: Listed & { cursor?: string; limit: number }): Promise<{ items: JobSummary[]; nextCursor: string | null }>
   get(id: JobId): Promise<Job>
   events(id: JobId, afterEvent: number): Promise<{ items: JobEvent[]; nextCursor: string | null }>
 }
@@ -34,6 +37,12 @@ export interface Jobs {
   isRead(group: Group): boolean
   /** Reads the next page. @throws {BackendError} */
   readMore(group: Group): Promise<void>
+  /** Pages of a spec that were read for it: so many pages from the newest are whole. */
+  pagesOf(spec: SpecKey): number
+  /** Whether the orchestrator may have jobs for a spec that were not read. */
+  hasMoreOf(spec: SpecKey): boolean
+  /** Reads the next page of a spec. @throws {BackendError} */
+  readMoreOf(spec: SpecKey): Promise<void>
   /** Forgets everything and reads the first page of each state. @throws {BackendError} */
   reset(): Promise<void>
   take(event: JobEvent): void
@@ -41,6 +50,8 @@ export interface Jobs {
   touch(id: JobId): void
   /** An entry took the place of the one before, at once; those who draw are told when there is time for it, by the changes. */
   readonly onPut: Listen<{ readonly before: JobEntry | undefined; readonly entry: JobEntry }>
+  /** A page of a spec was read, whether there was anything new in it or not. */
+  readonly onPage: Listen<SpecKey>
   /** A job was seen to have ended: told once, and only of those whose end was watched. */
   readonly onEnded: Listen<JobEntry>
   readonly onQuestion: Listen<JobEntry>
@@ -53,8 +64,11 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
   const bySpec = createJobIndex(specKeyOf)
   /** Where the next page of a state begins; null: all is read; nothing: none is read. */
   const cursors = new Map<JobState, string | null>()
+  /** The same of a spec, and how many pages of it were read. */
+  const specPages = new Map<SpecKey, { readonly cursor: string | null; readonly pages: number }>()
   const asked = new Set<JobId>()
   const puts = createSignal<{ before: JobEntry | undefined; entry: JobEntry }>()
+  const paged = createSignal<SpecKey>()
   const ended = createSignal<JobEntry>()
   const question = createSignal<JobEntry>()
   /** Rises with every reset, so that an answer to a question from before is dropped. */
@@ -97,12 +111,34 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
     const begun = generation
     const page = await source.list({ state, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
     if (begun !== generation || cursors.get(state) !== cursor) return
-    for (const summary of page.items) {
-      const before = entries.get(summary.id)
-      if (before && before.summary.updatedAt >= summary.updatedAt) continue
-      put(before ? { ...before, summary } : entryOf(summary))
-    }
+    page.items.forEach(putListed)
     cursors.set(state, page.nextCursor)
+  }
+  function putListed(summary: JobSummary): void {
+    const before = entries.get(summary.id)
+    if (before && before.summary.updatedAt >= summary.updatedAt) return
+    put(before ? { ...before, summary } : entryOf(summary))
+  }
+  const hasMore = (group: Group): boolean => STATES_OF[group].some(state => cursors.get(state) !== null)
+  function hasMoreOf(spec: SpecKey): boolean {
+    // What names no work tree is in no list of a spec. Once every state is read there is nothing left to ask for.
+    if (spec === NO_SPEC || specOfKey(spec).repository === '') return false
+    return specPages.get(spec)?.cursor !== null && GROUPS.some(hasMore)
+  }
+  async function readMoreOf(spec: SpecKey): Promise<void> {
+    if (!hasMoreOf(spec)) return
+    const last = specPages.get(spec)
+    const begun = generation
+    const { feature, repository } = specOfKey(spec)
+    const cursor = last?.cursor ?? null
+    const page = await source.list({ spec: feature, repository, limit: PAGE, ...(cursor === null ? {} : { cursor }) })
+    if (begun !== generation || specPages.get(spec) !== last) return
+    page.items.forEach(putListed)
+    specPages.set(spec, { cursor: page.nextCursor, pages: (last?.pages ?? 0) + 1 })
+    paged.emit(spec)
+    // Whoever draws is told, though nothing in the page was new.
+    const [newest] = bySpec.list(spec)
+    if (newest) changes.mark(newest.summary.id)
   }
   /** What an agent asked or planned before the editor was there. */
   async function catchUp(id: JobId): Promise<void> {
@@ -131,7 +167,10 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
     specs: bySpec.keys,
     ofSpec: bySpec.list,
     get: id => entries.get(id),
-    hasMore: group => STATES_OF[group].some(state => cursors.get(state) !== null),
+    hasMore,
+    pagesOf: spec => specPages.get(spec)?.pages ?? 0,
+    hasMoreOf,
+    readMoreOf,
     isRead: group => STATES_OF[group].every(state => cursors.has(state)),
     async readMore(group) {
       await Promise.all(STATES_OF[group].map(readPage))
@@ -140,6 +179,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
       generation += 1
       entries.clear()
       cursors.clear()
+      specPages.clear()
       byGroup.clear()
       bySpec.clear()
       const begun = generation
@@ -163,6 +203,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
     },
     touch: id => changes.mark(id),
     onPut: puts.listen,
+    onPage: paged.listen,
     onEnded: ended.listen,
     onQuestion: question.listen,
   }

@@ -92,11 +92,20 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
       return accepted(await admission.repeat(job, headers['idempotency-key'] ?? null))
     },
     async listJobs({ query }) {
+      if (query.repository !== undefined && query.spec === undefined)
+        throw new ApiError(
+          'invalid_request',
+          '`repository` was given without `spec`: jobs are listed by work tree within a feature alone.',
+          {
+            remedy: 'Name the feature by `spec`, or leave `repository` out.',
+          },
+        )
       const { rows, next } = await store.jobs({
         before: query.cursor === undefined ? null : decodeCursor(query.cursor),
         limit: query.limit,
         ...(query.state === undefined ? {} : { state: query.state }),
         ...(query.active === undefined ? {} : { active: query.active }),
+        ...(query.spec === undefined ? {} : { spec: { feature: query.spec, repository: query.repository ?? null } }),
       })
       return { status: 200, body: { items: rows.map(presentSummary), nextCursor: next === null ? null : encodeCursor(next) } }
     },

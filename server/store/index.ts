@@ -167,6 +167,8 @@ export interface Store {
     limit: number
     state?: JobState
     active?: boolean
+    /** Only jobs for a feature, and of a work tree where one is named. */
+    spec?: { readonly feature: string; readonly repository: string | null }
   }): Promise<{ rows: (JobRow & { seq: number })[]; next: number | null }>
   /** Jobs between `placing` and `checking`: after a start, those whose attempt was cut off. */
   inFlight(): Promise<JobRow[]>

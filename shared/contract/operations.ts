@@ -2,6 +2,7 @@ import * as z from 'zod'
 import {
   AgentInfo,
   Artifact,
+  FeatureName,
   Health,
   Job,
   JobEvent,
@@ -111,6 +112,13 @@ export const operations = madeWhenAsked({
         limit: count(200, 50),
         state: JobState.optional(),
         active: z.stringbool().optional(),
+        spec: FeatureName.optional().describe('Only jobs for a task of this feature.'),
+        repository: z
+          .string()
+          .min(1)
+          .max(4096)
+          .optional()
+          .describe('With `spec`: only those of this work tree, named as the jobs name it.'),
       }),
       answer: { kind: 'json', schema: page(JobSummary).meta({ id: 'JobPage' }) },
       status: [200],

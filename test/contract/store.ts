@@ -394,6 +394,31 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await list({ state: 'placing', active: true })).toEqual(['b'])
       })
 
+      test('of a feature go by pages, of every work tree or of one, and of some states', async () => {
+        const store = await open()
+        const named = (id: string, feature: string, path = '/r') =>
+          newJob(id, { spec: JobSpec.parse({ task: 'do it', repository: { path }, spec: { feature, task: 'T001' } }) })
+        for (const id of ['a', 'b', 'c']) await store.admit(named(id, '001-a'))
+        await store.admit(named('d', '001-a', '/other'))
+        await store.admit(named('e', '002-b'))
+        await store.admit(newJob('f'))
+        await store.claim(1, AT)
+        const list = async (repository: string | null, more: Partial<Parameters<Store['jobs']>[0]> = {}) => {
+          const query = { before: null, limit: 9, spec: { feature: '001-a', repository }, ...more }
+          const { rows, next } = await store.jobs(query)
+          return { found: ids(rows), next }
+        }
+        expect(await list(null)).toEqual({ found: ['d', 'c', 'b', 'a'], next: null })
+        const first = await list('/r', { limit: 2 })
+        expect(first.found).toEqual(['c', 'b'])
+        expect(await list('/r', { limit: 2, before: first.next })).toEqual({ found: ['a'], next: null })
+        expect((await list('/r', { active: false })).found).toEqual([])
+        expect((await list('/r', { state: 'placing' })).found).toEqual(['a'])
+        expect((await list(null, { state: 'queued', active: true, limit: 2 })).found).toEqual(['d', 'c'])
+        expect((await list(null, { state: 'queued', active: false })).found).toEqual([])
+        expect((await list('/none')).found).toEqual([])
+      })
+
       test('name what a start must make good: attempts cut off, results and logs not yet home', async () => {
         const store = await open()
         const cutOff = await claimed(store, 'a')

@@ -51,6 +51,17 @@ test('features, what is wrong with them, and a task whose job proves it done, wh
   expect((await skein('spec', 'show', '001-login')).stdout).toMatch(
     /☐ T001 Write hello.txt for FR-001 succeeded, 1\/1 checks green \(/,
   )
+  const list = async (query: { spec?: string; repository?: string; limit?: number; cursor?: string }) => {
+    const { items, nextCursor } = await node.client.listJobs({ query })
+    return { count: items.length, states: items.map(({ state }) => state), nextCursor }
+  }
+  const all = { count: 2, states: ['succeeded', 'succeeded'], nextCursor: null }
+  expect(await list({ spec: '001-login' })).toEqual(all)
+  expect(await list({ spec: '001-login', repository: repository.path })).toEqual(all)
+  expect(await list({ spec: '002-none' })).toMatchObject({ count: 0 })
+  const { nextCursor } = await list({ spec: '001-login', limit: 1 })
+  expect(await list({ spec: '001-login', limit: 1, cursor: nextCursor ?? '' })).toMatchObject({ count: 1, nextCursor: null })
+  await expect(list({ repository: repository.path })).rejects.toMatchObject({ code: 'invalid_request' })
   const before = readFileSync(join(repository.path, TASKS), 'utf8')
   const ticked = await skein('spec', 'tick', '001-login', 'T001', '--json')
   const { branch } = JSON.parse(ticked.stdout) as { branch: string }

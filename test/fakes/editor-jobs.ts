@@ -48,9 +48,13 @@ export function sourceOf(all: readonly JobSummary[]): JobSource & { readonly ask
   const newest = all.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
   return {
     asked,
-    async list({ state, cursor, limit }) {
-      asked.push(`${state} ${cursor ?? ''}`)
-      const fitting = newest.filter(job => job.state === state)
+    async list({ cursor, limit, ...listed }) {
+      asked.push(`${'state' in listed ? listed.state : `${listed.spec} ${listed.repository}`} ${cursor ?? ''}`)
+      const fitting = newest.filter(job =>
+        'state' in listed
+          ? job.state === listed.state
+          : job.spec?.feature === listed.spec && job.repository === listed.repository,
+      )
       const from = Number(cursor ?? 0)
       return {
         items: fitting.slice(from, from + limit),

@@ -273,11 +273,13 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
       const found = tables.idempotency.get(key)
       return found ? { id: found.id, bodyHash: found.bodyHash, state: find(found.id).row.state } : null
     },
-    async jobs({ before, limit, state, active }) {
+    async jobs({ before, limit, state, active, spec }) {
       const fits = ({ row, seq }: StoredJob) =>
         seq < (before ?? Number.POSITIVE_INFINITY) &&
         (state === undefined || row.state === state) &&
-        (active === undefined || active !== isEnd(row.state))
+        (active === undefined || active !== isEnd(row.state)) &&
+        (spec === undefined || (row.spec.repository !== undefined && row.spec.spec?.feature === spec.feature)) &&
+        (spec === undefined || spec.repository === null || row.spec.repository?.path === spec.repository)
       const found = sorted().filter(fits).reverse()
       const rows = found.slice(0, limit).map(({ row, seq }) => ({ ...row, seq }))
       return { rows, next: found.length > limit ? (rows.at(-1)?.seq ?? null) : null }

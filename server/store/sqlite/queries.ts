@@ -34,13 +34,25 @@ type Queries = Pick<
   | 'log'
 >
 
-const ACTIVE_STATES = JOB_STATES.filter(state => !isEnd(state))
 const IN_FLIGHT = ATTEMPT_STATES.map(state => `'${state}'`).join(', ')
 
 interface Page {
   readonly sql: string
   /** In the order of the question marks; Node.js 22 takes numbered ones for names. */
-  readonly values: readonly number[]
+  readonly values: readonly (number | string)[]
+}
+
+type SpecFilter = NonNullable<Parameters<Store['jobs']>[0]['spec']>
+interface JobFilter {
+  readonly state?: JobState
+  readonly active?: boolean
+  readonly spec?: SpecFilter
+}
+
+/** States that fit; null: all. */
+function statesOf(state: JobState | undefined, active: boolean | undefined): readonly JobState[] | null {
+  if (state === undefined && active === undefined) return null
+  return JOB_STATES.filter(one => (state === undefined || one === state) && (active === undefined || active !== isEnd(one)))
 }
 
 /** Newest first in each of some states: every branch walks the index of its state no further than the page is long. */
@@ -54,18 +66,35 @@ function pageOf(states: readonly JobState[], before: number, limit: number): Pag
   }
 }
 
+/** Newest first of a feature, and of states: walks the jobs of the feature no further than the page is long, or the state is found. */
+function pageOfSpec(
+  { feature, repository }: SpecFilter,
+  states: readonly JobState[] | null,
+  before: number,
+  limit: number,
+): Page {
+  const [index, where, named] =
+    repository === null
+      ? ['spec_task_by_feature', 'feature = ?', [feature]]
+      : ['spec_task_by_tree', 'feature = ? AND repository = ?', [feature, repository]]
+  const ofStates = states === null ? '' : ` AND j.state IN (${states.map(state => `'${state}'`).join(', ')})`
+  return {
+    sql: `${selectJob()} WHERE j.seq IN (SELECT s.job FROM spec_task s INDEXED BY ${index} CROSS JOIN job j ON j.seq = s.job
+      WHERE ${where} AND s.job < ?${ofStates} ORDER BY s.job DESC LIMIT ?) ORDER BY j.seq DESC LIMIT ?`,
+    values: [...named, before, limit, limit],
+  }
+}
+
 const checksOf = (checks: string): SpecJobRow['checks'] =>
   (JSON.parse(checks) as Check[]).map(({ argv, verdict }) => ({ argv, verdict }))
 
 /** Every question the store answers. Each is served by an index, whatever the number of jobs that have ended. */
 export function createQueries(statements: Statements): Queries {
   const { get, all } = statements
-  const listed = (filter: { state?: JobState; active?: boolean }, before: number, limit: number): Page => {
-    const { state, active } = filter
-    if (state !== undefined && active !== undefined && active === isEnd(state)) return pageOf([], before, limit)
-    if (state !== undefined) return pageOf([state], before, limit)
-    if (active === true) return pageOf(ACTIVE_STATES, before, limit)
-    if (active === false) return pageOf(JOB_STATES.filter(isEnd), before, limit)
+  const listed = ({ state, active, spec }: JobFilter, before: number, limit: number): Page => {
+    if (spec !== undefined) return pageOfSpec(spec, statesOf(state, active), before, limit)
+    const states = statesOf(state, active)
+    if (states !== null) return pageOf(states, before, limit)
     return { sql: `${selectJob()} WHERE j.seq < ? ORDER BY j.seq DESC LIMIT ?`, values: [before, limit] }
   }
 

@@ -183,4 +183,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE spec_task ADD COLUMN wording TEXT;   -- hash of what the task asked for when the job was made
   `,
+  `
+  CREATE INDEX spec_task_by_feature ON spec_task (feature, job);
+  CREATE INDEX spec_task_by_tree ON spec_task (feature, repository, job);
+  `,
 ]

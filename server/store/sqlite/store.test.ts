@@ -172,6 +172,9 @@ test('no question and no write walks a table of jobs or events, or sorts more th
   for (const filter of [{}, { active: true }, { active: false }, { state: 'queued' as const }]) {
     await store.jobs({ before: null, limit: 9, ...filter })
   }
+  for (const repository of [null, '/r'])
+    for (const filter of [{}, { active: true }])
+      await store.jobs({ before: null, limit: 9, spec: { feature: '001-a', repository }, ...filter })
   await store.remove([job.id])
   await store.forgetIdempotency(AT)
   vi.restoreAllMocks()
