@@ -29,6 +29,22 @@ Somebody buys.
 - **FR-002**: It MUST count.
 `
 
+/** Whether the end of each line is at the top of the card it leads to. */
+const ENDS = `(() => {
+  const within = name => [...document.querySelectorAll('*')].reduce(function find(found, one) {
+    if (found || one.localName === name) return found ?? one
+    return [...(one.shadowRoot?.querySelectorAll('*') ?? [])].reduce(find, null)
+  }, null)
+  const graph = within('skein-edges').parentElement
+  const origin = graph.getBoundingClientRect()
+  return [...within('skein-edges').shadowRoot.querySelectorAll('path.line')].every(line => {
+    const [, to] = line.dataset.edge.split(' ')
+    const card = graph.querySelector('[data-task="' + to + '"]').getBoundingClientRect()
+    const { x, y } = line.getPointAtLength(line.getTotalLength())
+    return Math.abs(x - (card.left + card.width / 2 - origin.left)) < 2 && Math.abs(y - (card.top - origin.top)) < 2
+  })
+})()`
+
 describe.skipIf(!hasBrowser || !hasSandbox)('the page of a feature', () => {
   const view = usePages()
 
@@ -44,7 +60,22 @@ describe.skipIf(!hasBrowser || !hasSandbox)('the page of a feature', () => {
     expect(await wave('Write a.txt').locator('.task').count()).toBe(2)
     expect(await wave('Put them together').locator('.task').count()).toBe(1)
     await page.getByText('Write <img src=x onerror=alert(1)><U+202E>.txt').waitFor()
-    await page.getByText('after T002, T003').waitFor()
+    const drawn = () => page.locator('skein-edges path.line').evaluateAll(all => all.map(one => one.getAttribute('data-edge')))
+    await expect.poll(drawn).toEqual(['T002 T004', 'T003 T004'])
+    const last = page.locator('.task').filter({ hasText: 'Put them together' })
+    expect(await last.innerText()).toContain('after T002, T003')
+    // Each line ends where its task begins, also when there is less room.
+    const isJoined = () => page.evaluate(ENDS)
+    await expect.poll(isJoined).toBe(true)
+    await page.setViewportSize({ width: 420, height: 800 })
+    await expect.poll(isJoined).toBe(true)
+    await page.setViewportSize({ width: 1280, height: 720 })
+    // By keyboard, from a task to one that it waits for; its lines stand out.
+    const first = page.locator('.task').filter({ hasText: 'Write a.txt' })
+    await last.getByRole('link', { name: 'T002' }).press('Enter')
+    await expect.poll(() => first.evaluate(card => card.matches(':focus'))).toBe(true)
+    await expect.poll(() => page.locator('path.chosen').count()).toBe(1)
+    await first.getByRole('link', { name: 'T004' }).waitFor()
     const uncovered = page.getByRole('row', { name: /^FR-002.*none$/ })
     await uncovered.waitFor()
     expect(await view.faultsInBothThemes()).toEqual([])

@@ -13,6 +13,9 @@ import { isOver, stateMark, stateStyles } from '../kit/state-mark.ts'
 import { base } from '../kit/styles.ts'
 import { visible } from '../kit/visible.ts'
 import type { SubmitDialog } from '../submit/submit-dialog.ts'
+import './edges-view.ts'
+import { type Edge, edgesOf, MOST_EDGES, waitersOf } from './edges.ts'
+import type { EdgesView } from './edges-view.ts'
 import { runStyles } from './run-styles.ts'
 import { type Phase, phasesOf, promptOf, stateOf, tally } from './waves.ts'
 
@@ -23,9 +26,16 @@ const PAUSE_MS = 500
 
 /** The tasks of a feature: in which order they may be done, how far each is, and what its requirements lack. */
 class RunPage extends Page {
-  static override properties = { ...Page.properties, route: { attribute: false }, feature: { state: true } }
+  static override properties = {
+    ...Page.properties,
+    route: { attribute: false },
+    feature: { state: true },
+    chosen: { state: true },
+  }
   declare route: Extract<Route, { page: 'run' }>
   declare feature: SpecFeature | null
+  /** The task that somebody points at. */
+  declare chosen: string | null
   private abort = new AbortController()
   private readonly refreshing = oneAfterAnother(() => this.load(), PAUSE_MS)
 
@@ -34,6 +44,7 @@ class RunPage extends Page {
   constructor() {
     super()
     this.feature = null
+    this.chosen = null
   }
 
   protected override start(): void {
@@ -54,6 +65,10 @@ class RunPage extends Page {
     if (!before || (before.feature === this.route.feature && before.repository === this.route.repository)) return
     this.feature = null
     this.restart()
+  }
+
+  override updated(): void {
+    this.renderRoot.querySelector<EdgesView>('skein-edges')?.draw()
   }
 
   /** What a job does may change how far a task is. */
@@ -91,25 +106,52 @@ class RunPage extends Page {
     return html`<h1>${visible(feature.title.replace(/^Feature Specification:\s*/i, '') || feature.feature)}</h1>
       <p class="dim">${visible(feature.feature)} in ${visible(route.repository)}</p>
       ${this.renderFailure()} ${renderFigures(feature)}
-      ${
-        feature.tasks.length === 0
-          ? html`<p class="dim">It has no tasks yet.</p>`
-          : phasesOf(feature.tasks).map(phase => this.renderPhase(phase))
-      }
+      ${feature.tasks.length === 0 ? html`<p class="dim">It has no tasks yet.</p>` : this.renderGraph(feature)}
       ${this.renderProblems(feature)}
       ${renderRequirements('Requirements', feature.requirements)} ${renderRequirements('Success criteria', feature.criteria)}
       <skein-submit .host=${this.host}></skein-submit>`
   }
 
-  private renderPhase({ title, waves }: Phase): TemplateResult {
-    return html`<h2>${visible(title ?? 'Tasks')}</h2>
+  private renderGraph({ tasks }: SpecFeature): TemplateResult {
+    const edges = edgesOf(tasks)
+    const waiters = waitersOf(edges)
+    const done = new Set(tasks.filter(({ isDone }) => isDone).map(({ id }) => id))
+    return html`${edges.length > 0 ? renderLegend(edges) : nothing}
+      <div class="graph">
+        <skein-edges .edges=${edges} .done=${done} .chosen=${this.chosen}></skein-edges>
+        ${phasesOf(tasks).map((phase, at) => this.renderPhase(phase, at, waiters))}
+      </div>`
+  }
+
+  private renderPhase({ title, waves }: Phase, at: number, waiters: Waiters): TemplateResult {
+    return html`<h2>${at > 0 ? html`<span class="dim then" aria-hidden="true">↓</span><span class="hidden">then: </span>` : nothing}${visible(title ?? 'Tasks')}</h2>
       <ol class="waves">
-        ${waves.map(wave => html`<li><ul class="wave">${wave.map(task => this.renderTask(task))}</ul></li>`)}
+        ${waves.map(wave => html`<li><ul class="wave">${wave.map(task => this.renderTask(task, waiters.get(task.id) ?? []))}</ul></li>`)}
       </ol>`
   }
 
-  private renderTask(task: SpecTask): TemplateResult {
+  /** Brings another task into view, by its number. */
+  private renderJump(id: string): TemplateResult {
+    const jump = (event: Event) => {
+      event.preventDefault()
+      const card = [...this.renderRoot.querySelectorAll<HTMLElement>('[data-task]')].find(one => one.dataset.task === id)
+      card?.scrollIntoView({ block: 'nearest' })
+      card?.focus()
+    }
+    return html`<a href="#" @click=${jump}>${visible(id)}</a>`
+  }
+
+  private renderJumps(word: string, ids: readonly string[]): TemplateResult | typeof nothing {
+    if (ids.length === 0) return nothing
+    const more = ids.length > MOST_JUMPS ? `, and ${ids.length - MOST_JUMPS} more` : ''
+    return html`<span class="dim">${word} ${ids.slice(0, MOST_JUMPS).map((id, at) => html`${at > 0 ? ', ' : ''}${this.renderJump(id)}`)}${more}</span>`
+  }
+
+  private renderTask(task: SpecTask, waiters: readonly string[]): TemplateResult {
     const { id, title, story, after, job } = task
+    const point = (chosen: string | null) => () => {
+      this.chosen = chosen
+    }
     const state = stateOf(task)
     const isIdle = state === 'to do' || (state !== 'done' && isOver(state))
     const route = job && ({ page: 'job', jobId: job.jobId } as const)
@@ -117,7 +159,15 @@ class RunPage extends Page {
       event.preventDefault()
       if (route) this.host.run({ name: 'open', route })
     }
-    return html`<li class="card task" id=${id}>
+    return html`<li
+      class="card task"
+      data-task=${id}
+      tabindex="-1"
+      @focusin=${point(id)}
+      @focusout=${point(null)}
+      @mouseenter=${point(id)}
+      @mouseleave=${point(null)}
+    >
       <div class="row">
         <strong>${this.renderPlace(id, task)}</strong> ${story ? html`<span class="dim">${visible(story)}</span>` : nothing}
         <span class="grow"></span>
@@ -125,7 +175,7 @@ class RunPage extends Page {
       </div>
       <p>${visible(title)}</p>
       <div class="row">
-        ${after.length > 0 ? html`<span class="dim">after ${after.map(visible).join(', ')}</span>` : nothing}
+        ${this.renderJumps('after', after)} ${this.renderJumps('before', waiters)}
         ${job && job.checks.all > 0 ? html`<span class="dim">checks ${job.checks.green} of ${job.checks.all} green</span>` : nothing}
         <span class="grow"></span>
         ${route ? html`<a href=${toHash(route)} @click=${open} aria-label="Job of ${id}">Job${job?.node ? ` on ${visible(job.node)}` : ''}</a>` : nothing}
@@ -163,6 +213,15 @@ class RunPage extends Page {
         </tbody>
       </table>`
   }
+}
+
+type Waiters = ReadonlyMap<string, readonly string[]>
+/** Tasks that are named as before or after one. */
+const MOST_JUMPS = 12
+
+function renderLegend({ length }: readonly Edge[]): TemplateResult {
+  const shown = length > MOST_EDGES ? ` The first ${MOST_EDGES.toLocaleString('en')} of ${times(length, 'line')} are drawn.` : ''
+  return html`<p class="dim">Lines lead from a task to those that wait for it, and are pale once it is done.${shown}</p>`
 }
 
 function renderFigures({ tasks, coverage }: SpecFeature): TemplateResult {

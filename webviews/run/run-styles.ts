@@ -17,6 +17,17 @@ export const runStyles = css`
   dd {
     margin: 0;
   }
+  .graph {
+    isolation: isolate;
+    padding-right: 20px;
+    position: relative;
+  }
+  skein-edges {
+    z-index: -1;
+  }
+  .then {
+    margin-right: 8px;
+  }
   .waves,
   .wave {
     list-style: none;
@@ -26,7 +37,7 @@ export const runStyles = css`
   .waves {
     border-left: 2px solid var(--vscode-panel-border);
     display: grid;
-    gap: 10px;
+    gap: 26px;
     padding-left: 14px;
   }
   .wave {
