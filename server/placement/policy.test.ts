@@ -32,6 +32,9 @@ describe('the policy of a node', () => {
     const missing = [{ kind: 'process', available: false, isolation: 'process' as const }]
     const none = [{ kind: 'process', available: true, isolation: 'none' as const }]
     for (const executors of [missing, none, []]) expect(judge({}, { facts: { executors } })).toMatchObject(lasting)
+    // Not there at all is not the same as not able to now.
+    const named = judge({}, { request: { executor: 'auto' } })
+    expect(named).toMatchObject({ ...lasting, reason: 'It has no executor "auto".' })
   })
 
   it.each([

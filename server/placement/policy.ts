@@ -62,7 +62,8 @@ const LASTING: readonly Check[] = [
     executors === undefined || executors.includes(executor) ? null : `It runs no jobs of others by executor "${executor}".`,
   ({ executors }, { isolation }, { executor, isolation: least }) => {
     const found = executors.find(({ kind }) => kind === executor)
-    if (!found?.available || found.isolation === 'none')
+    if (!found) return `It has no executor "${executor}".`
+    if (!found.available || found.isolation === 'none')
       return 'It can make no sandbox now, and runs no jobs of others without one.'
     const given = levelGiven(found, least) ?? found.isolation
     return isolation === undefined || isolation.some(level => level === given)
