@@ -149,7 +149,7 @@ export function createBidding(
       }
       const [{ start, run, finish }, terms] = await Promise.all([
         looked,
-        termsOf(announcement, { cache, isOwn: home === null, room: room && room.capacity }),
+        termsOf(announcement, { cache, isOwn: home === null, room: room?.capacity ?? null }),
       ])
       const times = { startMs: start.p50, start90Ms: start.p90, waitsBehind, runMs: run, finishMs: finish }
       return { kind: 'bid', bidId, ttlMs: settings.bidMs, terms: { ...terms, ...times, load } }

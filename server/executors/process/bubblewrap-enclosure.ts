@@ -4,7 +4,7 @@ import { send } from '#server/lib/process-identity.ts'
 import { environment, proxyEnvironment } from '../environment.ts'
 import { RELAY_PORT, SandboxError, type SandboxSpec } from '../index.ts'
 import { childrenOf, descendants, killMarked, NODE_MARK, PROCESS_MARK, SANDBOX_MARK } from '../process-table.ts'
-import { bubblewrapOptions, chooseWorkDir, encodeOptions, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
+import { bubblewrapOptions, chooseWorkDir, INSIDE_RELAY, INSIDE_SOCKET } from './bubblewrap.ts'
 import type { Enclosure } from './enclosure.ts'
 import { programExists } from './program-path.ts'
 import type { SharedParts } from './shared-parts.ts'
@@ -62,18 +62,16 @@ export function bubblewrapEnclosure(deps: {
       }
       if (gateway && !existsSync(gateway.socket))
         throw new SandboxError('failed', `The gateway does not listen at ${gateway.socket}`)
-      const options = encodeOptions(
-        bubblewrapOptions({
-          system,
-          etc,
-          readOnly,
-          scratch: spec.scratch,
-          workTree: spec.workTree,
-          workDir,
-          gateway,
-          env: inside,
-        }),
-      )
+      const options = bubblewrapOptions({
+        system,
+        etc,
+        readOnly,
+        scratch: spec.scratch,
+        workTree: spec.workTree,
+        workDir,
+        gateway,
+        env: inside,
+      })
       const relay = gateway
         ? [process.execPath, INSIDE_RELAY, '--listen', `127.0.0.1:${RELAY_PORT}`, '--socket', INSIDE_SOCKET, '--']
         : []
@@ -82,7 +80,8 @@ export function bubblewrapEnclosure(deps: {
         argv: [deps.bubblewrap, '--args', '3', ...filtered, '--', ...deps.limits, ...relay, ...argv],
         env: { [NODE_MARK]: deps.nodeId, [SANDBOX_MARK]: spec.id, [PROCESS_MARK]: mark },
         before: [],
-        inputs: filter ? [options, filter] : [options],
+        options,
+        filter,
       }
     },
     program,

@@ -8,8 +8,10 @@ export interface Command {
   readonly before: readonly string[]
   /** The whole environment of the process we start; what the program sees may differ. */
   readonly env: Readonly<Record<string, string>>
-  /** What the process reads from file descriptor 3 on: a file, or bytes. */
-  readonly inputs: readonly (string | Buffer)[]
+  /** What bubblewrap reads from file descriptor 3 besides its arguments; see `--args` in bwrap(1). Nobody sees them in a list of processes. */
+  readonly options: readonly string[]
+  /** File with a seccomp program, which bubblewrap reads from file descriptor 4. */
+  readonly filter: string | null
 }
 
 /** What differs between the ways to shut a program in; see `sandbox.ts` for what does not. */

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { kill } from '#server/lib/process-identity.ts'
 import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
@@ -47,7 +48,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const tools = findTools()
   const groups = deps.groups === undefined ? findControlGroups() : deps.groups
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
-  const starters = createStarters({ [NODE_MARK]: nodeId })
+  const starters = createStarters({ directory: join(directory, 'pipes'), env: { [NODE_MARK]: nodeId } })
   let found: Promise<ExecutorProbe> | null = null
   let shared: Promise<SharedParts> | null = null
   let swept: Promise<void> | null = null

@@ -59,7 +59,13 @@ export async function plainEnclosure(deps: {
       if (!programExists(name, { path: all.PATH ?? path, workDir: spec.workTree, places: [] })) {
         throw new SandboxError('not_found', `There is no program ${JSON.stringify(name)} on this machine`)
       }
-      return { argv: [...deps.limits, ...(profiled ? profile(network) : []), ...argv], env: all, before: [], inputs: [] }
+      return {
+        argv: [...deps.limits, ...(profiled ? profile(network) : []), ...argv],
+        env: all,
+        before: [],
+        options: [],
+        filter: null,
+      }
     },
     program: started => started,
     members: (started, mark) =>

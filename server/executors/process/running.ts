@@ -4,8 +4,9 @@ import { Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
 import { identify, send } from '#server/lib/process-identity.ts'
 import { exitOf } from '../exit.ts'
 import { type Exit, type ProcessIdentity, SandboxError, type SandboxProcess } from '../index.ts'
+import { encodeOptions } from './bubblewrap.ts'
 import type { Command, Enclosure } from './enclosure.ts'
-import type { Started, Starters } from './starters.ts'
+import type { Ended, Started, Starters } from './starters.ts'
 
 /** One program that was started in a sandbox. */
 export interface Running extends SandboxProcess {
@@ -30,24 +31,27 @@ export async function run(
     verdict: (exit: Exit) => Exit
   },
 ): Promise<Running> {
-  const { mark, enclosure, starters } = options
-  const { child, stdin } = starters.start(command, options) ?? (await spawned(command, options))
-  const pid = child.pid ?? 0
-  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  const over = new Promise<Exit>(resolve => {
-    child.once('exit', (_, signal) => enclosure.sweep(pid, mark, signal !== null))
-    child.once('close', (code, signal) => resolve(options.verdict(exitOf(code, signal))))
+  const { mark, cwd, enclosure, starters } = options
+  const quick = options.stdin === 'none' ? await starters.start(command, cwd) : null
+  const { pid, stdin, stdout, stderr, exited } = quick ?? (await spawned(command, options))
+  const closed = [stdout, stderr].map(output => new Promise(resolve => output.once('close', resolve)))
+  let isOver = false
+  const ended = exited.then(({ code, signal }) => {
+    isOver = true
+    // A shell tells of a signal by a number that programs may choose too.
+    enclosure.sweep(pid, mark, signal !== null || (code ?? 0) > 128)
   })
+  const over = Promise.all([exited, ...closed]).then(([{ code, signal }]) => options.verdict(exitOf(code, signal)))
   return {
     mark,
     identity: identityOf(pid),
     stdin,
-    stdout: kept(child.stdout),
-    stderr: kept(child.stderr),
+    stdout: kept(stdout, exited),
+    stderr: kept(stderr, exited),
     ended,
     wait: () => over,
     signal(signal) {
-      if (child.exitCode !== null || child.signalCode !== null) return
+      if (isOver) return
       const program = enclosure.program(pid)
       // Before there is a program nobody can end politely, least of all the sandbox that is still being built.
       if (signal === 'SIGKILL' || program === null) enclosure.end(pid, mark)
@@ -60,9 +64,11 @@ export async function run(
  * Output that waits for its reader. When a process exits, Node throws away what nobody has begun to read, and a caller that first
  * writes down which process this is would lose the output of a quick one.
  */
-function kept(output: Readable | null): Readable {
+function kept(output: Readable, exited: Promise<unknown>): Readable {
   const waiting = new PassThrough()
-  output?.on('error', cause => waiting.destroy(cause)).pipe(waiting)
+  // Who turned away from it does not hold the pipe any longer than the process does.
+  waiting.once('close', () => void exited.then(() => output.destroy()))
+  output.on('error', cause => waiting.destroy(cause)).pipe(waiting)
   return waiting
 }
 
@@ -73,29 +79,39 @@ function identityOf(pid: number): ProcessIdentity {
 
 async function spawned(command: Command, { cwd, stdin }: { cwd: string; stdin: 'none' | 'pipe' }): Promise<Started> {
   const [file = '', ...argv] = whole(command)
-  const open = command.inputs.map(input => (typeof input === 'string' ? openSync(input, 'r') : null))
+  const filter = command.filter === null ? null : openSync(command.filter, 'r')
   try {
+    const options = encodeOptions(command.options)
     const child = spawn(file, argv, {
       cwd,
       env: command.env,
       // A session of its own: what a terminal sends to the server must not reach the job.
       detached: true,
-      stdio: [stdin === 'pipe' ? 'pipe' : 'ignore', 'pipe', 'pipe', ...open.map(fd => fd ?? ('pipe' as const))],
+      stdio: [
+        stdin === 'pipe' ? 'pipe' : 'ignore',
+        'pipe',
+        'pipe',
+        ...(options.length > 0 ? ['pipe' as const] : []),
+        ...(filter === null ? [] : [filter]),
+      ],
     })
+    const exited = new Promise<Ended>(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
       child.once('error', reject)
     })
     // The program may go away without having read; that is its exit to report, not an error of ours.
     child.stdin?.on('error', () => {})
-    for (const [index, input] of command.inputs.entries()) if (typeof input !== 'string') feed(child.stdio[3 + index], input)
-    return { child, stdin: child.stdin }
+    feed(child.stdio[3], options)
+    const { pid = 0, stdout, stderr } = child
+    if (!stdout || !stderr) throw new Error('it has no output')
+    return { pid, stdin: child.stdin, stdout, stderr, exited }
   } catch (cause) {
     throw new SandboxError('failed', `Failed to start ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     })
   } finally {
-    for (const fd of open) if (fd !== null) closeSync(fd)
+    if (filter !== null) closeSync(filter)
   }
 }
 

@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { beforeEach, expect, it, onTestFinished } from 'vitest'
+import { identify, readStat } from '#server/lib/process-identity.ts'
+import { childrenOf } from '../process-table.ts'
 import type { Command } from './enclosure.ts'
 import { createStarters, quote, type Started, type Starters } from './starters.ts'
 
@@ -12,7 +15,7 @@ let directory: string
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "skein it's "))
-  starters = createStarters({ MARK: 'waiting' })
+  starters = createStarters({ directory: join(directory, 'pipes'), env: { MARK: 'ours' } })
   onTestFinished(() => {
     starters.close()
     rmSync(directory, { recursive: true })
@@ -23,62 +26,128 @@ const command = (changes: Partial<Command>): Command => ({
   argv: [],
   before: [],
   env: {},
-  inputs: [Buffer.from('options')],
+  options: ['an option'],
+  filter: null,
   ...changes,
 })
 
-/** Starts a command once a shell waits, which the first start sees to. */
-async function start(wanted: Command, stdin: 'none' | 'pipe' = 'none'): Promise<Started> {
+/** A command that is a line of the shell. */
+const line = (text: string): Command => command({ argv: ['/bin/sh', '-c', text] })
+
+/** Starts a command once the shell is there, which the first start sees to. */
+async function start(wanted: Command): Promise<Started> {
   for (;;) {
-    const started = starters.start(wanted, { cwd: directory, stdin })
+    const started = await starters.start(wanted, directory)
     if (started) return started
     await new Promise(setImmediate)
   }
 }
 
-const output = async ({ child: { stdout, stderr } }: Started): Promise<string> => {
-  if (!stdout || !stderr) throw new Error('no pipes')
-  return (await Promise.all([text(stdout), text(stderr)])).join('')
-}
+const output = async ({ stdout, stderr }: Started): Promise<string> => (await Promise.all([text(stdout), text(stderr)])).join('')
 
-it('becomes a command in the same process, with its words, directory, environment and inputs as they are', async () => {
+it('starts a command with its words, directory, environment and inputs as they are', async () => {
   const filter = join(directory, "a 'filter'")
   writeFileSync(filter, 'filter')
-  const odd = `a 'b' "c" $HOME \\ \n é; exit 3`
-  const script = 'printf "%s|" "$1" "$ODD" "$MARK" "$PWD" "$$" "$(cat <&3)" "$(cat <&4)"; cat; readlink /proc/$$/fd/5'
+  const odd = `a 'b' "c" $HOME \\ %s \n é; exit 3`
+  const script = 'printf "%s|" "$1" "$ODD" "$MARK" "$PWD" "$$" "$(tr "\\000" , <&3)" "$(cat <&4)"; cat'
   const started = await start(
-    command({ argv: ['/bin/sh', '-c', script, 'sh', odd], env: { ODD: odd }, inputs: [Buffer.from('options'), filter] }),
+    command({ argv: ['/bin/sh', '-c', script, 'sh', odd], env: { ODD: odd }, options: ['-x', '', odd], filter }),
   )
-  const { pid } = started.child
-  expect(await output(started)).toBe(`${odd}|${odd}|waiting|${directory}|${pid}|options|filter|`)
-  expect(started.stdin).toBeNull()
+  const { pid } = started
+  expect(await output(started)).toBe(`${odd}|${odd}|ours|${directory}|${pid}|-x,,${odd},--sync-fd,5,|filter|`)
 })
 
-it('gives the command a standard input of its own where it wants one', async () => {
-  const started = await start(command({ argv: ['/bin/cat'] }), 'pipe')
-  started.stdin?.end('said to it')
-  expect(await output(started)).toBe('said to it')
+it('starts all of them as children of one process, and none of ours', async () => {
+  const one = await start(line('cat <&3; exec sleep 1000'))
+  const other = await start(line('exec sleep 1000'))
+  const parent = readStat(one.pid)?.parent ?? 0
+  expect(readStat(other.pid)?.parent).toBe(parent)
+  expect(readStat(parent)?.parent).toBe(process.pid)
+  expect(childrenOf(process.pid)).toContain(parent)
+  for (const { pid } of [one, other]) process.kill(pid, 'SIGKILL')
+  expect(await one.exited).toEqual({ code: 128 + 9, signal: null })
+})
+
+it('tells of the end of one while another runs, whether or not anybody has read', async () => {
+  const long = await start(line('exec sleep 1000'))
+  const quick = await start(line('echo unread; exit 7'))
+  expect(await quick.exited).toEqual({ code: 7, signal: null })
+  process.kill(long.pid, 'SIGKILL')
+  await long.exited
+  expect(await output(quick)).toBe('unread\n')
+})
+
+it('lets one command after another use the same pipes, and each sees only its own', async () => {
+  for (let round = 0; round < 20; round++) expect(await output(await start(line(`echo ${round}`)))).toBe(`${round}\n`)
 })
 
 it('does first what has to be done first, and nothing more where that fails', async () => {
-  expect(await output(await start(command({ argv: ['/bin/sh', '-c', 'ulimit -n'], before: ['ulimit -n 64'] })))).toBe('64\n')
+  expect(await output(await start({ ...line('ulimit -n'), before: ['ulimit -n 64'] }))).toBe('64\n')
   const failed = await start(command({ argv: ['/bin/echo', 'too far'], before: ['false'] }))
-  const closed = once(failed.child, 'close')
   expect(await output(failed)).toBe('')
-  expect(await closed).toEqual([126, null])
+  expect(await failed.exited).toEqual({ code: 126, signal: null })
 })
 
-it('leaves to others what no shell can become', () => {
-  for (const wanted of [command({ argv: ['/bin/echo', '\0'] }), command({ inputs: [] }), command({ argv: ['x'.repeat(70_000)] })])
-    expect(starters.start(wanted, { cwd: directory, stdin: 'none' })).toBeNull()
+it('leaves to others what it cannot start', async () => {
+  await start(line('true'))
+  for (const wanted of [
+    command({ argv: ['/bin/echo', '\0'] }),
+    command({ options: [] }),
+    command({ argv: ['x'.repeat(70_000)] }),
+  ])
+    expect(await starters.start(wanted, directory)).toBeNull()
 })
 
-it('makes do without a shell that somebody ended', async () => {
-  const first = await start(command({ argv: ['/bin/true'] }))
-  await once(first.child, 'close')
-  const second = await start(command({ argv: ['/bin/sh', '-c', 'kill -9 $$'] }))
-  await once(second.child, 'close')
-  expect(await output(await start(command({ argv: ['/bin/echo', 'here'] })))).toBe('here\n')
+it('leaves to others what is more than it has pipes for', async () => {
+  const some: Started[] = []
+  for (;;) {
+    const started =
+      some.length === 0 ? await start(line('exec sleep 1000')) : await starters.start(line('exec sleep 1000'), directory)
+    if (started === null) break
+    some.push(started)
+  }
+  expect(some.length).toBeGreaterThan(1)
+  for (const { pid } of some) process.kill(pid, 'SIGKILL')
+})
+
+it('ends with its shell, and has another one later', async () => {
+  const running = await start(line('exec sleep 1000'))
+  const shell = readStat(running.pid)?.parent ?? 0
+  process.kill(shell, 'SIGKILL')
+  // Bubblewrap would die with its parent.
+  process.kill(running.pid, 'SIGKILL')
+  expect(await running.exited).toEqual({ code: null, signal: 'SIGKILL' })
+  expect(await output(await start(line('echo here')))).toBe('here\n')
+})
+
+it('leaves no shell behind when it is killed', async () => {
+  const program = `
+    const { createStarters } = await import(${JSON.stringify(new URL('starters.ts', import.meta.url).href)})
+    const starters = createStarters({ directory: process.argv[1], env: {} })
+    const command = { argv: ['/bin/sh', '-c', 'echo $PPID; exec sleep 1000'], before: [], env: {}, options: ['x'], filter: null }
+    for (;;) {
+      const started = await starters.start(command, '/')
+      if (started) { started.stdout.pipe(process.stdout); break }
+      await new Promise(setImmediate)
+    }`
+  const server = spawn(process.execPath, ['--input-type=module', '-e', program, join(directory, 'other')])
+  const [shell = 0] = (await once(server.stdout, 'data')).map(Number)
+  expect(readStat(shell)?.parent).toBe(server.pid)
+  const [child = 0] = childrenOf(shell)
+  server.kill('SIGKILL')
+  while (identify(shell) !== null) await new Promise(setImmediate)
+  // Bubblewrap dies with its parent.
+  process.kill(child, 'SIGKILL')
+})
+
+it('has none any more once it is closed', async () => {
+  const running = await start(line('exec sleep 1000'))
+  const shell = readStat(running.pid)?.parent ?? 0
+  expect(readFileSync(`/proc/${shell}/environ`, 'latin1')).toBe('MARK=ours\0')
+  starters.close()
+  process.kill(running.pid, 'SIGKILL')
+  expect(await running.exited).toMatchObject({ signal: 'SIGKILL' })
+  expect(await starters.start(line('true'), directory)).toBeNull()
 })
 
 it('quotes any text as one word', () => {
