@@ -21,7 +21,7 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('kubernetes', () => {
   let executor: Executor
   beforeAll(async () => {
     lab = await openLab()
-    lab.loadNodeImage()
+    lab.loadImage('node')
     await applySetup(await lab.api(), renderSetup(settings))
     const kubeconfig = await lab.kubeconfig('skein:skein')
     executor = kubernetesExecutor({

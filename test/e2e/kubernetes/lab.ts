@@ -9,9 +9,9 @@ import { type ClusterApi, createClusterApi, type Method } from '#server/executor
 import { openConnection } from '#server/executors/kubernetes/connection.ts'
 import { systemClock } from '#server/lib/clock.ts'
 
-const script = fileURLToPath(new URL('../../lab/kube/kube', import.meta.url))
+const lab = (program: string) => fileURLToPath(new URL(`../../lab/kube/${program}`, import.meta.url))
+const script = lab('kube')
 const state = process.env.LAB_KUBE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skein', 'lab-kube')
-const nodeImage = fileURLToPath(new URL('../../lab/kube/node-image', import.meta.url))
 const API = 'https://10.123.0.1:6443'
 const execute = promisify(execFile)
 
@@ -39,8 +39,8 @@ export interface Lab extends AsyncDisposable {
   /** Kills a program of the cluster and keeps it away, or lets it come back. */
   stop(program: string): void
   start(program: string): void
-  /** Gives the cluster localhost/node:24. */
-  loadNodeImage(): void
+  /** Gives the cluster localhost/node:24, or localhost/agent:1, which has OpenCode too. */
+  loadImage(which: 'node' | 'agent'): void
   /** File of the administrator, or of a service account `namespace:name`. */
   kubeconfig(account?: string): Promise<string>
   /** Speaks with the API server as the same. */
@@ -81,8 +81,8 @@ export async function openLab(): Promise<Lab> {
     },
     stop: program => void execFileSync(script, ['stop', program]),
     start: program => void execFileSync(script, ['start', program]),
-    loadNodeImage() {
-      const archive = execFileSync(nodeImage, { encoding: 'utf8' }).trim()
+    loadImage(which) {
+      const archive = execFileSync(lab(`${which}-image`), { encoding: 'utf8' }).trim()
       execFileSync(script, ['image', archive], { stdio: ['ignore', 'ignore', 'inherit'] })
     },
     async api(account, counted) {

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FIX_TEST_SESSION, type Step, startScriptedModel } from '#demo/scripted-model.ts'
+import { renderSetup } from '#server/executors/kubernetes/setup.ts'
+import { applySetup } from '#server/executors/kubernetes/survey.ts'
+import { KubernetesConfig, type Workload } from '#shared/model/index.ts'
+import { makeRepository, startNode } from '../node.ts'
+import { type Lab, openLab, whyNoCluster, whyNoImage } from './lab.ts'
+
+const SKEIN = resolve(import.meta.dirname, '../../../cli/main.ts')
+const labBin = resolve(import.meta.dirname, '../../lab/agents/node_modules/.bin')
+const hasOpenCode = existsSync(`${labBin}/opencode`)
+if (!hasOpenCode) console.warn('skipped: opencode (npm install --prefix test/lab/agents)')
+const SHOP = {
+  'package.json': '{"type":"module"}\n',
+  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
+  'price.test.js': `import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { discounted } from './price.js'
+test('ten percent', () => assert.equal(discounted(1000, 10), 900))
+`,
+}
+const execute = promisify(execFile)
+
+describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a real cluster', { timeout: 240_000 }, () => {
+  let lab: Lab
+  let settings: Record<string, unknown>
+  beforeAll(async () => {
+    lab = await openLab()
+    lab.loadImage('node')
+    await applySetup(await lab.api(), renderSetup(KubernetesConfig.parse({})))
+    settings = {
+      'executors.kubernetes.kubeconfig': await lab.kubeconfig('skein:skein'),
+      'executors.kubernetes.imagePull': 'Never',
+      'executors.kubernetes.requests': { cpuCores: 0.05, memoryBytes: 2 ** 24, diskBytes: 2 ** 20 },
+    }
+  }, 300_000)
+  afterAll(() => lab?.[Symbol.asyncDispose]())
+
+  const left = async () => (await lab.kubectl('get', 'jobs,pods,secrets', '-n', 'skein', '-o', 'name')).trim()
+  /** Plays a person at a terminal. */
+  const skein = async ({ dataDir }: { dataDir: string }, cwd: string, ...argv: string[]) => {
+    const env = { PATH: process.env.PATH, HOME: dataDir, SKEIN_DATA_DIR: dataDir }
+    return (await execute(process.execPath, [SKEIN, ...argv], { cwd, env })).stdout
+  }
+
+  test('an agent mends a test in a pod, by a model it reaches through its home alone; nothing is left in the cluster', async () => {
+    await using model = await startScriptedModel({ steps: FIX_TEST_SESSION })
+    using repository = makeRepository(SHOP)
+    await using node = await startNode(settings, { OPENAI_BASE_URL: `${model.url}/v1` })
+    const image = ['--executor', 'kubernetes', '--image', 'localhost/node:24']
+    const work = ['Make the test pass', '--agent', 'builtin', '--check', 'node --test']
+    const said = await skein(node, repository.path, 'run', ...work, ...image)
+    expect(said).toContain('check 1 exited with code 0')
+    const [job] = (await node.client.listJobs({ query: { limit: 1 } })).items
+    expect(job?.result).toMatchObject({
+      executor: 'kubernetes',
+      isolation: 'container',
+      agent: { id: 'builtin' },
+      checks: [{ verdict: 'fixed' }],
+      diffStat: { files: 1 },
+    })
+    expect(job?.result?.usage.requests).toBeGreaterThan(1)
+    expect(repository.git('diff', '--stat', 'HEAD', `refs/skein/jobs/${job?.id}`)).toContain('1 file changed')
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
+  })
+
+  test.skipIf(!hasOpenCode)('OpenCode of the image mends it too', async () => {
+    lab.loadImage('agent')
+    const file = '/work/price.js'
+    const steps: readonly Step[] = [
+      { tools: { read: { filePath: file } } },
+      { tools: { edit: { filePath: file, oldString: 'cents * percent', newString: '(cents * percent) / 100' } } },
+      { tools: { bash: { command: 'node --test', description: 'Run the tests' } } },
+      { text: 'It divides by 100 now, and the test passes.' },
+    ]
+    await using model = await startScriptedModel({ steps })
+    using repository = makeRepository(SHOP)
+    const path = `${process.env.PATH ?? ''}${delimiter}${labBin}`
+    await using node = await startNode(settings, { PATH: path, OPENAI_BASE_URL: `${model.url}/v1` })
+    const { job, log } = await node.run({
+      task: 'Make the test pass',
+      agent: 'opencode',
+      executor: 'kubernetes',
+      image: 'localhost/agent:1',
+      repository: { path: repository.path },
+      checks: [['node', '--test']],
+    })
+    expect(job.failure, log).toBeNull()
+    expect(job.result).toMatchObject({ executor: 'kubernetes', agent: { id: 'opencode' }, checks: [{ verdict: 'fixed' }] })
+    expect(log).toContain('divides by 100 now')
+  })
+
+  test('a person sees where a job runs and what it uses, and frees its place: it is placed again', async () => {
+    using repository = makeRepository(SHOP)
+    await using node = await startNode(settings)
+    const { jobId } = await node.client.createJob({
+      body: {
+        task: 'Wait',
+        agent: 'command',
+        argv: ['sh', '-c', 'echo ready; sleep 1000'],
+        executor: 'kubernetes',
+        image: 'localhost/node:24',
+        repository: { path: repository.path },
+      },
+    })
+    const workload = async (): Promise<Workload | undefined> =>
+      JSON.parse(await skein(node, repository.path, 'workloads', '--json')).items[0]
+    await expect.poll(workload, { timeout: 60_000 }).toMatchObject({
+      id: `kubernetes:${jobId}.1.agent`,
+      state: 'running',
+      jobId,
+      image: 'localhost/node:24',
+      machine: 'lab',
+      memoryBytes: expect.any(Number),
+    })
+    expect(await skein(node, repository.path, 'workloads')).toContain('localhost/node:24 · lab')
+    expect(await skein(node, repository.path, 'evict', jobId)).toContain('placed again')
+    await expect.poll(workload, { timeout: 60_000 }).toMatchObject({ id: `kubernetes:${jobId}.2.agent`, state: 'running' })
+    await node.client.cancelJob({ params: { id: jobId } })
+    const { job, events } = await node.finish(jobId)
+    expect(job.state).toBe('cancelled')
+    expect(events.some(({ body }) => body.type === 'attempt.lost' && body.reason.includes('A person'))).toBe(true)
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
+  })
+})
