@@ -240,9 +240,20 @@ export function createProgram(
   remote(command('agents', 'list the agents of the server')).action(async options =>
     done(await (await import('./commands/node.ts')).agents(world, options)),
   )
-  remote(command('executors', 'list how the server can make sandboxes, and what each way can give now')).action(async options =>
-    done(await (await import('./commands/workloads.ts')).executors(world, options)),
+  const executors = remote(command('executors', 'list how the server can make sandboxes, and what each way can give now')).action(
+    async options => done(await (await import('./commands/workloads.ts')).executors(world, options)),
   )
+  executors
+    .command('setup')
+    .description('print what a cluster needs for sandboxes: namespace, account, rights, quota, network policy')
+    .addArgument(new Argument('<kind>').choices(['kubernetes']))
+    .option('--apply', 'put it into the cluster of the kubeconfig instead')
+    .addOption(new Option('--sandboxes <n>', 'how many the quota leaves room for').argParser(whole(1, 100_000)).default(20))
+    .option('--json', 'print JSON')
+    .option('--config <file>', 'as for serve')
+    .action(async (_kind, _, setup: Command) =>
+      done(await (await import('./commands/executors.ts')).setupKubernetes(world, setup.optsWithGlobals())),
+    )
   remote(command('workloads', 'list processes, containers and pods that belong to jobs')).action(async options =>
     done(await (await import('./commands/workloads.ts')).workloads(world, options)),
   )
@@ -262,6 +273,7 @@ export function createProgram(
     .action(async options => done(await (await import('./commands/node.ts')).token(world, options)))
 
   command('doctor', 'say what was found here, where each setting came from, and what to mend')
+    .option('--try', 'make a sandbox of each kind and remove it, which tests the way home from a pod')
     .option('--json', 'print one JSON document')
     .option('--data-dir <directory>', 'as for serve')
     .option('--config <file>', 'as for serve')

@@ -11,6 +11,7 @@ import { createEvents } from '#server/events/index.ts'
 import { containerExecutor } from '#server/executors/container/index.ts'
 import type { Executor } from '#server/executors/index.ts'
 import { kubernetesExecutor } from '#server/executors/kubernetes/index.ts'
+import type { ClusterSetup } from '#server/executors/kubernetes/prepare-cluster.ts'
 import { processExecutor } from '#server/executors/process/index.ts'
 import { createGateway } from '#server/gateway/index.ts'
 import { createJobs, type JobDeps, type Jobs } from '#server/jobs/index.ts'
@@ -136,6 +137,12 @@ function createProvider(provider: ProviderConfig, env: Environment, clock: Clock
 function createMesh({ tailscale: { socket } }: Config, env: Environment, clock: Clock): PeerDirectory | null {
   if (socket === 'off') return null
   return tailscaleMesh({ socket, platform: process.platform, path: env.PATH ?? '', clock })
+}
+
+/** What a cluster needs for sandboxes of this node; loaded by those who ask. @throws {SandboxError} */
+export async function clusterSetup({ executors }: Config, sandboxes: number): Promise<ClusterSetup> {
+  const { prepareCluster } = await import('#server/executors/kubernetes/prepare-cluster.ts')
+  return prepareCluster(executors.kubernetes, sandboxes, systemClock)
 }
 
 /** What `doctor` asks of other nodes. */

@@ -9,6 +9,7 @@ import type { Checkup } from '#server/peers/index.ts'
 import { describePolicy } from '#server/placement/index.ts'
 import { type AgentInfo, type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type ModelInfo } from '#shared/model/index.ts'
 import { apiKey, type Environment, lookup, type ResolvedConfig, SETTING_PATHS, type Source, secretValues } from './config.ts'
+import type { Trial } from './trial.ts'
 
 interface Problem {
   /** `error`: no job can run before it is mended. */
@@ -22,7 +23,8 @@ export interface DoctorReport {
   readonly ok: boolean
   readonly node: string
   readonly git: string | null
-  readonly sandboxes: readonly (ExecutorProbe & { kind: string })[]
+  /** `trial`: what came of a sandbox that was made; null when none was asked for, or can be. */
+  readonly sandboxes: readonly (ExecutorProbe & { kind: string; trial: Trial | null })[]
   readonly agents: readonly AgentInfo[]
   readonly models: readonly ModelInfo[]
   readonly unreachable: readonly { provider: string; reason: string }[]
@@ -52,6 +54,8 @@ export interface DoctorDeps {
   readonly peers: () => Promise<Checkup>
   readonly server: string | null
   readonly clock: Pick<Clock, 'now'>
+  /** Makes a sandbox and removes it; default: none is made. */
+  readonly tryExecutor?: (executor: Executor) => Promise<Trial>
 }
 
 const MODELS_TIMEOUT_MS = 5_000
@@ -64,7 +68,7 @@ export async function diagnose(deps: DoctorDeps): Promise<DoctorReport> {
   const { dataDir } = resolved.config
   const [git, sandboxes, infos, listed, space, fleet] = await Promise.all([
     deps.git(),
-    Promise.all(executors.map(async executor => ({ kind: executor.kind, ...(await executor.probe()) }))),
+    Promise.all(executors.map(executor => look(executor, deps))),
     Promise.all(agents.map(agent => agent.probe())),
     models.list(AbortSignal.timeout(MODELS_TIMEOUT_MS)),
     deps.disk(dataDir),
@@ -93,6 +97,12 @@ export async function diagnose(deps: DoctorDeps): Promise<DoctorReport> {
   }
 }
 
+async function look(executor: Executor, { tryExecutor }: DoctorDeps): Promise<Findings['sandboxes'][number]> {
+  const probe = await executor.probe()
+  const trial = tryExecutor && probe.available ? await tryExecutor(executor) : null
+  return { kind: executor.kind, ...probe, trial }
+}
+
 type Findings = Pick<DoctorReport, 'git' | 'sandboxes' | 'agents' | 'models' | 'unreachable' | 'disk'>
 
 function gitProblems({ git }: Findings): Problem[] {
@@ -102,7 +112,30 @@ function gitProblems({ git }: Findings): Problem[] {
 }
 
 function sandboxProblems({ sandboxes }: Findings): Problem[] {
-  if (sandboxes.some(({ available }) => available)) return []
+  const failed = sandboxes.flatMap(({ kind, trial }): Problem[] =>
+    trial && !trial.ok
+      ? [
+          {
+            severity: 'warning',
+            what: `A sandbox of the executor ${kind} could not be used: ${trial.detail}`,
+            fix: trial.remedy ?? 'Ask for another executor (`--executor`).',
+          },
+        ]
+      : [],
+  )
+  if (sandboxes.some(({ available }) => available)) {
+    const broken = sandboxes.filter(({ available, isBroken = false }) => !available && isBroken)
+    return [
+      ...failed,
+      ...broken.map(
+        ({ kind, detail, remedy }): Problem => ({
+          severity: 'warning',
+          what: `The executor ${kind} cannot be used: ${detail}`,
+          fix: remedy ?? 'Jobs go to the others.',
+        }),
+      ),
+    ]
+  }
   return sandboxes.map(({ detail, remedy }) => ({
     severity: 'error',
     what: `No sandbox can be made: ${detail}`,

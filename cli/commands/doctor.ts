@@ -6,6 +6,8 @@ import { createProbes, inspectPeers } from '#server/compose.ts'
 import { resolveConfig } from '#server/config.ts'
 import { type DoctorReport, diagnose } from '#server/doctor.ts'
 import { systemClock } from '#server/lib/clock.ts'
+import { Lifetime } from '#server/lib/lifetime.ts'
+import { tryExecutor } from '#server/trial.ts'
 import { runningServer } from '../connect.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { renderDoctor } from '../render/doctor.ts'
@@ -14,12 +16,18 @@ import type { World } from '../world.ts'
 const execute = promisify(execFile)
 
 /** Says what was found on this machine; fails when no job could run. */
-export async function doctor(world: World, options: { config?: string; dataDir?: string; json?: boolean }): Promise<ExitCode> {
+export async function doctor(
+  world: World,
+  options: { config?: string; dataDir?: string; try?: boolean; json?: boolean },
+): Promise<ExitCode> {
   const { env, cwd, out } = world
   const resolved = resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
   const running = await runningServer(resolved.config.dataDir)
   const probes = createProbes(resolved.config, env)
+  await using life = new Lifetime()
+  for (const executor of probes.executors) life.use(executor)
   const report: DoctorReport = await diagnose({
+    ...(options.try ? { tryExecutor: executor => tryExecutor(executor, systemClock) } : {}),
     resolved,
     env,
     ...probes,

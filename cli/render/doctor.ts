@@ -20,9 +20,14 @@ export function renderDoctor(report: DoctorReport, terminal: Pick<Terminal, 'col
     paint('bold', 'Found'),
     line(true, 'node', report.node),
     line(report.git !== null, 'git', report.git ?? 'not found'),
-    ...report.sandboxes.map(sandbox =>
-      (canRun ? optional : line)(sandbox.available, 'sandbox', `${sandbox.kind}: ${sandbox.detail}`),
-    ),
+    ...report.sandboxes.map(({ available, isBroken = false, trial, kind, detail }) => {
+      const tried = trial ? `; tried: ${trial.detail}` : ''
+      return (canRun && !isBroken && trial?.ok !== false ? optional : line)(
+        available && trial?.ok !== false,
+        'sandbox',
+        `${kind}: ${detail}${tried}`,
+      )
+    }),
     ...usable.map(agent => optional(true, 'agent', [agent.id, agent.version, agent.command].filter(Boolean).join('  '))),
     ...(missing.length > 0
       ? [optional(false, 'agents', `not here: ${missing.map(({ id }) => id).join(', ')} (\`skein agents\` says how to get each)`)]

@@ -13,6 +13,8 @@ export interface ProcessIdentity {
 
 export interface ExecutorProbe {
   readonly available: boolean
+  /** Whether something of the kind is here and does not work, which wants mending although others do; default: no. */
+  readonly isBroken?: boolean
   /** What a sandbox gets that asks for no level. */
   readonly isolation: IsolationLevel
   /** All levels it can give; default: that one. */

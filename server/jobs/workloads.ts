@@ -42,7 +42,7 @@ export function createWorkloadHandlers(
     async listExecutors() {
       const items = await Promise.all(
         executors.map(async executor => {
-          const probe = await executor.probe()
+          const { isBroken: _, ...probe } = await executor.probe()
           const { isolation, levels = [isolation] } = probe
           // What cannot be found out is not known; why, is what `detail` of a kind and its workloads say.
           const capacity = probe.available ? await soon(() => executor.capacity()).catch(() => null) : null

@@ -75,7 +75,12 @@ export const KubernetesConfig = z
           .max(253)
           .default('auto')
           .describe('Where pods reach this node: an address or a name; `auto` finds it out.'),
-        port: z.int().min(0).max(65_535).default(0).describe('0 takes any free port.'),
+        port: z
+          .int()
+          .min(0)
+          .max(65_535)
+          .default(8090)
+          .describe('The network policy lets pods out to this port and no other. 0 takes any that is free.'),
       })
       .prefault({}),
   })

@@ -14,6 +14,7 @@ const settings = KubernetesConfig.parse({
   imagePull: 'Never',
   requests: { cpuCores: 0.05, memoryBytes: 2 ** 24, diskBytes: 2 ** 20 },
   startMs: 60_000,
+  home: { port: 0 },
 })
 
 describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('kubernetes', () => {

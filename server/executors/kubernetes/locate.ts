@@ -5,6 +5,7 @@ import { findKubeconfig, type Nowhere, type Source } from './kubeconfig.ts'
 /** @param version of the cluster, where it told that much */
 export const noCluster = (detail: string, remedy: string | null, version: string | null = null): ExecutorProbe => ({
   available: false,
+  isBroken: true,
   isolation: 'none',
   version,
   detail,
@@ -16,8 +17,8 @@ export function locateCluster(
   settings: KubernetesConfig,
   find: (setting?: string) => Source | Nowhere = findKubeconfig,
 ): Source | ExecutorProbe {
-  if (!settings.enabled) return noCluster('turned off in the settings', null)
+  if (!settings.enabled) return { ...noCluster('turned off in the settings', null), isBroken: false }
   const found = find(settings.kubeconfig)
   if (found.kind !== 'nowhere') return found
-  return noCluster(found.problem ?? 'no kubeconfig was found', found.remedy)
+  return { ...noCluster(found.problem ?? 'no kubeconfig was found', found.remedy), isBroken: found.problem !== null }
 }

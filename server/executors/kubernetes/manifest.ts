@@ -4,7 +4,7 @@ import { SandboxError, type SandboxSpec } from '../index.ts'
 import { ANNOTATION, LABEL, labelValue, MANAGER, nodeHash, sandboxName, shortHash } from './names.ts'
 import { formatBytes, formatCores } from './quantity.ts'
 
-/** Where things are inside a pod. */
+/** Where things are inside a pod: all below one directory, where no path of this machine that is shown can lie. */
 export const INSIDE = {
   /** The runner's one file, from a ConfigMap. */
   runner: '/skein/runner/runner.mjs',
@@ -14,8 +14,8 @@ export const INSIDE = {
   token: 'token',
   /** Output that the home has not taken yet. */
   spool: '/skein/spool',
-  work: '/work',
-  home: '/home/skein',
+  work: '/skein/work',
+  home: '/skein/home',
   tmp: '/tmp',
 } as const
 

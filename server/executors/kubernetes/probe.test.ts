@@ -11,6 +11,7 @@ test('no kubeconfig is no problem, and asks nobody', () => {
   const none = () => ({ kind: 'nowhere', problem: null, remedy: 'Install k3s' }) as const
   expect(locateCluster(settings, none)).toEqual({
     available: false,
+    isBroken: false,
     isolation: 'none',
     version: null,
     detail: 'no kubeconfig was found',
@@ -22,6 +23,11 @@ test('no kubeconfig is no problem, and asks nobody', () => {
   expect(locateCluster(KubernetesConfig.parse({ enabled: false }), never)).toMatchObject({
     detail: 'turned off in the settings',
   })
+})
+
+test('a kubeconfig that may not be read is a problem', () => {
+  const shut = () => ({ kind: 'nowhere', problem: 'k3s is here, but may not be read', remedy: 'chmod' }) as const
+  expect(locateCluster(settings, shut)).toMatchObject({ available: false, isBroken: true, remedy: 'chmod' })
 })
 
 test('a cluster that does not answer is said to, with what to do', async () => {

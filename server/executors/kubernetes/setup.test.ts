@@ -33,6 +33,7 @@ test('pods reach their home and nothing else', () => {
   expect(policy({ address: 'fd00::1', port: 1 })).toMatchObject({
     spec: { egress: [{ to: [{ ipBlock: { cidr: 'fd00::1/128' } }] }] },
   })
+  expect(policy({})).toMatchObject({ spec: { egress: [{ ports: [{ protocol: 'TCP', port: 8090 }] }] } })
   expect(policy({ address: 'skein.skein.svc', port: 1 })).toMatchObject({ spec: { egress: [{ ports: [{ port: 1 }] }] } })
 })
 

@@ -47,7 +47,7 @@ const ACCOUNT = 'skein'
 export interface SetupOptions {
   /** Limits of the namespace; left out where there is none. */
   readonly quota?: { readonly pods?: number; readonly cpuCores?: number; readonly memoryBytes?: number }
-  /** Where pods reach this node; left out: any address, on the port below. */
+  /** Where pods reach this node; default: what the settings say. */
   readonly home?: { readonly address: string; readonly port: number }
 }
 
@@ -96,7 +96,7 @@ export function renderSetup(
       subjects,
     },
     ...(quota ? [quotaManifest(metadata, quota)] : []),
-    networkPolicy(metadata, found ?? (home.address === 'auto' ? null : { address: home.address, port: home.port })),
+    networkPolicy(metadata, found ?? home),
   ]
 }
 
@@ -125,13 +125,15 @@ function quotaManifest(metadata: Metadata, { pods, cpuCores, memoryBytes }: NonN
   return { apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard } }
 }
 
-/** Nothing comes in. Out goes only what is for the home; a policy knows addresses alone, so a home with a name is held to its port. */
-function networkPolicy(metadata: Metadata, home: { readonly address: string; readonly port: number } | null) {
-  const to =
-    home && isAddress(home.address)
-      ? [{ ipBlock: { cidr: `${home.address}/${home.address.includes(':') ? 128 : 32}` } }]
-      : undefined
-  const ports = home && home.port > 0 ? [{ protocol: 'TCP', port: home.port }] : undefined
+/**
+ * Nothing comes in. Out goes only what is for the home; a policy knows addresses alone, so a home with a name, or one that is found out, is held
+ * to its port.
+ */
+function networkPolicy(metadata: Metadata, home: { readonly address: string; readonly port: number }) {
+  const to = isAddress(home.address)
+    ? [{ ipBlock: { cidr: `${home.address}/${home.address.includes(':') ? 128 : 32}` } }]
+    : undefined
+  const ports = home.port > 0 ? [{ protocol: 'TCP', port: home.port }] : undefined
   const out = { ...(to ? { to } : {}), ...(ports ? { ports } : {}) }
   return {
     apiVersion: 'networking.k8s.io/v1',

@@ -21,23 +21,7 @@ export interface ShownFile {
 /** A ConfigMap holds a MiB, and binary content a third less. */
 const MOST_FILE_BYTES = 700 * 1024
 /** Mounting over these would take away what the image brings, or what is ours. */
-const TAKEN = [
-  '/',
-  '/bin',
-  '/boot',
-  '/dev',
-  '/etc',
-  '/lib',
-  '/lib64',
-  '/proc',
-  '/run',
-  '/sbin',
-  '/skein',
-  '/sys',
-  '/usr',
-  '/var',
-  '/work',
-]
+const TAKEN = ['/', '/bin', '/boot', '/dev', '/etc', '/lib', '/lib64', '/proc', '/run', '/sbin', '/skein', '/sys', '/usr', '/var']
 
 /** Reads what is to be shown. @throws {SandboxError} for what cannot be */
 export async function planShown(paths: readonly string[]): Promise<Shown> {
@@ -46,7 +30,8 @@ export async function planShown(paths: readonly string[]): Promise<Shown> {
   for (const path of new Set(paths)) {
     const fail = (why: string, cause?: unknown) =>
       new SandboxError('failed', `${path} cannot be shown in a pod: ${why}`, { cause })
-    if (!isAbsolute(path) || normalize(path) !== path || TAKEN.includes(path)) throw fail('a pod has something else there')
+    if (!isAbsolute(path) || normalize(path) !== path || TAKEN.includes(path) || path.startsWith('/skein/'))
+      throw fail('a pod has something else there')
     const info = await stat(path).catch(cause => {
       throw fail(cause.message, cause)
     })

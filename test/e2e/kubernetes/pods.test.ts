@@ -118,7 +118,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
 
   test('a sandbox runs restricted, says where, and leaves nothing', async () => {
     const place = await make(
-      'id -u; cat /skein/secret/token; echo; touch /nowhere; touch /work/x && echo made; ls /var/run/secrets; sleep 1000',
+      'id -u; cat /skein/secret/token; echo; touch /nowhere; touch /skein/work/x && echo made; ls /var/run/secrets; sleep 1000',
     )
     expect(place.condition()).toMatchObject({ state: 'running', machine: 'lab', image: 'localhost/busybox:1', failure: null })
     await expect
