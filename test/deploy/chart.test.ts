@@ -96,6 +96,21 @@ describe.skipIf(missing !== null)('the chart', () => {
     expect(Config.parse({ ...settings, dataDir: '/data/node' })).toMatchObject(settings)
   })
 
+  test('tells the node where its agents are and how they come home, and keeps what else is said of them', async () => {
+    const settingsOf = async (...more: string[]) => {
+      const map = (await rendered(...AGENTS, ...more)).find(({ kind }) => kind === 'ConfigMap')
+      return parse(map?.data?.['skein.yaml'] ?? '').executors.kubernetes
+    }
+    const own = { enabled: true, namespace: 'skein-agents', home: { address: 'auto', port: 8090 } }
+    expect(await settingsOf()).toEqual(own)
+    expect(await settingsOf('--set', 'config.executors.kubernetes.image=localhost/node:24,agents.homePort=9443')).toEqual({
+      ...own,
+      image: 'localhost/node:24',
+      home: { address: 'auto', port: 9443 },
+    })
+    expect((await settingsOf('--set', 'service.clusterIP=10.96.0.77')).home).toEqual({ address: '10.96.0.77', port: 8090 })
+  })
+
   test('is of the version of what it runs', async () => {
     const { appVersion } = parse(await readFile(`${CHART}/Chart.yaml`, 'utf8'))
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))

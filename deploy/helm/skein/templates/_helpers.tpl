@@ -43,6 +43,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- /* What is laid out for agents is what the node is told; an address of the Service that stays outlasts the pod's own. */ -}}
 {{- define "skein.config" -}}
-{{- toYaml .Values.config -}}
+{{- $own := dict -}}
+{{- if .Values.agents.enabled -}}
+{{- $address := .Values.service.clusterIP | default "auto" -}}
+{{- $home := dict "address" (eq $address "None" | ternary "auto" $address) "port" (int .Values.agents.homePort) -}}
+{{- $own = dict "executors" (dict "kubernetes" (dict "enabled" true "namespace" (include "skein.agentsNamespace" .) "home" $home)) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.config) $own) -}}
 {{- end -}}
