@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
@@ -202,6 +202,30 @@ describe('a runner', () => {
     await visitor.sandbox.cleanup()
     between.close()
     stop()
+  })
+
+  test('that its program stops holds up the end for as long as the grace, and its end is no loss', {
+    timeout: 30_000,
+  }, async () => {
+    const { visitor, door, directory, run } = await place()
+    const socket = join(directory, 'door')
+    const close = await door.listenAt(socket)
+    const child = await run([{ socket }])
+    await visitor.arrived()
+    const { sandbox } = visitor
+    const program = await sandbox.start({
+      argv: ['sh', '-c', 'read -r go; kill -STOP $PPID; exec sleep 1000'],
+      stdin: 'pipe',
+      network: false,
+    })
+    program.stdin?.write('go\n')
+    const stopped = () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').trim().split(' ')[0]
+    await expect.poll(() => readFileSync(`/proc/${stopped()}/stat`, 'latin1').split(' ')[2]).toBe('T')
+    await sandbox.end()
+    expect(await program.wait()).toEqual({ reason: 'signal', signal: 'SIGKILL' })
+    expect(sandbox.lost.aborted).toBe(false)
+    close()
+    kill(child)
   })
 
   test('that is killed is lost, and so are its programs', async () => {
