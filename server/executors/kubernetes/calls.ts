@@ -19,11 +19,15 @@ export interface Calls {
   /** Of a node, whether they run or not. */
   listJobs(nodeId: string): Promise<readonly Job[]>
   deleteSecrets(nodeId: string): Promise<void>
+  /** Names of a node's ConfigMaps. */
+  listConfigMaps(nodeId: string): Promise<readonly string[]>
+  deleteConfigMap(name: string): Promise<void>
   /** One that is there already is the same. */
   putConfigMap(map: ReturnType<typeof runnerManifest | typeof fileManifest>): Promise<void>
 }
 
 const Made = z.object({ metadata: z.object({ uid: z.string().min(1) }) })
+const Named = z.object({ metadata: z.object({ name: z.string() }) })
 const NOT_FOUND = 404
 const CONFLICT = 409
 
@@ -55,6 +59,12 @@ export function createCalls(api: ClusterApi, namespace: string): Calls {
     listJobs: async nodeId =>
       (await api.call('GET', jobs, listOf(Job), { query: { labelSelector: nodeSelector(nodeId) } })).items,
     deleteSecrets: nodeId => done(api.call('DELETE', `${core}/secrets`, any, { query: { labelSelector: nodeSelector(nodeId) } })),
+    listConfigMaps: async nodeId => {
+      const query = { labelSelector: nodeSelector(nodeId) }
+      const { items } = await api.call('GET', `${core}/configmaps`, listOf(Named), { query })
+      return items.map(({ metadata }) => metadata.name)
+    },
+    deleteConfigMap: name => done(api.call('DELETE', `${core}/configmaps/${name}`, any), NOT_FOUND),
     putConfigMap: body => done(api.call('POST', `${core}/configmaps`, any, { body }), CONFLICT),
   }
 }

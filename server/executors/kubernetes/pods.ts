@@ -43,7 +43,7 @@ export interface PodsDeps {
 }
 
 export function createPods(deps: PodsDeps): Pods {
-  const { api, nodeId, settings, graceMs } = deps
+  const { api, nodeId, settings, graceMs, log } = deps
   const { namespace, startMs } = settings
   const calls = createCalls(api, namespace)
   const sightings = watchSandboxes({ ...deps, namespace })
@@ -52,6 +52,16 @@ export function createPods(deps: PodsDeps): Pods {
   /** Those that this run has put there, by what they are called here. */
   const maps = new Map<string, Promise<string>>()
   const closed = new AbortController()
+
+  /** Removes the maps of earlier versions, once a run: names tell content. Without the right to, they stay. */
+  const tidy = async (kept: string) => {
+    try {
+      const old = (await calls.listConfigMaps(nodeId)).filter(name => name !== kept)
+      for (const name of old) await calls.deleteConfigMap(name)
+    } catch (error) {
+      log.info({ err: error }, 'Runners of earlier versions stay in the cluster')
+    }
+  }
 
   const ensureMap = (key: string, manifest: () => Promise<ReturnType<typeof runnerManifest | typeof fileManifest>>) => {
     const put = async () => {
@@ -69,6 +79,7 @@ export function createPods(deps: PodsDeps): Pods {
     return name
   }
   const ensureRunner = () => ensureMap('runner', async () => runnerManifest(nodeId, namespace, await deps.runner()))
+  let tidied: Promise<void> | null = null
   const ensureFiles = ({ files }: Shown) =>
     Promise.all(
       files.map(async file => ({
@@ -80,7 +91,11 @@ export function createPods(deps: PodsDeps): Pods {
   return {
     async make(spec, { command, secret: content, shown = { directories: [], files: [] }, watched, signal }) {
       signal?.throwIfAborted()
-      const [runnerMap, files] = await Promise.all([ensureRunner(), ensureFiles(shown)])
+      const runnerMap = await ensureRunner()
+      // Before any other map is put there, so that none of this run is taken for an old one.
+      tidied ??= tidy(runnerMap)
+      await tidied
+      const files = await ensureFiles(shown)
       const manifest = { nodeId, spec, settings, runnerMap, command, graceMs, shown: { directories: shown.directories, files } }
       const job = jobManifest(manifest)
       const secret = secretManifest(manifest, content)

@@ -48,7 +48,7 @@ test.each([
   [new ClusterError(401, 'Unauthorized', 'expired'), 'unavailable', 'Log in anew'],
   [
     new ClusterError(403, 'Forbidden', 'jobs is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'),
-    'quota_exceeded',
+    'unschedulable',
     '',
   ],
   [new ClusterError(403, 'Forbidden', 'User "x" cannot create resource "jobs"'), 'unavailable', 'setup kubernetes'],

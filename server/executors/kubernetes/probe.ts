@@ -49,13 +49,13 @@ export async function probeCluster(api: ClusterApi, settings: KubernetesConfig):
       query: { dryRun: 'All' },
       timeoutMs: TIMEOUT_MS,
     })
-    const unseen = missing.map(({ right }) => right)
-    const blind = unseen.length > 0 ? `; what it can give is not known, for want of: ${unseen.join(', ')}` : ''
+    const wants = missing.map(({ right, why }) => `${right} (${why})`)
+    const lacking = wants.length > 0 ? `; it would do better with: ${wants.join(', ')}` : ''
     return {
       available: true,
       isolation: 'container',
       version,
-      detail: `Kubernetes ${version}, ${api.said}, namespace ${namespace}${blind}`,
+      detail: `Kubernetes ${version}, ${api.said}, namespace ${namespace}${lacking}`,
       remedy: null,
     }
   } catch (error) {

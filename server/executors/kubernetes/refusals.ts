@@ -1,6 +1,6 @@
 import { SandboxError } from '../index.ts'
 import { ClusterError } from './cluster-api.ts'
-import { quotaWords } from './status.ts'
+import { quotaCode, quotaWords } from './status.ts'
 
 /** What to do when something is missing in the cluster. */
 export const SETUP = '`skein executors setup kubernetes` prints what the cluster needs, and applies it with `--apply`.'
@@ -20,7 +20,7 @@ export function explain(error: unknown, doing: string): SandboxError {
     })
   if (status === 0) return fail('unavailable', message, 'Start the cluster, or correct the address in the kubeconfig.')
   if (status === 401) return fail('unavailable', message, 'Log in anew, or get a new kubeconfig.')
-  if (status === 403 && /exceeded quota/i.test(message)) return fail('quota_exceeded', quotaWords(message))
+  if (status === 403 && /exceeded quota/i.test(message)) return fail(quotaCode(message), quotaWords(message))
   if (status === 403) return fail('unavailable', message, SETUP)
   if (status === 404 && /namespaces? .*not found/i.test(message)) return fail('unavailable', message, SETUP)
   return fail('failed', message)

@@ -28,6 +28,13 @@ export const NEEDS: readonly Need[] = [
   { group: '', resource: 'secrets', verbs: ['patch'], why: 'a Secret is given to its Job, so that it goes with it' },
   { group: '', resource: 'secrets', verbs: ['delete', 'deletecollection'], why: 'to remove those that never got a Job' },
   { group: '', resource: 'configmaps', verbs: ['create'], why: "the runner's program is given to pods in a ConfigMap" },
+  {
+    group: '',
+    resource: 'configmaps',
+    verbs: ['list', 'delete'],
+    why: 'to remove runners of earlier versions',
+    isOptional: true,
+  },
   { group: '', resource: 'events', verbs: ['list', 'watch'], why: 'the cluster says there why a pod waits' },
   { group: '', resource: 'resourcequotas', verbs: ['list'], why: 'to know what may still be used', isOptional: true },
   {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Job, Pod } from './objects.ts'
-import { judge, quotaWords } from './status.ts'
+import { judge, quotaCode, quotaWords } from './status.ts'
 
 const meta = { name: 'skein-x' }
 const pod = (status: object, spec: object = {}) => Pod.parse({ metadata: meta, spec, status })
@@ -79,8 +79,12 @@ describe('what a cluster says becomes', () => {
     expect(see(null, [{ reason: 'FailedCreate', message }])).toMatchObject({
       state: 'pending',
       reason: 'Quota compute of the namespace is used up (requested: pods=1, used: pods=3, limited: pods=3)',
-      failure: { code: 'quota_exceeded' },
+      failure: { code: 'unschedulable' },
     })
+    const alone =
+      'exceeded quota: compute, requested: pods=1,requests.memory=2Gi, used: pods=0,requests.memory=0, limited: pods=9,requests.memory=1Gi'
+    expect(quotaCode(alone)).toBe('quota_exceeded')
+    expect(quotaCode('exceeded quota: compute, requested: pods=what, used: pods=1, limited: pods=1')).toBe('unschedulable')
     expect(quotaWords('something else')).toBe('A quota is used up: something else')
   })
 

@@ -1,5 +1,6 @@
 import type { SandboxErrorCode } from '../index.ts'
 import type { ClusterEvent, Job, Pod } from './objects.ts'
+import { parseQuantity } from './quantity.ts'
 
 /** Why a sandbox is not, or no longer. The text is for people. */
 export interface Failure {
@@ -163,7 +164,7 @@ function beforeThePod(
   const refused = events.findLast(({ reason }) => reason === 'FailedCreate')
   if (refused) {
     const failure = /exceeded quota/i.test(refused.message)
-      ? perhaps('quota_exceeded', quotaWords(refused.message))
+      ? perhaps(quotaCode(refused.message), quotaWords(refused.message))
       : /violates PodSecurity/i.test(refused.message)
         ? failed('failed', say('The namespace refuses such a pod', refused.message))
         : perhaps('failed', say('The cluster refuses its pod', refused.message))
@@ -171,6 +172,26 @@ function beforeThePod(
   }
   if (job?.spec.suspend) return pending('Waits in a queue of the cluster until it is let in')
   return pending('Waits for the cluster to make its pod')
+}
+
+/** Whether others fill the quota, so that waiting helps, or it would not let such a pod in if it were empty. */
+export function quotaCode(message: string): 'unschedulable' | 'quota_exceeded' {
+  const amounts = (what: string) =>
+    new Map(
+      (new RegExp(`\\b${what}: ((?:[^\\s,:=]+=[^\\s,:=]+,?)+)`).exec(message)?.[1] ?? '')
+        .split(',')
+        .flatMap(pair => (pair.includes('=') ? [pair.split('=') as [string, string]] : [])),
+    )
+  const limited = amounts('limited')
+  const isTooMuch = [...amounts('requested')].some(([name, value]) => {
+    try {
+      return parseQuantity(value) > parseQuantity(limited.get(name) ?? value)
+    } catch {
+      // Said in a way that is not known here: then time tells.
+      return false
+    }
+  })
+  return isTooMuch ? 'quota_exceeded' : 'unschedulable'
 }
 
 /** `… exceeded quota: compute, requested: pods=1, used: pods=3, limited: pods=3`, said shorter. */

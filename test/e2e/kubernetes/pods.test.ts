@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SandboxSpec } from '#server/executors/index.ts'
 import type { ClusterApi } from '#server/executors/kubernetes/cluster-api.ts'
+import { shortHash } from '#server/executors/kubernetes/names.ts'
 import { missingRights } from '#server/executors/kubernetes/permissions.ts'
 import type { PodPlace } from '#server/executors/kubernetes/pod-place.ts'
 import { createPods, type Pods } from '#server/executors/kubernetes/pods.ts'
@@ -32,9 +33,9 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
       startMs: 60_000,
       ...changes,
     })
-  const open = (changes: object = {}, nodeId = `node-${++count}`) => {
+  const open = (changes: object = {}, nodeId = `node-${++count}`, program = '// the runner') => {
     const log = { warn() {}, info() {} }
-    const runner = async () => '// the runner'
+    const runner = async () => program
     const pods = createPods({
       api,
       nodeId,
@@ -138,8 +139,22 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     await Promise.all(places.map(place => place.remove()))
     const own = requests.filter(request => /jobs\/|secrets\/|POST .*(jobs|secrets)$/.test(request))
     expect(own).toHaveLength(40)
-    // A ConfigMap, and a list and a watch of Jobs, pods and events each.
-    expect(requests.length - own.length).toBeLessThanOrEqual(7)
+    // A ConfigMap, a list of old ones, and a list and a watch of Jobs, pods and events each.
+    expect(requests.length - own.length).toBeLessThanOrEqual(8)
+  })
+
+  test('runners of earlier versions are removed, and those of other nodes are not', async () => {
+    const maps = async () => (await lab.kubectl('get', 'configmaps', '-n', 'skein', '-o', 'name')).trim().split('\n')
+    await (await make(FOREVER, open({}, 'first', '// an earlier one'))).remove()
+    await (await make(FOREVER, open({}, 'second', '// an earlier one'))).remove()
+    const before = await maps()
+    await (await make(FOREVER, open({}, 'first'))).remove()
+    const after = await maps()
+    const own = `configmap/skein-runner-${shortHash('first', 8)}-`
+    expect(before.filter(name => name.startsWith(own))).toHaveLength(1)
+    expect(after.filter(name => name.startsWith(own))).toHaveLength(1)
+    expect(after.filter(name => name.startsWith(own))).not.toEqual(before.filter(name => name.startsWith(own)))
+    expect(before.filter(name => !name.startsWith(own) && !after.includes(name))).toEqual([])
   })
 
   test('a pod, and a Job, that somebody deletes is lost, and so said', async () => {
@@ -194,7 +209,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     expect((await surveyCapacity(api, settings())).full).toContain('quota tight')
     const notes: string[] = []
     const second = open({ startMs: 3_000 }).make(spec({ note: text => notes.push(text) }), shell(FOREVER))
-    await expect(second).rejects.toMatchObject({ code: 'quota_exceeded', message: expect.stringContaining('Quota tight') })
+    await expect(second).rejects.toMatchObject({ code: 'unschedulable', message: expect.stringContaining('Quota tight') })
     expect(notes.join()).toContain('Quota tight of the namespace is used up')
     await first.remove()
     await (await make()).remove()
