@@ -16,7 +16,7 @@ import { checkSpec, INSIDE } from './manifest.ts'
 import type { PodPlace } from './pod-place.ts'
 import type { Pods } from './pods.ts'
 import { planShown, type Shown } from './shown.ts'
-import type { Condition } from './status.ts'
+import type { Condition, Failure } from './status.ts'
 
 /** A sandbox in a pod, from the moment it is asked for until nothing is left of it. */
 export interface PodSandbox {
@@ -83,12 +83,16 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
         living = withCleanup(visitor, spec, gone)
         return living
       } catch (cause) {
+        const failure = place?.condition().failure
         visitor.dismiss()
         visitor.sandbox.lose('it could not be prepared')
         // A removal that takes too long goes on by itself, and is told of there.
         await place?.remove().catch(() => {})
         gone()
         if (signal?.aborted) throw signal.reason
+        // A container may start and its runner not: what ended it says more than that it is gone.
+        if (failure?.isFinal)
+          throw new SandboxError(failure.code, `Sandbox ${spec.id}: ${failure.text}`, { cause, ...remedyOf(failure) })
         if (cause instanceof SandboxError) throw cause
         throw new SandboxError('failed', `Failed to prepare sandbox ${spec.id}: ${(cause as Error).message}`, { cause })
       }
@@ -100,6 +104,7 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
   }
 }
 
+const remedyOf = ({ remedy }: Failure) => (remedy === undefined ? {} : { remedy })
 const treeLimits = (spec: SandboxSpec): TreeLimits => ({ bytes: spec.limits.diskBytes, entries: MOST_ENTRIES })
 const relayPortOf = (spec: SandboxSpec): number | null => (spec.gatewaySocket === null ? null : RELAY_PORT)
 

@@ -37,6 +37,8 @@ describe('what a cluster says becomes', () => {
     [terminated(137, 'Error'), 'lost', 'was killed'],
     [terminated(3, 'Error', 'the home refused us'), 'lost', 'exit code 3: the home refused us'],
     [terminated(128, 'StartError', 'exec: "node": executable file not found in $PATH'), 'image_unsuitable', 'no Node.js'],
+    [terminated(127, 'Error', 'sh: node: not found'), 'image_unsuitable', 'no Node.js'],
+    [terminated(126, 'Error', 'node: Exec format error'), 'image_unsuitable', 'does not start'],
     [
       pod({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage.' }),
       'lost',

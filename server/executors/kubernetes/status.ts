@@ -36,6 +36,10 @@ export interface Sight {
 /** Longer words of the cluster are cut: they go into events and onto pages. */
 const LONGEST_TEXT = 600
 const SIGKILL_EXIT = 137
+/** Of the shell that starts the runner, when there is no such program, and when it is none for this machine. */
+const NOT_FOUND_EXIT = 127
+const NOT_STARTED_EXIT = 126
+const NO_NODE = 'The image has no Node.js, with which the runner runs'
 
 const clip = (text: string): string => {
   const line = text.replace(/\s+/g, ' ').trim()
@@ -143,6 +147,8 @@ function exitFailure({
   message?: string | undefined
 }) {
   if (reason === 'StartError' || reason === 'ContainerCannotRun') return whyNotStarted(reason, message)
+  if (exitCode === NOT_FOUND_EXIT) return failed('image_unsuitable', say(NO_NODE, message), NODE_REMEDY)
+  if (exitCode === NOT_STARTED_EXIT) return failed('image_unsuitable', say('The Node.js of the image does not start', message))
   const words = exitCode === SIGKILL_EXIT ? 'The runner in it was killed' : `The runner in it ended with exit code ${exitCode}`
   return failed('lost', say(words, message))
 }
@@ -223,8 +229,7 @@ function whyNotStarted(reason: string, message: string | undefined): Failure {
     default:
       if (OTHER_MACHINE.test(message ?? ''))
         return failed('image_unsuitable', say('The image is for another kind of processor', message))
-      if (NO_PROGRAM.test(message ?? ''))
-        return failed('image_unsuitable', say('The image has no Node.js, with which the runner runs', message), NODE_REMEDY)
+      if (NO_PROGRAM.test(message ?? '')) return failed('image_unsuitable', say(NO_NODE, message), NODE_REMEDY)
       if (reason === 'CrashLoopBackOff' || reason === 'StartError' || reason === 'ContainerCannotRun')
         return failed('failed', say('Its container does not start', message))
       return perhaps('failed', say(`Its container does not start (${reason})`, message))
