@@ -1,73 +1,79 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer, type Server } from 'node:net'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openProcessExecutor, openWorkshop, runIn, type Workshop, whyNoSandbox } from '../contract/executor-workshop.ts'
-import { PROBES, type Probe, TARGET_SECRET, type Target } from './probes.ts'
+import type { Executor } from '#server/executors/index.ts'
+import {
+  openContainerExecutor,
+  openProcessExecutor,
+  openWorkshop,
+  runIn,
+  type Workshop,
+  whyNoContainers,
+  whyNoSandbox,
+} from '../contract/executor-workshop.ts'
+import { escapesOutside, furnish, hasEscaped, openTarget } from './escapes.ts'
+import { PROBES, type ProbedKind, type Target } from './probes.ts'
 
 const PAGE = new URL('../../docs/security.md', import.meta.url)
 const isRoot = process.getuid?.() === 0
 
-const { executor, close } = await openProcessExecutor()
-const missing = await whyNoSandbox(executor)
+const processes = await openProcessExecutor()
+/** Whose sandboxes are tried, and how Node.js is called inside. */
+const KINDS: readonly { kind: ProbedKind; missing: string | null; executor: () => Executor; node: string }[] = [
+  {
+    kind: 'process',
+    missing: await whyNoSandbox(processes.executor),
+    executor: () => processes.executor,
+    node: process.execPath,
+  },
+  { kind: 'container', missing: await whyNoContainers(), executor: openContainerExecutor, node: 'node' },
+]
 
-describe.skipIf(missing)('a hostile program', () => {
+const { target, close } = await openTarget()
+afterAll(async () => {
+  await close()
+  await processes.close()
+})
+
+// A probe that cannot succeed proves nothing when it fails.
+describe('without a sandbox a hostile program can', () => {
+  for (const probe of PROBES) {
+    test.skipIf((probe.root && !isRoot) || probe.possible?.({ ...target, node: process.execPath }) === false)(
+      probe.attempt,
+      async () => expect(await escapesOutside(probe, target)).toBe(true),
+    )
+  }
+})
+
+describe.each(KINDS)('in a sandbox of executor $kind a hostile program cannot', ({ kind, missing, executor, node }) => {
   let workshop: Workshop
-  let target: Target
-  let victim: ChildProcess
-  const servers: Server[] = []
   const rows: string[] = []
-
+  const inside: Target = { ...target, node }
   beforeAll(async () => {
-    workshop = await openWorkshop(executor)
-    await mkdir(join(workshop.directory, 'other-job'))
-    await writeFile(join(workshop.directory, 'secret'), TARGET_SECRET)
-    await writeFile(join(workshop.directory, 'precious'), '')
-    victim = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', TARGET_SECRET], { stdio: 'ignore' })
-    const abstractSocket = `skein-probe-${process.pid}`
-    const socket = join(workshop.directory, 'socket')
-    const tcp = await listen({ host: '127.0.0.1', port: 0 })
-    servers.push(tcp, await listen({ path: `\0${abstractSocket}` }), await listen({ path: socket }))
-    const { port } = tcp.address() as AddressInfo
-    target = { directory: workshop.directory, home: homedir(), pid: victim.pid ?? 0, port, abstractSocket, socket }
+    workshop = await openWorkshop(executor())
   })
-  afterAll(async () => {
-    victim.kill('SIGKILL')
-    for (const server of servers) server.close()
-    await workshop[Symbol.asyncDispose]()
-    await close()
-  })
+  afterAll(() => workshop[Symbol.asyncDispose]())
 
-  const escapes = async (probe: Probe, isolation: 'sandbox' | 'none') => {
-    const sandbox = await workshop.sandbox({ isolation })
-    const { stdout } = await runIn(sandbox, probe.argv(target))
-    return stdout.includes('ESCAPED')
+  for (const probe of PROBES) {
+    const wall = probe.walls[kind]
+    const may = typeof wall === 'string' ? null : wall.harmless
+    test.skipIf(missing)(`${probe.attempt}${may === null ? '' : ' (but it may)'}`, async () => {
+      const spec = await workshop.spec()
+      await furnish(spec.workTree)
+      const { stdout } = await runIn(await workshop.sandbox(spec), probe.argv(inside))
+      if (may === null) expect(hasEscaped(stdout)).toBe(false)
+      const outside = `works${probe.root ? ' (as root)' : ''}`
+      rows.push(`| ${probe.attempt} | ${outside} | ${may === null ? `blocked | ${wall}` : `may work | ${may}`} |`)
+    })
   }
 
-  describe.each(PROBES)('$attempt', probe => {
-    // A probe that cannot succeed proves nothing when it fails.
-    test.skipIf((probe.root && !isRoot) || probe.possible?.() === false)('works without a sandbox', async () => {
-      expect(await escapes(probe, 'none')).toBe(true)
-    })
-    test('is blocked in one', async () => {
-      expect(await escapes(probe, 'sandbox')).toBe(false)
-      rows.push(`| ${probe.attempt} | works${probe.root ? ' (as root)' : ''} | blocked | ${probe.wall} |`)
-    })
-  })
-
-  test('the table in docs/security.md is what was just seen', async () => {
+  test.skipIf(missing)('and the table in docs/security.md is what was just seen', async () => {
     const page = await readFile(PAGE, 'utf8')
-    const [before = '', , after = ''] = page.split(/(?<=<!-- probes -->\n)|(?=<!-- end of probes -->)/)
-    const table = ['| attempt | without a sandbox | in a sandbox | stopped by |', '|---|---|---|---|', ...rows, ''].join('\n')
-    const fresh = before + table + after
+    const begin = `<!-- probes of ${kind} -->\n`
+    const [before = '', rest = ''] = page.split(begin)
+    const after = rest.slice(rest.indexOf('<!-- end of probes -->'))
+    const head = ['| attempt | without a sandbox | in one | stopped by |', '|---|---|---|---|']
+    const fresh = before + begin + [...head, ...rows, ''].join('\n') + after
     if (process.env.UPDATE) await writeFile(PAGE, fresh)
     else expect(page, 'stale: run this test with UPDATE=1').toBe(fresh)
   })
 })
-
-function listen(where: { host: string; port: number } | { path: string }): Promise<Server> {
-  const server = createServer(socket => socket.end())
-  return new Promise(resolve => server.listen(where, () => resolve(server)))
-}

@@ -1,5 +1,3 @@
-import { networkInterfaces } from 'node:os'
-
 /** What stands on the host for a probe to reach for. */
 export interface Target {
   /** A directory outside the sandbox; holds `secret`, which says TARGET_SECRET, and `precious`, a file to overwrite. */
@@ -12,25 +10,35 @@ export interface Target {
   /** Listening unix sockets: one in the abstract namespace, one in `directory`. */
   readonly abstractSocket: string
   readonly socket: string
+  /** Of a container engine of the host; null: there is none. */
+  readonly engineSocket: string | null
+  /** An address of the host in a network, where somebody listens at `port` as well; null: it has none. */
+  readonly address: string | null
+  /** Node.js where the probe runs. */
+  readonly node: string
 }
 
 export const TARGET_SECRET = 'a-secret-of-the-host'
 
 export interface Probe {
   readonly attempt: string
-  /** What stops it. */
-  readonly wall: string
+  /** What stops it, by the kind of executor. */
+  readonly walls: Readonly<Record<ProbedKind, Wall>>
   /** Prints `ESCAPED` if it got what it wanted; anything else is a failure to. Runs in the work tree. */
   readonly argv: (target: Target) => readonly string[]
   /** Whether even without a sandbox it takes root to do this. */
   readonly root?: true
   /** Whether this machine has what the attempt is about; without it only the sandbox is tried. */
-  readonly possible?: () => boolean
+  readonly possible?: (target: Target) => boolean
 }
 
+/** What stops an attempt, or why it may succeed. */
+export type Wall = string | { readonly harmless: string }
+export type ProbedKind = 'process' | 'container'
+
 const shell = (script: string) => ['sh', '-c', script]
-const node = (script: string) => [
-  process.execPath,
+const script = ({ node }: Target, script: string) => [
+  node,
   '-e',
   `const say = () => { console.log('ESCAPED'); process.exit() }; ${script}`,
 ]
@@ -41,141 +49,191 @@ const call = (numbers: { x64: number; arm64: number }, ...parameters: (string | 
   `my @p = (${parameters.join(', ')}); print "ESCAPED\n" if syscall(${numbers[process.arch as 'x64' | 'arm64']}, @p) >= 0`,
 ]
 
-const FILES = 'mount namespace: not there'
-const FILTER = 'seccomp filter'
-const BOTH = 'no capabilities; seccomp filter'
+const all = (wall: Wall) => ({ process: wall, container: wall })
+const FILES = all('mount namespace: not there')
+const NET = all('network namespace')
+const FILTER = all('seccomp filter')
+const BOTH = all('no capabilities; seccomp filter')
+const CAPABILITIES = all('no capabilities')
 
 export const PROBES: readonly Probe[] = [
-  { attempt: 'Read /etc/shadow', wall: FILES, root: true, argv: () => shell('grep -q root /etc/shadow && echo ESCAPED') },
+  {
+    attempt: 'Read /etc/shadow',
+    walls: { process: 'mount namespace: not there', container: 'mount namespace: that of the image, and not root' },
+    root: true,
+    argv: () => shell('grep -q root /etc/shadow && echo ESCAPED'),
+  },
   {
     attempt: 'Read the data directory',
-    wall: FILES,
+    walls: FILES,
     argv: ({ directory }) => shell(`grep -q ${TARGET_SECRET} '${directory}/secret' && echo ESCAPED`),
   },
   {
     attempt: 'Find the work tree of another job',
-    wall: FILES,
+    walls: FILES,
     argv: ({ directory }) => shell(`test -d '${directory}/other-job' && echo ESCAPED`),
   },
-  { attempt: 'List the home directory', wall: FILES, argv: ({ home }) => shell(`ls '${home}' && echo ESCAPED`) },
+  { attempt: 'List the home directory', walls: FILES, argv: ({ home }) => shell(`ls '${home}' && echo ESCAPED`) },
   {
     attempt: 'Write to the system',
-    wall: 'read-only bind mounts',
+    walls: { process: 'read-only bind mounts', container: 'read-only image, and not root' },
     root: true,
     argv: () => shell('f=/usr/skein-probe-$$; echo x > $f && rm $f && echo ESCAPED'),
   },
   {
     attempt: 'Write outside the tree through a symbolic link',
-    wall: FILES,
+    walls: FILES,
     argv: ({ directory }) => shell(`ln -s '${directory}/precious' link && echo x > link && echo ESCAPED`),
   },
   {
     attempt: 'Give a file of the host a second name in the tree',
-    wall: FILES,
+    walls: FILES,
     argv: ({ directory }) => shell(`ln '${directory}/secret' second && echo ESCAPED`),
   },
   {
     attempt: 'Name the program the kernel runs on a crash (core_pattern)',
-    wall: 'read-only /proc',
+    walls: all('read-only /proc'),
     root: true,
     argv: () => shell('(: >> /proc/sys/kernel/core_pattern) && echo ESCAPED'),
   },
   {
     attempt: 'Change the control groups of the host',
-    wall: 'no /sys',
+    walls: { process: 'no /sys', container: 'read-only /sys' },
     root: true,
     argv: () => shell('test -w /sys/fs/cgroup && echo ESCAPED'),
   },
   {
     attempt: "List the kernel's keys",
-    wall: 'masked in /proc',
+    walls: all('masked in /proc'),
     root: true,
     argv: () => shell('test -s /proc/keys || grep -q . /proc/keys && echo ESCAPED'),
   },
   {
     attempt: 'Make a device node',
-    wall: 'no capabilities',
+    walls: CAPABILITIES,
     root: true,
     argv: () => shell('mknod device b 7 0 && rm device && echo ESCAPED'),
   },
   {
     attempt: 'Become root',
-    wall: 'user namespace: no such user inside',
+    walls: { process: 'user namespace: no such user inside', container: 'no capabilities' },
     root: true,
     argv: () => ['perl', '-e', '$< = $> = 0; print "ESCAPED\\n" if $> == 0'],
   },
   {
+    attempt: 'Run a set-user-id program of root that came with the tree',
+    walls: { process: 'user namespace: no such user inside', container: 'the bit goes when the tree is lent; no new privileges' },
+    root: true,
+    argv: () =>
+      shell('setpriv --reuid 12345 true && u="setpriv --reuid 12345"; test "$($u ./root-program -u)" = 0 && echo ESCAPED'),
+  },
+  {
     attempt: 'Read the arguments of a process of the host',
-    wall: 'pid namespace',
+    walls: all('pid namespace'),
     argv: ({ pid }) => shell(`grep -q ${TARGET_SECRET} /proc/${pid}/cmdline && echo ESCAPED`),
   },
-  { attempt: 'Kill a process of the host', wall: 'pid namespace', argv: ({ pid }) => shell(`kill -0 ${pid} && echo ESCAPED`) },
+  {
+    attempt: 'Trace a process of the host (ptrace)',
+    walls: { process: 'pid namespace; seccomp filter', container: 'pid namespace' },
+    argv: ({ pid }) => call({ x64: 101, arm64: 117 }, '0x4206', pid, 0, 0),
+  },
+  {
+    attempt: 'Kill a process of the host',
+    walls: all('pid namespace'),
+    argv: ({ pid }) => shell(`kill -0 ${pid} && echo ESCAPED`),
+  },
   {
     attempt: "Connect to a TCP port on the host's loopback",
-    wall: 'network namespace',
-    argv: ({ port }) => node(`require('net').connect(${port}, '127.0.0.1', say).on('error', () => {})`),
+    walls: NET,
+    argv: target => script(target, `require('net').connect(${target.port}, '127.0.0.1', say).on('error', () => {})`),
+  },
+  {
+    attempt: 'Connect to a TCP port of the host by its network (API server, kubelet, tailnet)',
+    walls: NET,
+    possible: ({ address }) => address !== null,
+    argv: target => script(target, `require('net').connect(${target.port}, '${target.address}', say).on('error', () => {})`),
+  },
+  {
+    attempt: 'Ask the container engine (docker.sock)',
+    walls: FILES,
+    possible: ({ engineSocket }) => engineSocket !== null,
+    argv: target =>
+      script(
+        target,
+        `require('http').get({ socketPath: '${target.engineSocket ?? '/run/docker.sock'}', path: '/_ping' }, say).on('error', () => {})`,
+      ),
   },
   {
     attempt: 'Connect to a unix socket of the host',
-    wall: FILES,
-    argv: ({ socket }) => node(`require('net').connect('${socket}', say).on('error', () => {})`),
+    walls: FILES,
+    argv: target => script(target, `require('net').connect('${target.socket}', say).on('error', () => {})`),
   },
   {
     attempt: 'Connect to an abstract unix socket of the host',
-    wall: 'network namespace',
-    argv: ({ abstractSocket }) => node(`require('net').connect('\\0${abstractSocket}', say).on('error', () => {})`),
+    walls: NET,
+    argv: target => script(target, `require('net').connect('\\0${target.abstractSocket}', say).on('error', () => {})`),
   },
   {
     attempt: 'Find a route to the cloud metadata address',
-    possible: () => Object.values(networkInterfaces()).some(addresses => addresses?.some(({ internal }) => !internal)),
-    wall: 'network namespace',
-    argv: () =>
-      node(
+    possible: ({ address }) => address !== null,
+    walls: NET,
+    argv: target =>
+      script(
+        target,
         "const s = require('dgram').createSocket('udp4'); s.on('error', () => {}); s.connect(80, '169.254.169.254', error => { if (!error) say(); s.close() })",
       ),
   },
   {
     attempt: 'Mount a file system',
-    wall: BOTH,
+    walls: BOTH,
     root: true,
     argv: () => shell('mkdir m; mount -t tmpfs none m && umount m && echo ESCAPED'),
   },
-  { attempt: 'Make a user namespace (unshare)', wall: FILTER, argv: () => shell('unshare --user true && echo ESCAPED') },
+  { attempt: 'Make a user namespace (unshare)', walls: FILTER, argv: () => shell('unshare --user true && echo ESCAPED') },
   {
     attempt: 'Make a user namespace (clone)',
-    wall: FILTER,
+    walls: FILTER,
     argv: () => [
       'perl',
       '-e',
       `my $p = syscall(${process.arch === 'x64' ? 56 : 220}, 0x10000011, 0, 0, 0, 0); exit if $p == 0; print "ESCAPED\\n" if $p > 0; wait`,
     ],
   },
-  { attempt: 'Trace a process (ptrace)', wall: FILTER, argv: () => call({ x64: 101, arm64: 117 }, 0, 0, 0, 0) },
+  { attempt: 'Trace a process (ptrace)', walls: FILTER, argv: () => call({ x64: 101, arm64: 117 }, 0, 0, 0, 0) },
   {
     attempt: 'Read the memory of a process (process_vm_readv)',
-    wall: FILTER,
+    walls: FILTER,
     argv: () => call({ x64: 310, arm64: 270 }, '$$', 0, 0, 0, 0, 0),
   },
   {
     attempt: 'Put a key into a kernel keyring',
-    wall: FILTER,
+    walls: FILTER,
     argv: () => call({ x64: 248, arm64: 217 }, '"user"', '"skein-probe"', '"x"', 1, -2),
   },
   {
     attempt: 'Load a BPF program',
-    wall: BOTH,
+    walls: BOTH,
     root: true,
     argv: () => call({ x64: 321, arm64: 280 }, 0, 'pack("LLLLx64", 2, 4, 4, 1)', 72),
   },
-  { attempt: 'Set up io_uring', wall: FILTER, argv: () => call({ x64: 425, arm64: 425 }, 1, '("\\0" x 256)') },
-  { attempt: 'Handle page faults (userfaultfd)', wall: FILTER, argv: () => call({ x64: 323, arm64: 282 }, 1) },
-  { attempt: 'Read the kernel log', wall: BOTH, root: true, argv: () => call({ x64: 103, arm64: 116 }, 10, 0, 0) },
-  { attempt: 'Make all memory executable (personality)', wall: FILTER, argv: () => call({ x64: 135, arm64: 92 }, '0x0400000') },
-  { attempt: 'Listen to device events (netlink)', wall: FILTER, argv: () => call({ x64: 41, arm64: 198 }, 16, 3, 15) },
+  { attempt: 'Set up io_uring', walls: FILTER, argv: () => call({ x64: 425, arm64: 425 }, 1, '("\\0" x 256)') },
+  { attempt: 'Handle page faults (userfaultfd)', walls: FILTER, argv: () => call({ x64: 323, arm64: 282 }, 1) },
+  { attempt: 'Read the kernel log', walls: BOTH, root: true, argv: () => call({ x64: 103, arm64: 116 }, 10, 0, 0) },
+  { attempt: 'Make all memory executable (personality)', walls: FILTER, argv: () => call({ x64: 135, arm64: 92 }, '0x0400000') },
+  { attempt: 'Listen to device events (netlink)', walls: FILTER, argv: () => call({ x64: 41, arm64: 198 }, 16, 3, 15) },
   {
     attempt: 'Type into a terminal (TIOCSTI)',
-    wall: FILTER,
+    walls: { process: 'seccomp filter', container: { harmless: 'there is no terminal inside but those that it makes itself' } },
     root: true,
     argv: () => ['script', '-qec', `perl -e 'my $x = "x"; print "ESCAPED\\n" if ioctl(STDIN, 0x5412, $x)'`, '/dev/null'],
+  },
+  {
+    attempt: 'Make processes without end (fork bomb)',
+    walls: all('limit of processes'),
+    argv: () => [
+      'perl',
+      '-e',
+      'my @p; while (@p < 600) { my $p = fork; last unless defined $p; if ($p == 0) { sleep 60; exit } push @p, $p } kill 9, @p; print "ESCAPED\\n" if @p == 600',
+    ],
   },
 ]

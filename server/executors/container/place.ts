@@ -120,6 +120,8 @@ export function containerBody(input: {
   limits: Limits
   labels: Record<string, string>
   runtime: string | null
+  /** File with the profile of system calls; null: the engine's own. */
+  seccomp: string | null
 }): object {
   const { parts, user, limits } = input
   const mount = (Source: string, Target: string, ReadOnly: boolean) => ({ Type: 'bind', Source, Target, ReadOnly })
@@ -133,13 +135,17 @@ export function containerBody(input: {
     mount(`${parts.run}/passwd`, '/etc/passwd', true),
     mount(parts.runnerFile, INSIDE.runner, true),
     ...[...shown].map(path => mount(path, path, true)),
-  ]) as { HostConfig: object }
+  ]) as { HostConfig: { SecurityOpt: string[] } }
   return {
     ...body,
     Entrypoint: [shell],
     Cmd: argv,
     User: `${user.uid}:${user.gid}`,
     Env: [`HOME=${INSIDE.home}`],
-    HostConfig: { ...body.HostConfig, ...(input.rootless ? { UsernsMode: 'keep-id' } : {}) },
+    HostConfig: {
+      ...body.HostConfig,
+      SecurityOpt: [...body.HostConfig.SecurityOpt, ...(input.seccomp === null ? [] : [`seccomp=${input.seccomp}`])],
+      ...(input.rootless ? { UsernsMode: 'keep-id' } : {}),
+    },
   }
 }

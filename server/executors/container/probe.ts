@@ -29,8 +29,8 @@ export interface Probing {
   probe(): Promise<ExecutorProbe>
 }
 
-/** Podman looks at much before it answers, and a busy machine takes its time. */
 const ANSWER_MS = 10_000
+const INFO_MS = 30_000
 /** An answer is asked for anew after so long. Until there is another it counts: a node is asked for each job and each card. */
 const FRESH_MS = 10_000
 /** A no is old news where somebody has just started an engine; one that hangs must not hold everybody up. */
@@ -54,6 +54,15 @@ export function createProbing(deps: {
   let known: { at: number; found: Promise<FoundEngine>; isThere: boolean } | null = null
   let asking: Promise<FoundEngine> | null = null
 
+  /** What an engine is does not change while it runs; Podman counts its containers to tell, and waits for each that is busy. */
+  const told = new Map<string, z.infer<typeof Info>>()
+  const infoOf = async (engine: Engine, version: string) => {
+    const key = `${engine.socket} ${version}`
+    const info = told.get(key) ?? (await engine.ask(Info, 'GET', '/info', { timeoutMs: INFO_MS }))
+    told.set(key, info)
+    return info
+  }
+
   const look = async (): Promise<FoundEngine> => {
     if (settings.socket === 'off')
       throw unavailable('Containers are turned off by executors.container.socket', 'Remove that setting.')
@@ -62,11 +71,11 @@ export function createProbing(deps: {
     const socket = findEngineSocket({ env, socket: settings.socket })
     if (socket === null) throw unavailable('No container engine was found on this machine', NO_ENGINE)
     const engine = createEngine(socket)
-    const ask = { timeoutMs: ANSWER_MS }
-    const [{ Version: version, Components }, info] = await Promise.all([
-      engine.ask(Version, 'GET', '/version', ask),
-      engine.ask(Info, 'GET', '/info', ask),
-    ]).catch(cause => {
+    const ask = async () => {
+      const { Version: version, Components } = await engine.ask(Version, 'GET', '/version', { timeoutMs: ANSWER_MS })
+      return { version, Components, info: await infoOf(engine, version) }
+    }
+    const { version, Components, info } = await ask().catch(cause => {
       throw unavailable(
         `The container engine at ${socket} cannot be used: ${messageOf(cause)}`,
         'See that it runs, and that this user may use its socket.',

@@ -14,6 +14,7 @@ import { haveImage, type Image } from './image.ts'
 import { containerBody, INSIDE, labelsOf, type User } from './place.ts'
 import { type FoundEngine, isolationOf, runtimeFor } from './probe.ts'
 import { makeScratch } from './scratch.ts'
+import { podmansProfile } from './seccomp.ts'
 
 /** From the start of a container until its runner has come. */
 const ARRIVE_MS = 60_000
@@ -90,8 +91,10 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
   undo.push(() => visitor.sandbox.lose('it was not made'))
   stops.push(await scratch.giveSocket('home', making.door.listenAt))
   await scratch.give('token', JSON.stringify(tokenOf(spec, visitor.secret)))
+  const profile = found.isPodman ? podmansProfile() : null
+  const seccomp = profile === null ? null : await scratch.keep('seccomp.json', profile)
   const body = containerBody({
-    ...{ image, node, user, runtime, rootless: found.rootless, limits: spec.limits },
+    ...{ image, node, user, runtime, seccomp, rootless: found.rootless, limits: spec.limits },
     parts: { ...scratch, workTree: spec.workTree, runnerFile: making.runnerFile, hostNode, readOnly: spec.readOnly },
     labels: labelsOf(nodeId, spec, image, isolation),
   })

@@ -27,6 +27,8 @@ export interface Scratch {
   readonly run: string
   /** Writes a file that only the user inside may read. */
   give(name: string, text: string): Promise<void>
+  /** Keeps a file that nobody inside needs. @returns where */
+  keep(name: string, text: string): Promise<string>
   /** Has somebody listen at a socket in `run`. */
   giveSocket(name: string, listen: (path: string) => Promise<() => void>): Promise<() => void>
   /** Makes what programs made in the work tree the server's again. None may run any more. */
@@ -68,6 +70,10 @@ export async function makeScratch(spec: SandboxSpec, user: User): Promise<Scratc
     async give(name, text) {
       await writeFile(join(run, name), text, { mode: 0o400 })
       await own(join(run, name))
+    },
+    async keep(name, text) {
+      await writeFile(at(name), text, { mode: 0o600 })
+      return at(name)
     },
     async giveSocket(name, listen) {
       // By a short name, because the path of a socket may not be long; which is not needed once somebody listens.

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { type Architecture, CLONE_NEW, GUARDED, REFUSED } from '../../syscalls.ts'
 import { AND, assemble, type Instruction, JUMP_EQUAL, JUMP_GREATER_OR_EQUAL, LOAD, RETURN } from './bpf.ts'
-import { ALLOW, AUDIT_ARCH, CLONE_NEW, errno, jobFilter, KILL_PROCESS, TIOCSTI } from './filter.ts'
-import { type Architecture, GUARDED, REFUSED } from './syscalls.ts'
+import { ALLOW, AUDIT_ARCH, errno, jobFilter, KILL_PROCESS, TIOCSTI } from './filter.ts'
 
 const ARCHITECTURES: Architecture[] = ['x64', 'arm64']
 

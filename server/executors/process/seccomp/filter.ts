@@ -1,4 +1,16 @@
 import {
+  AF_INET,
+  AF_INET6,
+  AF_NETLINK,
+  AF_UNIX,
+  type Architecture,
+  CLONE_NEW,
+  ENOSYS,
+  GUARDED,
+  NETLINK_ROUTE,
+  REFUSED,
+} from '../../syscalls.ts'
+import {
   ARCH_OFFSET,
   and,
   answer,
@@ -10,14 +22,12 @@ import {
   NUMBER_OFFSET,
   unlessEqual,
 } from './bpf.ts'
-import { type Architecture, GUARDED, REFUSED } from './syscalls.ts'
 
 /** SECCOMP_RET_* of <linux/seccomp.h>; the low 16 bits of ERRNO are the error. */
 export const ALLOW = 0x7fff0000
 export const KILL_PROCESS = 0x80000000
 export const errno = (error: number) => 0x00050000 | error
 const EPERM = 1
-const ENOSYS = 38
 const EAFNOSUPPORT = 97
 
 /** AUDIT_ARCH_* of <linux/audit.h>. */
@@ -25,13 +35,9 @@ export const AUDIT_ARCH: Record<Architecture, number> = { x64: 0xc000003e, arm64
 /** Numbers from here on are the x32 ABI, which shares x86-64's AUDIT_ARCH and would slip past every comparison. */
 const X32_BIT = 0x40000000
 
-/** CLONE_NEWNS, CLONE_NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET of <linux/sched.h>. */
-export const CLONE_NEW = 0x7e020000
 /** Type into, and talk to, a terminal that is not one's own: the classic ways out of a sandbox that shares a terminal. */
 export const TIOCSTI = 0x5412
 const TIOCLINUX = 0x541c
-const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16]
-const NETLINK_ROUTE = 0
 /** PER_LINUX, PER_LINUX32, UNAME26, both, and the query. What Docker's default profile lets through. */
 const PERSONALITIES = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff]
 

@@ -83,3 +83,10 @@ export const GUARDED = {
   ioctl: { x64: 16, arm64: 29 },
   socket: { x64: 41, arm64: 198 },
 } satisfies Record<string, Readonly<Record<Architecture, number>>>
+
+/** CLONE_NEWNS, CLONE_NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET of <linux/sched.h>. */
+export const CLONE_NEW = 0x7e020000
+export const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16] as const
+export const NETLINK_ROUTE = 0
+/** The answer to `clone3`, whose flags a filter cannot see: C libraries then fall back to `clone`. */
+export const ENOSYS = 38
