@@ -60,7 +60,8 @@ const OPEN_FILES = 65_536
 const PROCESSES = 4096
 /** The shell, and the runner with its threads, are not the job's. */
 const RUNNER_THREADS = 32
-const LEAST_TMP_BYTES = 256 * 2 ** 20
+/** What is written to memory stays there when its writer is ended; there must be room for the runner beside it. */
+const [TMP_SHARE, VOLUME_SHARE] = [1 / 2, 1 / 16]
 
 /** Said here, because an engine's own default may be more than a server of this machine can give. */
 function ulimits(): object[] {
@@ -97,7 +98,7 @@ export function walls({ image, limits, labels, runtime, tmpfs }: Walls, mounts: 
       PidsLimit: limits.processes + RUNNER_THREADS,
       Ulimits: ulimits(),
       // A volume of the engine would be room that nobody counts.
-      Tmpfs: { ...Object.fromEntries(image.volumes.map(path => [path, tmpfsOf(limits)])), ...tmpfs },
+      Tmpfs: { ...Object.fromEntries(image.volumes.map(path => [path, tmpfsOf(limits, VOLUME_SHARE)])), ...tmpfs },
       Mounts: mounts,
       ...(runtime ? { Runtime: runtime } : {}),
     },
@@ -105,8 +106,8 @@ export function walls({ image, limits, labels, runtime, tmpfs }: Walls, mounts: 
 }
 
 /** Programs are built and run there; what is in it counts as memory. */
-const tmpfsOf = ({ memoryBytes }: Pick<Limits, 'memoryBytes'>): string =>
-  `rw,exec,nosuid,nodev,mode=1777,size=${Math.max(LEAST_TMP_BYTES, Math.floor(memoryBytes / 2))}`
+const tmpfsOf = ({ memoryBytes }: Pick<Limits, 'memoryBytes'>, share: number): string =>
+  `rw,exec,nosuid,nodev,mode=1777,size=${Math.floor(memoryBytes * share)}`
 
 /** The container of a sandbox. Nothing of the machine is in it but the parts. */
 export function containerBody(input: {
@@ -127,7 +128,7 @@ export function containerBody(input: {
   const mount = (Source: string, Target: string, ReadOnly: boolean) => ({ Type: 'bind', Source, Target, ReadOnly })
   const [shell = '', ...argv] = runnerCommand(input.node, INSIDE.runner, `${INSIDE.run}/token`)
   const shown = new Set([...(input.node === parts.hostNode ? [parts.hostNode] : []), ...parts.readOnly])
-  const body = walls({ ...input, tmpfs: { [INSIDE.tmp]: tmpfsOf(limits) } }, [
+  const body = walls({ ...input, tmpfs: { [INSIDE.tmp]: tmpfsOf(limits, TMP_SHARE) } }, [
     mount(parts.workTree, INSIDE.work, false),
     mount(parts.home, INSIDE.home, false),
     mount(parts.spool, INSIDE.spool, false),

@@ -172,12 +172,20 @@ async function watch(engine: Engine, id: string, { sandbox }: Visitor, clock: Cl
   while (!sandbox.lost.aborted) {
     try {
       const code = await waitFor(engine, id, { timeoutMs: 0, signal: sandbox.lost })
+      if (await ranOutOfMemory(engine, id)) return sandbox.overrun('memory')
       return sandbox.lose(`its container ended with code ${code}`)
     } catch (error) {
       if (error instanceof EngineError && error.status === 404) return sandbox.lose('its container was removed')
       await pause(WAIT_AGAIN_MS, clock, sandbox.lost)
     }
   }
+}
+
+const Ended = z.object({ State: z.object({ OOMKilled: z.boolean().nullish() }) })
+
+/** The kernel may have chosen the runner. Not every engine is told so: then the attempt counts as lost. */
+async function ranOutOfMemory(engine: Engine, id: string): Promise<boolean> {
+  return (await engine.ask(Ended, 'GET', `/containers/${id}/json`)).State.OOMKilled === true
 }
 
 /** The runner's sandbox, with what of it is on this machine. */
