@@ -61,6 +61,19 @@ async function inspect(engine: Engine, name: string): Promise<z.infer<typeof Ins
   }
 }
 
+const Listed = z.array(z.object({ RepoTags: z.array(z.string()).nullish(), RepoDigests: z.array(z.string()).nullish() }))
+const MOST_NAMES = 1000
+const LONGEST_NAME = 512
+
+/** All names of images that need not be pulled. @throws {Error} */
+export async function listImages(engine: Engine): Promise<string[]> {
+  const images = await engine.ask(Listed, 'GET', '/images/json')
+  return images
+    .flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])])
+    .filter(name => name.length <= LONGEST_NAME && !name.includes('<none>'))
+    .slice(0, MOST_NAMES)
+}
+
 const Progress = z.object({ id: z.string().optional(), status: z.string().optional(), error: z.string().optional() })
 const DONE = new Set(['Pull complete', 'Already exists', 'Download complete'])
 

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { availableParallelism, freemem } from 'node:os'
 import type { Clock } from '#server/lib/clock.ts'
 import { messageOf } from '#server/lib/message-of.ts'
 import { kill } from '#server/lib/process-identity.ts'
@@ -8,7 +9,7 @@ import { type Executor, type Sandbox, SandboxError, type SandboxStats } from '..
 import { createDoor } from '../runner/index.ts'
 import { type Engine, removeContainer } from './engine.ts'
 import { examineImage, type Suitability } from './examine.ts'
-import type { Image } from './image.ts'
+import { type Image, listImages } from './image.ts'
 import { LABELS } from './place.ts'
 import { createProbing } from './probe.ts'
 import { makeSandbox } from './sandbox.ts'
@@ -30,6 +31,8 @@ export interface ContainerExecutorDeps {
 
 /** A sandbox id becomes a container's name and a label. */
 const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+/** More than a node has slots. */
+const PLACES = 10_000
 /** How long a list of workloads waits for one of them to tell what it uses. */
 const STATS_MS = 1000
 
@@ -104,8 +107,11 @@ export function containerExecutor(deps: ContainerExecutorDeps): Executor {
         throw new SandboxError('failed', `Failed to prepare sandbox ${spec.id}: ${messageOf(cause)}`, { cause })
       }
     },
-    // It gives what the machine gives, which the node says for itself.
-    capacity: async () => null,
+    capacity: async () => {
+      const images = await listImages((await probing.engine()).engine)
+      // An engine sets nothing aside: how much runs at once is for the node to say.
+      return { cpuCores: availableParallelism(), memoryBytes: freemem(), gpuCount: 0, places: PLACES, images, full: null }
+    },
     async workloads() {
       const found = await probing.engine().catch(() => null)
       if (!found) return []

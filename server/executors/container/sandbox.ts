@@ -98,7 +98,7 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
     parts: { ...scratch, workTree: spec.workTree, runnerFile: making.runnerFile, hostNode, readOnly: spec.readOnly },
     labels: labelsOf(nodeId, spec, image, isolation),
   })
-  note?.('Starting the container')
+  note?.(`Starting a container of ${image.name}${image.digest === null ? ', made here' : ` (${image.digest})`}`)
   // Not with the signal: what was asked for would be made all the same, and nobody would know its name.
   signal?.throwIfAborted()
   container = await createContainer(engine, nameOf(nodeId, spec), body)
