@@ -108,6 +108,8 @@ const labState = process.env.LAB_PODMAN ?? join(process.env.XDG_CACHE_HOME ?? jo
 const labSocket = join(labState, 'podman.sock')
 /** Of the engine that tests use: the one that SKEIN_TEST_ENGINE names by its socket, else that of test/lab/podman where it is up. */
 export const ENGINE: string | null = process.env.SKEIN_TEST_ENGINE ?? (existsSync(labSocket) ? labSocket : null)
+/** Whether that is the one of test/lab/podman, whose parts a test may stop. */
+export const isLabEngine = ENGINE === labSocket
 /** What test/lab/image/base makes. */
 export const LAB_IMAGE = 'localhost/skein-base:24'
 

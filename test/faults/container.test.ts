@@ -1,13 +1,17 @@
-import { writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as z from 'zod'
-import { createEngine, removeContainer } from '#server/executors/container/engine.ts'
+import { createEngine, Nothing, removeContainer } from '#server/executors/container/engine.ts'
 import { isEnd } from '#shared/model/index.ts'
-import { ENGINE, LAB_IMAGE, whyNoContainers } from '../contract/executor-workshop.ts'
+import { ENGINE, isLabEngine, LAB_IMAGE, whyNoContainers } from '../contract/executor-workshop.ts'
 import { makeRepository } from './node.ts'
 import { kill, type Life, start } from './shipped.ts'
 
+const podman = fileURLToPath(new URL('../lab/podman/podman', import.meta.url))
 const missing = await whyNoContainers()
 const engine = createEngine(ENGINE ?? '')
 const Containers = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() }))
@@ -20,9 +24,9 @@ async function containersOf(jobId: string) {
 
 const epochsOf = async (jobId: string) => (await containersOf(jobId)).map(({ Labels }) => Labels?.['skein.epoch'])
 
-function settings(root: string): string {
+function settings(root: string, socket = ENGINE): string {
   const file = join(root, 'skein.yaml')
-  const container = { socket: ENGINE, image: LAB_IMAGE, pull: 'never' }
+  const container = { socket, image: LAB_IMAGE, pull: 'never' }
   writeFileSync(file, JSON.stringify({ executors: { container }, jobs: { graceMs: 300 } }))
   return file
 }
@@ -32,7 +36,7 @@ const submit = async ({ client }: Life, repository: string) => {
   const { jobId } = await client.createJob({
     body: {
       agent: 'command',
-      argv: ['sh', '-c', "trap '' TERM; echo up; while :; do sleep 0.1; done"],
+      argv: ['sh', '-c', "trap '' TERM; echo up; while :; do echo on; sleep 0.1; done"],
       executor: 'container',
       repository: { path: repository },
     },
@@ -47,6 +51,29 @@ async function runs({ client }: Life, id: string, epoch: number): Promise<void> 
       return [state, epoch]
     })
     .toEqual(['running', epoch])
+}
+
+/** One more server of the same Podman. */
+async function serveApi(socket: string): Promise<{ stop(): Promise<void> }> {
+  const child = spawn(podman, ['run', 'system', 'service', '--time=0', `unix://${socket}`], { stdio: 'ignore' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const other = createEngine(socket)
+  await expect
+    .poll(() =>
+      other.ask(Nothing, 'GET', '/version').then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true)
+  return {
+    async stop() {
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+      rmSync(socket, { force: true })
+    },
+  }
 }
 
 async function cancel({ client }: Life, id: string): Promise<void> {
@@ -83,6 +110,23 @@ describe.skipIf(missing)('a job in a container', () => {
     expect(items.flatMap(({ body }) => (body.type === 'attempt.lost' ? [body.reason] : []))).toEqual([
       expect.stringMatching(/its container (was removed|ended with code)/),
     ])
+    await cancel(node, id)
+    await kill(node)
+  })
+
+  it.skipIf(!isLabEngine)('goes on while the engine is away, and can be ended when it is back', async () => {
+    const { root, repository } = makeRepository()
+    const socket = join(root, 'engine.sock')
+    const engine = await serveApi(socket)
+    const node = await start(join(root, 'data'), '--config', settings(root, socket))
+    const id = await submit(node, repository)
+    await runs(node, id, 1)
+    await engine.stop()
+    const said = async () => (await (await node.client.readLog({ params: { id } })).text()).length
+    const before = await said()
+    await expect.poll(said).toBeGreaterThan(before)
+    await serveApi(socket)
+    await runs(node, id, 1)
     await cancel(node, id)
     await kill(node)
   })
