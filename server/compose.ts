@@ -89,15 +89,16 @@ export function createProbes(
   const common = { graceMs, clock, log }
   const runnerFile = insideProgram('runner')
   const marker = nodeMarker(config.dataDir)
+  const directory = join(config.dataDir, 'executor')
   // The lightest first: a job that asks for nothing gets the first that works.
   const executors = [
     processExecutor({
       ...common,
       nodeId: marker,
-      directory: join(config.dataDir, 'executor'),
+      directory,
       relayFile: insideProgram('relay'),
     }),
-    containerExecutor({ ...common, nodeId: marker, settings: config.executors.container, runnerFile, env }),
+    containerExecutor({ ...common, nodeId: marker, directory, settings: config.executors.container, runnerFile, env }),
     kubernetesExecutor({ ...common, nodeId, settings: config.executors.kubernetes, runnerFile, random: Math.random }),
   ]
   const agents = [

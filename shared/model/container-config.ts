@@ -21,6 +21,11 @@ export const ContainerConfig = z
       'What jobs run in that name no image: with /bin/sh, git, and Node.js 20.12 or later unless that of this machine runs in it.',
     ),
     pull: ImagePull.default('missing'),
+    imageBytes: z
+      .int()
+      .min(0)
+      .default(20 * 2 ** 30)
+      .describe('Images that this node pulled are removed above this, the longest unused first. Others never are.'),
     node: z.string().min(1).optional().describe('Node.js of this machine for images without one; default: that of the server.'),
     runtime: Runtime.optional().describe('Of the engine, for all sandboxes; default: its own.'),
     vmRuntime: Runtime.optional().describe(

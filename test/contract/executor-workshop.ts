@@ -114,12 +114,14 @@ export const isLabEngine = ENGINE === labSocket
 export const LAB_IMAGE = 'localhost/skein-base:24'
 
 /** Settings of a node whose jobs may run in containers of the tests' engine. */
-export const containerSettings = () => ({ socket: ENGINE ?? 'off', image: LAB_IMAGE, pull: 'never' }) as const
+export const containerSettings = () =>
+  ({ socket: ENGINE ?? 'off', image: LAB_IMAGE, pull: 'never', imageBytes: 2 ** 40 }) as const
 
 /** The executor for containers, with the engine of the tests. */
 export function openContainerExecutor(changes: Partial<ContainerExecutorDeps> = {}): Executor {
   return containerExecutor({
     nodeId: `test-${process.pid}`,
+    directory: join(tmpdir(), `skein-test-${process.pid}`),
     runnerFile: insideProgram('runner'),
     graceMs: 500,
     clock: systemClock,

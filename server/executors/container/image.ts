@@ -11,6 +11,9 @@ export interface Image {
   readonly digest: string | null
   /** Directories that a container would get a volume for. */
   readonly volumes: readonly string[]
+  readonly bytes: number
+  /** It was not there before it was asked for. */
+  readonly isNew: boolean
 }
 
 const Inspected = z.object({
@@ -18,6 +21,7 @@ const Inspected = z.object({
   Os: z.string(),
   Architecture: z.string(),
   RepoDigests: z.array(z.string()).nullish(),
+  Size: z.number().min(0).nullish(),
   Config: z.object({ Volumes: z.record(z.string(), z.unknown()).nullish() }).nullish(),
 })
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64' }
@@ -29,8 +33,9 @@ interface Making {
 
 /** Sees to it that the image is there, and that this machine can run it. @throws {SandboxError} */
 export async function haveImage(engine: Engine, name: string, policy: ImagePull, making: Making): Promise<Image> {
-  let found = policy === 'always' ? null : await inspect(engine, name)
-  if (!found && policy !== 'never') {
+  const before = await inspect(engine, name)
+  let found = before
+  if (policy === 'always' || (!found && policy === 'missing')) {
     await pull(engine, name, making)
     found = await inspect(engine, name)
   }
@@ -39,7 +44,7 @@ export async function haveImage(engine: Engine, name: string, policy: ImagePull,
       remedy: 'Load it, or set executors.container.pull to missing.',
     })
   }
-  const { Id, Os, Architecture, RepoDigests, Config } = found
+  const { Id, Os, Architecture, RepoDigests, Config, Size } = found
   const ours = ARCHITECTURES[process.arch] ?? process.arch
   if (Os !== 'linux' || Architecture !== ours) {
     throw new SandboxError('image_unsuitable', `The image ${name} is for ${Os}/${Architecture}, this machine runs linux/${ours}`)
@@ -49,6 +54,8 @@ export async function haveImage(engine: Engine, name: string, policy: ImagePull,
     id: Id,
     digest: RepoDigests?.[0]?.split('@')[1] ?? null,
     volumes: Object.keys(Config?.Volumes ?? {}),
+    bytes: Size ?? 0,
+    isNew: Id !== before?.Id,
   }
 }
 

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
+import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { messageOf } from '#server/lib/message-of.ts'
 import { kill } from '#server/lib/process-identity.ts'
@@ -12,6 +13,7 @@ import { examineImage, type Suitability } from './examine.ts'
 import { type Image, listImages } from './image.ts'
 import { LABELS } from './place.ts'
 import { createProbing } from './probe.ts'
+import { createPulledImages } from './pulled-images.ts'
 import { makeSandbox } from './sandbox.ts'
 import { insideUser } from './scratch.ts'
 import { describeContainer, type Listed, listContainers, sandboxOf } from './workload.ts'
@@ -19,6 +21,8 @@ import { describeContainer, type Listed, listContainers, sandboxOf } from './wor
 export interface ContainerExecutorDeps {
   /** Marks this node's containers. */
   readonly nodeId: string
+  /** For what is remembered from one run of the server to the next; made when needed. */
+  readonly directory: string
   /** Absolute path of the bundled runner, dist/inside/runner.mjs. */
   readonly runnerFile: string
   /** How long a sandbox may go on after SIGTERM. */
@@ -42,6 +46,8 @@ export function containerExecutor(deps: ContainerExecutorDeps): Executor {
   const user = insideUser()
   const door = createDoor({ clock })
   const probing = createProbing(deps)
+  const file = join(deps.directory, 'pulled-images.json')
+  const images = createPulledImages({ file, mostBytes: settings.imageBytes, now: clock.now })
   /** Begun and not cleaned up; null while it is made. */
   const living = new Map<string, Sandbox | null>()
   const examined = new Map<string, Promise<Suitability>>()
@@ -97,8 +103,21 @@ export function containerExecutor(deps: ContainerExecutorDeps): Executor {
         const found = await probing.engine()
         await sweepOnce(found.engine)
         living.set(spec.id, null)
-        const sandbox = await makeSandbox({ spec, signal, found, user, door, hostNode: hostNode(), examine, gone, ...deps })
+        const sandbox = await makeSandbox({
+          spec,
+          signal,
+          found,
+          user,
+          door,
+          images,
+          hostNode: hostNode(),
+          examine,
+          gone,
+          ...deps,
+        })
         living.set(spec.id, sandbox)
+        // Nobody has to wait for it.
+        images.tidy(found.engine).catch(error => log.warn({ err: error }, 'Images that are not needed could not be removed'))
         return sandbox
       } catch (cause) {
         gone()

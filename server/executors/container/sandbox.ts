@@ -13,6 +13,7 @@ import { hostProcess } from './host-process.ts'
 import { haveImage, type Image } from './image.ts'
 import { containerBody, INSIDE, labelsOf, type User } from './place.ts'
 import { type FoundEngine, isolationOf, runtimeFor } from './probe.ts'
+import type { PulledImages } from './pulled-images.ts'
 import { makeScratch } from './scratch.ts'
 import { podmansProfile } from './seccomp.ts'
 
@@ -30,6 +31,7 @@ interface Making {
   readonly found: FoundEngine
   readonly user: User
   readonly door: Door
+  readonly images: PulledImages
   readonly hostNode: string
   readonly examine: (engine: Engine, image: Image) => Promise<Suitability>
   /** Told once it is cleaned up. */
@@ -66,7 +68,11 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
   const runtime = runtimeFor(making.spec.level, settings, found)
   const isolation = isolationOf(settings, runtime)
   const { note } = making.spec
-  const image = await haveImage(engine, making.spec.image ?? settings.image, settings.pull, { note, signal })
+  const name = making.spec.image ?? settings.image
+  making.images.hold(name)
+  undo.push(() => making.images.release(name))
+  const image = await haveImage(engine, name, settings.pull, { note, signal })
+  await making.images.used(image)
   const { node } = await making.examine(engine, image)
   const scratch = await makeScratch(making.spec, user)
   undo.push(scratch.remove, scratch.takeBack)
@@ -112,6 +118,7 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
   stops.push(watchDisk({ clock, directories, limitBytes: spec.limits.diskBytes, exceeded }))
   return withScratch(visitor, directories, async () => {
     await scratch.remove()
+    making.images.release(name)
     making.gone()
   })
 }
