@@ -18,7 +18,9 @@ export interface FoundEngine {
   readonly rootless: boolean
   /** Podman says what it made by an API of its own. */
   readonly isPodman: boolean
+  /** Those that it can be asked for. */
   readonly runtimes: readonly string[]
+  readonly defaultRuntime: string | null
   /** The one that makes virtual machines; null: none does. */
   readonly vmRuntime: string | null
 }
@@ -41,6 +43,7 @@ const NO_ENGINE = 'Start Docker or `podman system service`, or set executors.con
 const Version = z.object({ Version: z.string(), Components: z.array(z.object({ Name: z.string() })).nullish() })
 const Info = z.object({
   Runtimes: z.record(z.string(), z.object({ path: z.string().nullish() }).nullish()).nullish(),
+  DefaultRuntime: z.string().nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
   OSType: z.string().nullish(),
 })
@@ -83,11 +86,14 @@ export function createProbing(deps: {
       )
     })
     if (info.OSType !== 'linux') throw unavailable(`The engine at ${socket} runs containers of ${info.OSType} only`, NO_ENGINE)
+    const defaultRuntime = info.DefaultRuntime ?? null
+    const isPodman = Components?.some(({ Name }) => /podman/i.test(Name)) ?? false
     const runtimes = Object.entries(info.Runtimes ?? {})
       // Podman names all it has heard of, with the place where each would be.
       .filter(([, runtime]) => !runtime?.path || !isAbsolute(runtime.path) || existsSync(runtime.path))
       .map(([name]) => name)
-    const isPodman = Components?.some(({ Name }) => /podman/i.test(Name)) ?? false
+      // And runs each container with its default, whatever it was asked for over its API.
+      .filter(name => !isPodman || name === defaultRuntime)
     return {
       engine,
       title: isPodman ? 'Podman' : 'Docker',
@@ -95,6 +101,7 @@ export function createProbing(deps: {
       isPodman,
       rootless: info.SecurityOptions?.some(option => option.includes('rootless')) ?? false,
       runtimes,
+      defaultRuntime,
       vmRuntime: settings.vmRuntime ?? VM_RUNTIMES.find(name => runtimes.includes(name)) ?? null,
     }
   }
@@ -131,18 +138,12 @@ export function createProbing(deps: {
     engine,
     async probe() {
       try {
-        const { title, version, engine: at, vmRuntime, runtimes } = await engine()
-        const isolation = isolationOf(settings, settings.runtime ?? null)
-        const levels: IsolationLevel[] = vmRuntime !== null && runtimes.includes(vmRuntime) ? ['container', 'vm'] : ['container']
-        const detail = `${title} ${version} at ${at.socket}${vmRuntime === null ? '' : `, virtual machines by ${vmRuntime}`}`
-        return {
-          available: true,
-          isolation,
-          levels: levels.includes(isolation) ? levels : [isolation],
-          version,
-          detail,
-          remedy: null,
-        }
+        const { title, version, engine: at, vmRuntime, runtimes, defaultRuntime } = await engine()
+        const isolation = isolationOf(settings, settings.runtime ?? defaultRuntime)
+        const canVm = isolation === 'vm' || (vmRuntime !== null && runtimes.includes(vmRuntime))
+        const levels: IsolationLevel[] = [...new Set([isolation, canVm ? ('vm' as const) : isolation])]
+        const detail = `${title} ${version} at ${at.socket}${canVm ? ', with virtual machines' : ''}`
+        return { available: true, isolation, levels, version, detail, remedy: null }
       } catch (error) {
         const remedy = error instanceof SandboxError ? (error.remedy ?? null) : null
         return { available: false, isolation: 'container', version: null, detail: messageOf(error), remedy }
@@ -150,6 +151,10 @@ export function createProbing(deps: {
     },
   }
 }
+
+const AS_DEFAULT =
+  'Start Podman with it (`podman --runtime krun system service`), and set executors.container.socket to where that listens.'
+const listOf = (runtimes: readonly string[]): string => runtimes.join(', ') || 'its own'
 
 const NO_LINUX = 'Run a node inside that machine, such as `colima ssh`.'
 
@@ -163,10 +168,12 @@ export const isolationOf = (settings: ContainerConfig, runtime: string | null): 
 /** The runtime that gives so much isolation; null: the engine's own does. @throws {SandboxError} */
 export function runtimeFor(level: IsolationLevel | undefined, settings: ContainerConfig, found: FoundEngine): string | null {
   const usual = settings.runtime ?? null
-  if (level !== 'vm' || isolationOf(settings, usual) === 'vm') return usual
+  if (usual !== null && !found.runtimes.includes(usual))
+    throw unavailable(`${found.title} cannot be asked for the runtime ${usual}, only for ${listOf(found.runtimes)}`, AS_DEFAULT)
+  if (level !== 'vm' || isolationOf(settings, usual ?? found.defaultRuntime) === 'vm') return usual
   if (found.vmRuntime !== null && found.runtimes.includes(found.vmRuntime)) return found.vmRuntime
   throw unavailable(
-    `${found.title} has no runtime that makes virtual machines${found.runtimes.length > 0 ? `, only ${found.runtimes.join(', ')}` : ''}`,
-    'Install krun or Kata Containers and make it known to the engine, or name it by executors.container.vmRuntime.',
+    `${found.title} has no runtime that makes virtual machines, only ${listOf(found.runtimes)}`,
+    found.isPodman ? AS_DEFAULT : 'Install krun or Kata Containers and make it known to the engine.',
   )
 }

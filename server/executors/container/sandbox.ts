@@ -66,7 +66,7 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
   const { engine } = found
   refuse(making.spec)
   const runtime = runtimeFor(making.spec.level, settings, found)
-  const isolation = isolationOf(settings, runtime)
+  const isolation = isolationOf(settings, runtime ?? found.defaultRuntime)
   const { note } = making.spec
   const name = making.spec.image ?? settings.image
   making.images.hold(name)
