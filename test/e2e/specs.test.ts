@@ -69,6 +69,29 @@ test('features, what is wrong with them, and a task whose job proves it done, wh
   expect([readFileSync(join(repository.path, TASKS), 'utf8'), repository.git('status', '--porcelain')]).toEqual([before, ''])
 })
 
+test('what is reworded is not proven by what was done before, nor by doing that once more', async () => {
+  const tasks = readFileSync(join(repository.path, TASKS), 'utf8')
+  const wordings = async () => {
+    const query = { repository: repository.path }
+    const { tasks: shown } = await node.client.getSpec({ params: { feature: '001-login' }, query })
+    return shown.find(({ id }) => id === 'T001')?.job
+  }
+  expect(await wordings()).toMatchObject({ wording: 'same', commands: [{ command: 'test -s hello.txt', verdict: 'fixed' }] })
+  repository.write(TASKS, tasks.replace('Write hello.txt for FR-001', 'Write hello.txt and goodbye.txt for FR-001'))
+  expect((await skein('spec', 'show', '001-login')).stdout).toContain('for other words than these')
+  const refused = await skein('spec', 'tick', '001-login', 'T001')
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('does not ask for what it asked for when job') })
+  const { jobId = '' } = (await wordings()) ?? {}
+  const again = await node.client.retryJob({ params: { id: jobId } })
+  expect(again.jobId).not.toBe(jobId)
+  await expect.poll(async () => (await wordings())?.state, { timeout: 60_000 }).toBe('succeeded')
+  expect(await wordings()).toMatchObject({ jobId: again.jobId, wording: 'changed' })
+  expect(await work('--check', 'test -s hello.txt')).toMatchObject({ code: 0 })
+  expect(await wordings()).toMatchObject({ wording: 'same' })
+  const { branch } = JSON.parse((await skein('spec', 'tick', '001-login', 'T001', '--json')).stdout) as { branch: string }
+  expect(repository.git('log', '-1', '--format=%B', branch)).toContain('checks test -s hello.txt (red before, green after)')
+})
+
 test('with the repository open in an editor it is shown there', async () => {
   const socket = new WebSocket(node.url.replace('http', 'ws') + STREAM_PATH, {
     headers: { authorization: `Bearer ${node.token}` },
