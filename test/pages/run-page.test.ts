@@ -29,7 +29,7 @@ Somebody buys.
 - **FR-002**: It MUST count.
 `
 
-/** Whether the end of each line is at the top of the card it leads to. */
+/** Whether each line ends at the card it leads to. */
 const ENDS = `(() => {
   const within = name => [...document.querySelectorAll('*')].reduce(function find(found, one) {
     if (found || one.localName === name) return found ?? one
@@ -41,7 +41,10 @@ const ENDS = `(() => {
     const [, to] = line.dataset.edge.split(' ')
     const card = graph.querySelector('[data-task="' + to + '"]').getBoundingClientRect()
     const { x, y } = line.getPointAtLength(line.getTotalLength())
-    return Math.abs(x - (card.left + card.width / 2 - origin.left)) < 2 && Math.abs(y - (card.top - origin.top)) < 2
+    const [left, top] = [card.left - origin.left, card.top - origin.top]
+    const isAt = (toX, toY) => Math.abs(x - toX) < 2 && Math.abs(y - toY) < 2
+    // From above, or around the right side.
+    return isAt(left + card.width / 2, top) || isAt(left + card.width, top + card.height / 2)
   })
 })()`
 

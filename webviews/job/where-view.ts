@@ -81,7 +81,7 @@ class WhereView extends LitElement {
     const self = host.state.state === 'ready' ? `${host.state.node} (this node)` : 'this node'
     const waits = waitsFor(story, this.placements, place)
     const facts = factsOf(story, job?.spec ?? null, place, self)
-    return html`<h2>Where it runs</h2>
+    return html`<h2>${isActive ? 'Where it runs' : 'Where it ran'}</h2>
       ${waits.length > 0 ? html`<div class="note warn">${waits.map(text => html`<p>${visible(text)}</p>`)}</div>` : nothing}
       ${facts.length === 0 && waits.length === 0 ? html`<p class="dim">Nowhere yet.</p>` : nothing}
       <table><tbody>

@@ -18,6 +18,8 @@ it('go down into what is below, and around what is not', () => {
   const box = (left: number, top: number) => ({ left, top, width: 100, height: 40 })
   expect(pathOf(box(0, 0), box(200, 100))).toBe('M 50 40 C 50 70 250 70 250 100')
   expect(pathOf(box(0, 100), box(200, 0))).toBe('M 100 120 C 318 120 318 20 300 20')
+  // Below, past others.
+  expect(pathOf(box(0, 0), box(0, 200))).toBe('M 100 20 C 118 20 118 220 100 220')
   // Side by side is not below.
   expect(pathOf(box(0, 0), box(200, 0))).toBe('M 100 20 C 318 20 318 20 300 20')
 })

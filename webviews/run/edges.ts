@@ -39,11 +39,15 @@ export interface Box {
 /** How far lines beside the cards stand off, px. */
 const ASIDE = 18
 
-/** The line from one card to another, as the `d` of a path: down into what stands below, else around the right side. */
+/**
+ * The line from one card to another, as the `d` of a path: down into what stands below, else around the right side. What is below in the same
+ * column and not next has others in between, which a straight line would seem to lead through.
+ */
 export function pathOf(from: Box, to: Box): string {
   const [x1, y1] = [from.left + from.width / 2, from.top + from.height]
   const [x2, y2] = [to.left + to.width / 2, to.top]
-  if (y2 > y1) {
+  const isFar = y2 - y1 > from.height && Math.abs(x1 - x2) < from.width / 2
+  if (y2 > y1 && !isFar) {
     const middle = Math.round((y1 + y2) / 2)
     return `M ${round(x1)} ${round(y1)} C ${round(x1)} ${middle} ${round(x2)} ${middle} ${round(x2)} ${round(y2)}`
   }

@@ -23,6 +23,9 @@ export const runStyles = css`
     position: relative;
   }
   skein-edges {
+    inset: 0;
+    pointer-events: none;
+    position: absolute;
     z-index: -1;
   }
   .then {
