@@ -96,6 +96,20 @@ it('asks for the jobs of a spec when it is opened, page by page, and not once al
   expect(source.asked).toEqual([])
 })
 
+it('draws the row of a spec again when a page of it is read, though nothing in that was new', async () => {
+  const all = Array.from({ length: 1_000 }, (_, number) =>
+    summary(number, 'succeeded', number >= 998 ? { spec: { feature: '001-new', task: 'T001' } } : {}),
+  )
+  const { tree } = await treeOf(all, {}, 'spec')
+  const KEY = 'spec/001-new//src/app/'
+  await tree.children(null)
+  tree.redraw(null)
+  expect(tree.row(KEY)).toMatchObject({ description: '2+ · app' })
+  await tree.children(KEY)
+  expect(tree.redraw(new Set())).toEqual([KEY])
+  expect(tree.row(KEY)).toMatchObject({ description: '2 · app' })
+})
+
 it('groups by spec: the newest feature first, each of its work tree, jobs for none last', async () => {
   const spec = (feature: string) => ({ spec: { feature, task: 'T001' } })
   const { tree } = await treeOf(

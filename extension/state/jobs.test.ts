@@ -88,6 +88,35 @@ it('drops what a spec was asked for before everything was read anew, and asks on
   expect(source.asked).toEqual([])
 })
 
+it('does not go back to a page of a spec whose answer comes after that of the next', async () => {
+  const spec = { feature: '001-login', task: 'T001' }
+  const source = sourceOf(Array.from({ length: 500 }, (_, number) => summary(number, 'succeeded', { spec })))
+  let answer = () => {}
+  const late = new Promise<void>(resolve => {
+    answer = resolve
+  })
+  let asked = 0
+  const jobs = createJobs(
+    {
+      ...source,
+      async list(query) {
+        const isLate = 'spec' in query && ++asked === 1
+        if (isLate) await late
+        return source.list(query)
+      },
+    },
+    createChanges(manualClock()),
+  )
+  await jobs.reset()
+  const key = 'spec/001-login//src/app/'
+  const first = jobs.readMoreOf(key)
+  await jobs.readMoreOf(key)
+  await jobs.readMoreOf(key)
+  answer()
+  await first
+  expect(jobs.pagesOf(key)).toBe(2)
+})
+
 it('drops what it had asked before everything was read anew', async () => {
   const { jobs } = mirror([summary(1, 'running')])
   const first = jobs.reset()
