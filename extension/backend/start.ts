@@ -7,9 +7,9 @@ import { t } from '../ui/texts.ts'
 import type { Backend, Wire } from './backend.ts'
 import { takeProposal } from './proposals.ts'
 import { restartPauseMs } from './restart.ts'
-import { startServer } from './server-process.ts'
 
-type Library = typeof import('./language-client.ts')
+/** What is loaded once `activate` has returned. */
+type Library = typeof import('./language-client.ts') & typeof import('./server-process.ts')
 type LanguageClient = InstanceType<Library['QuietClient']>
 
 export interface StartOptions {
@@ -52,7 +52,7 @@ export function startServerProcess(options: StartOptions): vscode.Disposable {
   async function start(): Promise<void> {
     if (isOver) return
     const begun = Date.now()
-    const library = await import('./language-client.ts')
+    const library: Library = { ...(await import('./language-client.ts')), ...(await import('./server-process.ts')) }
     const { client, child } = createClient(library, options, await initialization(options))
     const own: Run = {
       client,
@@ -129,7 +129,7 @@ async function initialization({ token }: StartOptions): Promise<LspInitializatio
 }
 
 function createClient(library: Library, { extensionPath, log }: StartOptions, initializationOptions: LspInitialization) {
-  const { QuietClient, CloseAction, ErrorAction } = library
+  const { QuietClient, CloseAction, ErrorAction, startServer } = library
   const own = setting('skein.server.node').trim()
   // The editor's own Node runs it, unless another was named.
   const child = startServer(own === '' ? process.execPath : own, join(extensionPath, 'bin', 'skein.mjs'), log)

@@ -45,7 +45,12 @@ export function groupIds(jobs: Jobs, grouping: Grouping, filter: JobFilter): rea
     .map(({ key }) => key)
 }
 
-const order = new Intl.Collator('en', { numeric: true })
+let made: Intl.Collator | undefined
+/** Made when it is first asked for: to make one took a third of the time in which the extension is activated. */
+const order = (): Intl.Collator => {
+  made ??= new Intl.Collator('en', { numeric: true })
+  return made
+}
 interface NamedSpec extends SpecOfKey {
   readonly key: SpecKey
 }
@@ -53,7 +58,9 @@ interface NamedSpec extends SpecOfKey {
 function newestSpecFirst(one: NamedSpec, other: NamedSpec): number {
   if (one.feature === '' || other.feature === '') return Number(one.feature === '') - Number(other.feature === '')
   return (
-    order.compare(other.feature, one.feature) || order.compare(one.repository, other.repository) || (one.key < other.key ? -1 : 1)
+    order().compare(other.feature, one.feature) ||
+    order().compare(one.repository, other.repository) ||
+    (one.key < other.key ? -1 : 1)
   )
 }
 
