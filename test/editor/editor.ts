@@ -44,6 +44,10 @@ export interface Editor {
   pick(text: string): Promise<void>
   /** Opens a file of the folder. */
   open(name: string): Promise<void>
+  /** Puts the cursor somewhere in the editor that is shown; both count from 1. */
+  goTo(line: number, column: number): Promise<void>
+  /** Says something to the participant, in the chat that is open. */
+  say(text: string): Promise<void>
   /** What the editor shows of the file that is open. */
   text(): Promise<string>
   /** Keeps a picture of the window. */
@@ -114,6 +118,20 @@ export async function openEditor(
         .click()
       await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor()
       await page.locator('.monaco-editor.focused').first().waitFor()
+    },
+    async goTo(line, column) {
+      await page.keyboard.press('Control+G')
+      const input = page.locator('.quick-input-widget .quick-input-box input')
+      await input.fill(`:${line}:${column}`)
+      await input.press('Enter')
+      await page.locator('.quick-input-widget').waitFor({ state: 'hidden' })
+    },
+    async say(text) {
+      await page.locator('.interactive-session .interactive-input-part .monaco-editor').first().click()
+      // Typed, so that the names of participant and command are understood; a space closes what is offered meanwhile.
+      await page.keyboard.type(`@skein ${text} `)
+      await page.keyboard.press('Escape')
+      await page.keyboard.press('Enter')
     },
     async text() {
       return (await page.locator('.editor-group-container.active .view-lines').first().innerText()).replaceAll('\u00a0', ' ')

@@ -90,29 +90,22 @@ it.skipIf(missing !== null || !hasSandbox)(
     const place = await makePlace(life, model.url)
     // A notification would stand in front of where the next request is typed.
     const settings = { ...place.settings, 'skein.jobs.check': 'node --test', 'skein.notifications': 'none' }
-    const { page, command, picture } = await openEditor(life, { folder: repository.path, settings })
+    const { page, command, picture, say } = await openEditor(life, { folder: repository.path, settings })
     await page.getByRole('tab', { name: 'Skein' }).click()
     await page.getByText('No jobs yet').waitFor()
     await command('Chat: Open Chat')
     const chat = page.locator('.interactive-session')
     // The editor answers no participant without a model.
     await chat.locator('.chat-input-toolbars').getByText('scripted').waitFor()
-    async function ask(text: string) {
-      await chat.locator('.interactive-input-part .monaco-editor').first().click()
-      // Typed, so that the names of participant and command are understood; a space closes what is offered meanwhile.
-      await page.keyboard.type(`@skein ${text} `)
-      await page.keyboard.press('Escape')
-      await page.keyboard.press('Enter')
-    }
-    await ask('The test in price.test.js fails. Mend price.js.')
+    await say('The test in price.test.js fails. Mend price.js.')
     await chat.getByRole('button', { name: 'Cancel Job' }).waitFor()
     await picture('22-chat-running')
     await chat.getByText('red before, green now').waitFor()
     await chat.getByText('Done.').waitFor()
     await picture('23-chat-done')
-    await ask('/status')
+    await say('/status')
     await chat.locator('li', { hasText: 'succeeded' }).waitFor()
-    await ask('/peers')
+    await say('/peers')
     await chat.locator('li', { hasText: 'this machine' }).waitFor()
     await picture('24-chat-answers')
     // Last, for what it opens takes the keyboard; by a key, for the head of the chat may stand before it.

@@ -44,3 +44,39 @@ it.skipIf(missing !== null)(
   },
   180_000,
 )
+
+it.skipIf(missing !== null)(
+  'takes the trust in a node of the list away, and gives it back',
+  async () => {
+    await using life = new Lifetime()
+    using repository = makeRepository({ 'README.md': '# App\n' })
+    await using other = await startNode({ 'node.name': 'desktop' })
+    const { node: id } = await other.client.nodeInfo()
+    const fleet = { peers: [{ id, address: other.url, offer: true, accept: false }] }
+    const place = await makePlace(life, 'http://127.0.0.1:9', { fleet })
+    const { page, picture, command, pick, showSkein } = await openEditor(life, {
+      folder: repository.path,
+      settings: place.settings,
+    })
+    await showSkein()
+    const row = page.getByRole('tree', { name: 'Peers' }).getByRole('treeitem', { name: /^127\.0\.0\.1/ })
+    // Its name is known once it says something; it does not name this one, and says nothing.
+    await row.waitFor()
+    const runsOurs = async () => (await (await place.client()).listPeers({})).items.map(peer => peer.runsOurs)
+    await until(runsOurs).toEqual([true])
+
+    await command('Skein: Remove Peer')
+    await pick('127.0.0.1')
+    await page.getByRole('button', { name: 'Remove', exact: true }).click()
+    await until(runsOurs).toEqual([false])
+    await row.getByText('not trusted').waitFor()
+
+    await command('Skein: Trust Peer')
+    await pick('127.0.0.1')
+    await page.getByText(id).waitFor()
+    await picture('41-trust')
+    await page.getByRole('button', { name: 'Trust', exact: true }).click()
+    await until(runsOurs).toEqual([true])
+  },
+  180_000,
+)
