@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
 import type { JobId } from '#shared/model/index.ts'
 import { jobDescription } from '../rows/job-row.ts'
-import { plainLine } from '../rows/plain.ts'
+import { plainLabel } from '../rows/plain.ts'
 import type { JobEntry } from '../state/job-entry.ts'
 import { GROUPS } from '../state/job-states.ts'
 import type { Jobs } from '../state/jobs.ts'
@@ -27,7 +27,7 @@ export async function askForJob(
   const items = GROUPS.flatMap(group => jobs.inGroup(group))
     .filter(fits)
     .map(entry => ({
-      label: plainLine(entry.summary.title) || entry.summary.id,
+      label: plainLabel(entry.summary.title) || entry.summary.id,
       description: jobDescription(entry, { now: Date.now, t, handling: () => undefined }),
       id: entry.summary.id,
     }))

@@ -2,7 +2,7 @@ import * as vscode from 'vscode'
 import type { Peer } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
 import type { Pages } from '../panels/pages.ts'
-import { plainLine } from '../rows/plain.ts'
+import { plainLabel } from '../rows/plain.ts'
 import type { Fleet } from '../state/fleet.ts'
 import { confirm, inform } from '../ui/notice.ts'
 import { t } from '../ui/texts.ts'
@@ -22,7 +22,7 @@ export function peerCommands({ backend, fleet, pages, refreshSelf }: PeerCommand
     const items = fleet
       .peers()
       .filter(fits)
-      .map(peer => ({ label: plainLine(peer.name), description: plainLine(peer.address), peer }))
+      .map(peer => ({ label: plainLabel(peer.name), description: plainLabel(peer.address), peer }))
     return (await vscode.window.showQuickPick(items, { title, placeHolder: t('Which peer?') }))?.peer
   }
   async function drain(draining: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
 import type { Backend } from '../backend/backend.ts'
 import { BackendError } from '../backend/failure.ts'
-import { plainLine, plainNotice } from '../rows/plain.ts'
+import { plainLabel, plainLine, plainNotice } from '../rows/plain.ts'
 import type { JobEntry, Question } from '../state/job-entry.ts'
 import type { Jobs } from '../state/jobs.ts'
 import { complain, inform } from '../ui/notice.ts'
@@ -27,7 +27,7 @@ function buttonsOf({ options }: Question): Map<string, string> {
   const counts = Map.groupBy(options, ({ kind }) => kind)
   const buttons = new Map<string, string>()
   for (const { id, name, kind } of options) {
-    const title = counts.get(kind)?.length === 1 ? kindName(kind) : `${kindName(kind)}: ${plainLine(name, 40)}`
+    const title = counts.get(kind)?.length === 1 ? kindName(kind) : `${kindName(kind)}: ${plainLabel(name, 40)}`
     if (!buttons.has(title)) buttons.set(title, id)
   }
   return buttons

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
 import type { SpecFeature, SpecTask } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
-import { plainLine } from '../rows/plain.ts'
+import { plainLabel } from '../rows/plain.ts'
 import type { Specs } from '../state/specs.ts'
 import { t } from '../ui/texts.ts'
 import type { SpecsView } from '../views/specs-view.ts'
@@ -55,7 +55,7 @@ export async function askForTask(
   const spec = await read(picked, deps)
   const items = spec.tasks
     .filter(fits)
-    .map(task => ({ label: plainLine(`${task.id} ${task.title}`), description: plainLine(task.phase ?? ''), task }))
+    .map(task => ({ label: plainLabel(`${task.id} ${task.title}`), description: plainLabel(task.phase ?? ''), task }))
   const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: t('Which task?'), matchOnDescription: true })
   return chosen && { repository: picked.repository, spec, task: chosen.task }
 }
@@ -77,9 +77,9 @@ async function pickFeature({ specs }: SpecArgumentDeps, title: string): Promise<
   await specs.refresh()
   const items = specs.folders().flatMap(({ repository, features }) =>
     features.map(({ feature, title: about }) => ({
-      label: plainLine(feature),
-      description: plainLine(about),
-      ...(specs.folders().length > 1 ? { detail: plainLine(repository) } : {}),
+      label: plainLabel(feature),
+      description: plainLabel(about),
+      ...(specs.folders().length > 1 ? { detail: plainLabel(repository) } : {}),
       repository,
       feature,
     })),

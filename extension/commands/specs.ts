@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { isAbsolute, join, relative, sep } from 'node:path'
 import * as vscode from 'vscode'
 import { isEvidence } from '#shared/model/evidence.ts'
 import type { Job, SpecTask } from '#shared/model/index.ts'
@@ -27,6 +27,8 @@ export function specCommands(deps: SpecCommandDeps) {
   return {
     async 'skein.specs.runTask'(argument: unknown) {
       const found = await askForTask(argument, deps, t('Run on the Fleet'), ({ isDone }) => !isDone)
+      if (found && !isOpenHere(found.repository))
+        throw new Error(t('{0} is not open in this window: open its folder first.', found.repository))
       if (!found || !(await mayRun(found)) || !(await isSaved(found, t('Save and Run')))) return
       const { repository, spec, task } = found
       const folder = { uri: vscode.Uri.file(repository), name: spec.feature, index: 0 }
@@ -102,6 +104,13 @@ export async function proposeTick(backend: Backend, { id, spec: { spec: named, r
   }
   await vscode.commands.executeCommand('skein.specs.tick', { repository: repository.path, ...named })
 }
+
+/** A link may name any directory: where nobody has it open, nobody has looked at what a job would be told there. */
+const isOpenHere = (repository: string): boolean =>
+  (vscode.workspace.workspaceFolders ?? []).some(({ uri }) => {
+    const between = relative(repository, uri.fsPath)
+    return uri.scheme === 'file' && !isAbsolute(between) && between.split(sep)[0] !== '..'
+  })
 
 /** Asks about what speaks against it. */
 async function mayRun({ spec, task }: FoundTask): Promise<boolean> {

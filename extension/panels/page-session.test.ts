@@ -87,3 +87,14 @@ it('hands streams on under the number of the page', async () => {
   say('skein/stream', { subscription: 1, cursor: 4, item: { type: 'end' } })
   expect(posted).toEqual([{ type: 'stream', subscription: 77, cursor: 4, item: { type: 'end' } }])
 })
+
+it.each([
+  { name: 'models' as const, models: ['a/b'] },
+  { name: 'specs' as const, repository: '/src/app' },
+])('follows nothing for a page that is for the editor: $name', async topic => {
+  const { session, posted, asked } = await panel()
+  session.receive({ type: 'subscribe', subscription: 4, topic })
+  expect(posted).toMatchObject([{ type: 'stream', subscription: 4, item: { type: 'error', problem: { code: 'forbidden' } } }])
+  session.receive({ type: 'subscribe', subscription: 5, topic: { name: 'jobs' } })
+  await expect.poll(() => asked.filter(method => method === 'skein/subscribe')).toHaveLength(1)
+})

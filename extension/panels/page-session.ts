@@ -1,11 +1,14 @@
-import type { Arguments, OperationName, Operations } from '#shared/contract/index.ts'
+import type { Arguments, OperationName, Operations, Topic } from '#shared/contract/index.ts'
 import type { PageCommand, PageCommandName, PageMessage, PanelMessage, Route } from '#shared/webview/index.ts'
 import type { Backend } from '../backend/backend.ts'
-import { BackendError, notReady } from '../backend/failure.ts'
+import { BackendError, notReady, refused } from '../backend/failure.ts'
 import type { Disposable } from '../state/signal.ts'
 
 /** What the editor can do for a page. */
 const PAGE_COMMANDS: readonly PageCommandName[] = ['open', 'review', 'apply', 'checkOut', 'discard', 'openFile', 'showServerLog']
+
+/** What a page may follow. The others answer for this editor: who follows them is asked instead of it, or offers something. */
+const PAGE_TOPICS: ReadonlySet<Topic['name']> = new Set(['jobs', 'job', 'log', 'peers'])
 
 export interface PageSessionDeps {
   readonly backend: Backend
@@ -57,6 +60,11 @@ export function createPageSession(first: Route, { backend, post, setTitle, run }
   }
   function subscribe({ subscription, topic, cursor }: Extract<PageMessage, { type: 'subscribe' }>): void {
     streams.get(subscription)?.dispose()
+    if (!PAGE_TOPICS.has(topic.name)) {
+      const { problem } = refused(`No page follows ${topic.name}.`)
+      post({ type: 'stream', subscription, cursor: null, item: { type: 'error', problem } })
+      return
+    }
     const stream = backend.follow(topic, cursor, followed => post({ type: 'stream', subscription, ...followed }))
     streams.set(subscription, stream)
   }

@@ -9,7 +9,13 @@ const MOST_BYTES = 512 * 1024 * 1024
 /** What git needs of the environment; no GIT_* variable gets through. */
 const INHERITED = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'USER', 'LOGNAME', 'TMPDIR', 'SYSTEMROOT', 'LANG'] as const
 /** Reading starts nothing that a repository names. */
-const READING = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false', 'protocol.ext.allow=never']
+const CAREFUL = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false', 'protocol.ext.allow=never']
+
+/**
+ * Nor does it fetch what is missing of a partial clone: a repository names the program that is run for that, on this machine. The first is
+ * known to newer versions of git only; the second lets no way to another repository be taken.
+ */
+const AT_HOME = { GIT_NO_LAZY_FETCH: '1', GIT_ALLOW_PROTOCOL: '' } as const
 
 /** A git command that failed, with what git said. */
 export class GitError extends Error {
@@ -39,12 +45,14 @@ const execute = promisify(execFile)
 export function createGit(directory: string, command = 'git'): Git {
   const env = Object.fromEntries(INHERITED.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
   const options = { cwd: directory, env: { ...env, GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0' } }
-  const careful = READING.flatMap(setting => ['-c', setting])
+  const reading = { ...options, env: { ...options.env, ...AT_HOME } }
+  const careful = CAREFUL.flatMap(setting => ['-c', setting])
 
-  async function start(args: readonly string[], settings: readonly string[]): Promise<Buffer> {
+  async function start(args: readonly string[], isReading: boolean): Promise<Buffer> {
     try {
-      const all = ['--no-pager', ...settings, ...args]
-      return (await execute(command, all, { ...options, encoding: 'buffer', maxBuffer: MOST_BYTES })).stdout
+      const all = ['--no-pager', ...(isReading ? careful : []), ...args]
+      const how = isReading ? reading : options
+      return (await execute(command, all, { ...how, encoding: 'buffer', maxBuffer: MOST_BYTES })).stdout
     } catch (cause) {
       const { code, stderr, message } = cause as { code?: unknown; stderr?: Buffer; message: string }
       throw new GitError(args, typeof code === 'number' ? code : null, stderr?.toString() || message, cause)
@@ -52,14 +60,14 @@ export function createGit(directory: string, command = 'git'): Git {
   }
 
   return {
-    run: (...args) => start(args, careful),
-    act: (...args) => start(args, []),
+    run: (...args) => start(args, true),
+    act: (...args) => start(args, false),
     async merge(base, now, theirs) {
       const aside = await mkdtemp(join(tmpdir(), 'skein-merge-'))
       try {
         const files = ['now', 'base', 'theirs'].map(name => join(aside, name))
         await Promise.all([now, base, theirs].map((text, at) => writeFile(files[at] ?? '', text, { mode: 0o600 })))
-        return (await start(['merge-file', '--stdout', '--quiet', ...files], careful)).toString()
+        return (await start(['merge-file', '--stdout', '--quiet', ...files], true)).toString()
       } catch (error) {
         // Up to 127 it is the number of conflicts.
         if (error instanceof GitError && error.exit !== null && error.exit < 128) return null
@@ -71,7 +79,7 @@ export function createGit(directory: string, command = 'git'): Git {
     async blobs(ids) {
       const wanted = [...new Set(ids)]
       if (wanted.length === 0) return new Map()
-      const child = spawn(command, [...careful, 'cat-file', '--batch'], { ...options, stdio: ['pipe', 'pipe', 'ignore'] })
+      const child = spawn(command, [...careful, 'cat-file', '--batch'], { ...reading, stdio: ['pipe', 'pipe', 'ignore'] })
       // Git ends when it has all; that it may end early is told by what it wrote.
       child.stdin.on('error', () => {})
       child.stdin.end(wanted.map(id => `${id}\n`).join(''))

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Job, JobId } from '#shared/model/index.ts'
 import type { Backend } from '../backend/backend.ts'
 import { type Change, isSubmodule, parseChanges } from './change.ts'
@@ -45,21 +45,42 @@ export async function loadChanges(backend: Backend, id: JobId): Promise<JobChang
   const { path } = spec.repository
   if (!(await stat(path).catch(() => null))?.isDirectory())
     throw new NoChanges(`The repository ${path} of the job is not on this machine.`, true)
-  const root = (await createGit(path).run('rev-parse', '--show-toplevel')).toString().replace(/\r?\n$/, '')
+  const root = await workTreeOf(path)
   const git = createGit(root)
-  await bringHere(backend, git, id, [commit, base])
+  await bringHere(backend, git, id, { commit, base })
   const raw = ['diff-tree', '-r', '-z', '--raw', '--no-abbrev', '--find-renames', '--no-ext-diff', base, commit]
   return { job, root, git, commit, base, changes: parseChanges(await git.run(...raw)) }
 }
 
+/**
+ * The work tree that a directory is in. Git says what the settings of the repository say, which may be another one: whoever wrote those
+ * does not say where changes are written. @throws {NoChanges} {GitError}
+ */
+async function workTreeOf(path: string): Promise<string> {
+  const said = (await createGit(path).run('rev-parse', '--show-toplevel')).toString().replace(/\r?\n$/, '')
+  const root = await realpath(said)
+  for (let at = await realpath(path); ; at = dirname(at)) {
+    if (await lstat(join(at, '.git')).catch(() => null)) {
+      if (at === root) return root
+      throw new NoChanges(`By its settings the work tree of ${at} is ${root}, where nothing is written.`, true)
+    }
+    if (at === dirname(at)) throw new NoChanges(`${path} is not in a work tree.`, true)
+  }
+}
+
+interface Commits {
+  readonly commit: string
+  readonly base: string
+}
+
 /** The node brings results home by itself; where it could not, the bundle is fetched from it now. */
-async function bringHere(backend: Backend, git: Git, id: JobId, commits: readonly string[]): Promise<void> {
+async function bringHere(backend: Backend, git: Git, id: JobId, { commit, base }: Commits): Promise<void> {
   const has = (commit: string) =>
     git.run('cat-file', '-e', `${commit}^{commit}`).then(
       () => true,
       () => false,
     )
-  if ((await Promise.all(commits.map(has))).every(Boolean)) return
+  if ((await Promise.all([commit, base].map(has))).every(Boolean)) return
   const chunks: Buffer[] = []
   await backend.call(
     'getArtifact',
@@ -70,7 +91,9 @@ async function bringHere(backend: Backend, git: Git, id: JobId, commits: readonl
   const ref = `refs/skein/jobs/${id}`
   try {
     await writeFile(file, Buffer.concat(chunks), { mode: 0o600, flag: 'wx' })
-    await git.run('fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', file, `+${ref}:${ref}`)
+    // Not by a fetch: that goes by what a repository says of its remotes.
+    await git.run('bundle', 'unbundle', '--', file)
+    await git.run('update-ref', '--', ref, commit)
   } finally {
     await rm(file, { force: true })
   }

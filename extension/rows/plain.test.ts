@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { plainMarkdownText } from './plain.ts'
+import { plainLabel, plainMarkdownText } from './plain.ts'
 
 /** Text as it comes: marks of Markdown, ends of lines and words, in any order. */
 const hostile = fc
@@ -27,4 +27,8 @@ it('keeps lines and paragraphs apart, and begins no block of code', () => {
 it('shows links and pictures as the text they are', () => {
   expect(plainMarkdownText('[Apply](command:skein.jobs.apply) ![](https://evil/x.png)')).not.toMatch(/[^\\][[(]/)
   expect(plainMarkdownText('x'.repeat(30_000))).toHaveLength(20_001)
+})
+
+it('makes no picture of a text in a list', () => {
+  expect(plainLabel('$(verified) desktop')).toBe('$ (verified) desktop')
 })

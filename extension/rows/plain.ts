@@ -16,6 +16,9 @@ export function plainLine(text: string, longest = 200): string {
  */
 export const plainNotice = (text: string): string => plainLine(text, 500).replaceAll('](', '] (')
 
+/** The same for a list to pick from: the editor makes pictures of `$(name)` there, a seal among them. */
+export const plainLabel = (text: string, longest?: number): string => plainLine(text, longest).replaceAll('$(', '$ (')
+
 /** The same as Markdown that says what it says: no links, pictures, code or headings of its own. */
 export const plainMarkdown = (text: string, longest = 500): string =>
   plainLine(text, longest).replaceAll(/[\\`*_{}[\]()#+\-.!<>|~&$:]/g, '\\$&')

@@ -14,6 +14,10 @@ export function createTextDocuments(): TextDocuments {
     onDidChange: changed.event,
     provideTextDocumentContent: uri => texts.get(uri.path) ?? '',
   })
+  // What is closed is not asked for any more; a log or a patch may be large.
+  const closing = vscode.workspace.onDidCloseTextDocument(({ uri }) => {
+    if (uri.scheme === SCHEME) texts.delete(uri.path)
+  })
   return {
     async show(title, text) {
       const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${title}` })
@@ -23,6 +27,8 @@ export function createTextDocuments(): TextDocuments {
     },
     dispose() {
       provider.dispose()
+      closing.dispose()
+      texts.clear()
       changed.dispose()
     },
   }

@@ -8,7 +8,7 @@ import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
 import { missing } from './code-server.ts'
 import { openEditor } from './editor.ts'
 import { packHostTests } from './host/pack.ts'
-import { DATA_DIR, FILES, REPORT, type Report, VENDOR } from './host/plan.ts'
+import { DATA_DIR, ELSEWHERE, FILES, REPORT, type Report, VENDOR } from './host/plan.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)
@@ -18,13 +18,14 @@ it.skipIf(missing !== null || !hasSandbox)(
   async () => {
     await using life = new Lifetime()
     using repository = makeRepository(FILES)
+    using elsewhere = makeRepository(FILES)
     const model = life.use(await startScriptedModel({ steps: [] }))
     const place = await makePlace(life, model.url)
     const report = join(place.dataDir, 'host-report.json')
     const vsix = join(place.dataDir, 'host.vsix')
     await packHostTests(vsix, VENDOR)
     const settings = { ...place.settings, 'skein.apply.preview': 'never', 'skein.notifications': 'none' }
-    const env = { [REPORT]: report, [DATA_DIR]: place.dataDir }
+    const env = { [REPORT]: report, [DATA_DIR]: place.dataDir, [ELSEWHERE]: elsewhere.path }
     const { page } = await openEditor(life, { folder: repository.path, settings, env, vsix })
     // The editor asks the person before a tool of an extension tells a model anything: here that is us.
     const dialog = page.locator('.monaco-dialog-box')
@@ -36,7 +37,15 @@ it.skipIf(missing !== null || !hasSandbox)(
     await expect.poll(answered, { timeout: 240_000 }).toBe(true)
     const told = JSON.parse(await readFile(report, 'utf8')) as Report
     expect(Object.values(told).filter(failure => failure !== null)).toEqual([])
-    expect(Object.keys(told).map(name => name.split(':')[0])).toEqual(['commands', 'trees', 'results', 'tools', 'models', 'chat'])
+    expect(Object.keys(told).map(name => name.split(':')[0])).toEqual([
+      'commands',
+      'links',
+      'trees',
+      'results',
+      'tools',
+      'models',
+      'chat',
+    ])
   },
   300_000,
 )

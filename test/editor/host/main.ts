@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as vscode from 'vscode'
 import { activate as activateSkein } from '#extension/extension.ts'
 import { type Client, createClient } from '#shared/contract/index.ts'
-import { DATA_DIR, REPORT, type Report, SCRIPT, TASK, VENDOR } from './plan.ts'
+import { DATA_DIR, ELSEWHERE, REPORT, type Report, SCRIPT, TASK, VENDOR } from './plan.ts'
 import { trees } from './recorded.ts'
 
 /** Longest that a test waits for something, ms. */
@@ -96,6 +96,16 @@ const TESTS: Readonly<Record<string, () => Promise<void>>> = {
       contributed.filter(command => !known.has(command)),
       [],
     )
+  },
+
+  'links: run no task in a repository that nobody has open': async () => {
+    const client = await orchestrator()
+    const count = async () => (await client.listJobs({ query: {} })).items.length
+    const before = await count()
+    const elsewhere = { repository: env(ELSEWHERE), feature: '001-login', task: 'T001', title: 'Begin', jobId: null }
+    await vscode.commands.executeCommand('skein.specs.runTask', elsewhere)
+    assert.equal(await count(), before)
+    await vscode.commands.executeCommand('notifications.clearAll')
   },
 
   'trees: every row has an item and its parent, and a job its command': async () => {

@@ -11,6 +11,8 @@ export const SCRIPT = "sed -i '1s/.*/\\U&/' one.txt three.txt; echo two > two.tx
 /** Environment of the host. */
 export const REPORT = 'SKEIN_HOST_REPORT'
 export const DATA_DIR = 'SKEIN_HOST_DATA_DIR'
+/** A repository with the same files that is not open. */
+export const ELSEWHERE = 'SKEIN_HOST_ELSEWHERE'
 
 /** What became of each test: null, or why it failed. */
 export type Report = Readonly<Record<string, string | null>>
