@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { delimiter, resolve } from 'node:path'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { FIX_TEST_SESSION, type Step, startScriptedModel } from '#demo/scripted-model.ts'
-import { renderSetup } from '#server/executors/kubernetes/setup.ts'
-import { applySetup } from '#server/executors/kubernetes/survey.ts'
-import { KubernetesConfig, type Workload } from '#shared/model/index.ts'
+import type { Workload } from '#shared/model/index.ts'
 import { makeRepository, startNode } from '../node.ts'
 import { type Lab, openLab, whyNoCluster, whyNoImage } from './lab.ts'
 
@@ -31,21 +32,76 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a re
   beforeAll(async () => {
     lab = await openLab()
     lab.loadImage('node')
-    await applySetup(await lab.api(), renderSetup(KubernetesConfig.parse({})))
+    await setup()
     settings = {
       'executors.kubernetes.kubeconfig': await lab.kubeconfig('skein:skein'),
       'executors.kubernetes.imagePull': 'Never',
+      'executors.kubernetes.home.port': 0,
       'executors.kubernetes.requests': { cpuCores: 0.05, memoryBytes: 2 ** 24, diskBytes: 2 ** 20 },
     }
   }, 300_000)
   afterAll(() => lab?.[Symbol.asyncDispose]())
 
+  /** As somebody does who may do everything in the cluster. */
+  const setup = async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'skein-setup-'))
+    const file = join(directory, 'skein.yaml')
+    await writeFile(file, JSON.stringify({ executors: { kubernetes: { kubeconfig: await lab.kubeconfig() } } }))
+    const applied = await skein(
+      { dataDir: directory },
+      directory,
+      'executors',
+      'setup',
+      'kubernetes',
+      '--apply',
+      '--config',
+      file,
+    )
+    await rm(directory, { recursive: true })
+    return applied
+  }
   const left = async () => (await lab.kubectl('get', 'jobs,pods,secrets', '-n', 'skein', '-o', 'name')).trim()
   /** Plays a person at a terminal. */
   const skein = async ({ dataDir }: { dataDir: string }, cwd: string, ...argv: string[]) => {
     const env = { PATH: process.env.PATH, HOME: dataDir, SKEIN_DATA_DIR: dataDir }
     return (await execute(process.execPath, [SKEIN, ...argv], { cwd, env })).stdout
   }
+
+  test('what is printed for a cluster is what is applied, may be applied again, and is all that is needed', async () => {
+    await using node = await startNode(settings)
+    const names = (text: string) => text.trim().split('\n')
+    const printed = parseAllDocuments(await skein(node, node.dataDir, 'executors', 'setup', 'kubernetes')).map(
+      document => document.toJS() as { kind: string; metadata: { name: string } },
+    )
+    expect(names(await setup())).toEqual(printed.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
+    expect(printed.find(({ kind }) => kind === 'NetworkPolicy')).toMatchObject({
+      spec: { ingress: [], egress: [{ ports: [{ protocol: 'TCP', port: 8090 }] }] },
+    })
+    expect(printed.find(({ kind }) => kind === 'ResourceQuota')).toMatchObject({
+      spec: { hard: { pods: '20', 'requests.cpu': '10' } },
+    })
+    const file = join(node.dataDir, 'skein.yaml')
+    const kubernetes = {
+      kubeconfig: settings['executors.kubernetes.kubeconfig'],
+      image: 'localhost/node:24',
+      imagePull: 'Never',
+    }
+    await writeFile(file, JSON.stringify({ executors: { kubernetes } }))
+    const report = JSON.parse(await skein(node, node.dataDir, 'doctor', '--try', '--json', '--config', file))
+    expect(report.sandboxes).toContainEqual(
+      expect.objectContaining({
+        kind: 'kubernetes',
+        available: true,
+        detail: expect.stringContaining('namespace skein'),
+        trial: { ok: true, detail: expect.stringContaining('a program ran in a new one'), remedy: null },
+      }),
+    )
+    const { stderr } = (await skein(node, node.dataDir, 'executors', 'setup', 'kubernetes', '--apply', '--config', file).catch(
+      error => error as { stderr: string },
+    )) as { stderr: string }
+    expect(stderr).toContain('cannot patch')
+    expect(stderr).toContain('apply what `skein executors setup kubernetes` prints')
+  })
 
   test('an agent mends a test in a pod, by a model it reaches through its home alone; nothing is left in the cluster', async () => {
     await using model = await startScriptedModel({ steps: FIX_TEST_SESSION })
@@ -55,22 +111,23 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a re
     const work = ['Make the test pass', '--agent', 'builtin', '--check', 'node --test']
     const said = await skein(node, repository.path, 'run', ...work, ...image)
     expect(said).toContain('check 1 exited with code 0')
-    const [job] = (await node.client.listJobs({ query: { limit: 1 } })).items
-    expect(job?.result).toMatchObject({
+    const [listed] = (await node.client.listJobs({ query: { limit: 1 } })).items
+    const job = await node.client.getJob({ params: { id: listed?.id ?? '' } })
+    expect(job.result).toMatchObject({
       executor: 'kubernetes',
       isolation: 'container',
       agent: { id: 'builtin' },
       checks: [{ verdict: 'fixed' }],
       diffStat: { files: 1 },
     })
-    expect(job?.result?.usage.requests).toBeGreaterThan(1)
-    expect(repository.git('diff', '--stat', 'HEAD', `refs/skein/jobs/${job?.id}`)).toContain('1 file changed')
+    expect(job.result?.usage.requests).toBeGreaterThan(1)
+    expect(repository.git('diff', '--stat', 'HEAD', `refs/skein/jobs/${job.id}`)).toContain('1 file changed')
     await expect.poll(left, { timeout: 30_000 }).toBe('')
   })
 
   test.skipIf(!hasOpenCode)('OpenCode of the image mends it too', async () => {
     lab.loadImage('agent')
-    const file = '/work/price.js'
+    const file = '/skein/work/price.js'
     const steps: readonly Step[] = [
       { tools: { read: { filePath: file } } },
       { tools: { edit: { filePath: file, oldString: 'cents * percent', newString: '(cents * percent) / 100' } } },
