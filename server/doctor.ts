@@ -11,6 +11,8 @@ import { type AgentInfo, type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Mod
 import { apiKey, type Environment, lookup, type ResolvedConfig, SETTING_PATHS, type Source, secretValues } from './config.ts'
 import type { Trial } from './trial.ts'
 
+export { tryExecutor } from './trial.ts'
+
 interface Problem {
   /** `error`: no job can run before it is mended. */
   readonly severity: 'error' | 'warning'
