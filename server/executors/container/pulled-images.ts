@@ -66,6 +66,7 @@ export function createPulledImages(deps: { file: string; mostBytes: number; now:
       change(async pulled => {
         const oldest = Object.entries(pulled).sort(([, a], [, b]) => a.usedAt - b.usedAt)
         let total = oldest.reduce((sum, [, { bytes }]) => sum + bytes, 0)
+        if (total <= mostBytes) return
         for (const [name, { bytes }] of oldest) {
           if (total <= mostBytes) break
           if (inUse.has(name) || !(await removeImage(engine, name))) continue
