@@ -6,7 +6,7 @@ import { Failure, Snapshot } from './job.ts'
 import { Limits } from './limits.ts'
 import { since } from './protocol.ts'
 import { CheckRun, DiffStat, Result } from './result.ts'
-import { SpecTaskRef } from './spec.ts'
+import { SpecTaskRef } from './spec-names.ts'
 import { JobState } from './state.ts'
 
 const epoch = z.int().min(1)

@@ -1,10 +1,7 @@
 import * as z from 'zod'
+import { ExecutorKind } from './executor-kind.ts'
 import { Timestamp } from './id.ts'
 import { IsolationLevel } from './isolation.ts'
-
-/** How a sandbox is made. */
-export const ExecutorKind = z.enum(['process', 'container', 'kubernetes']).meta({ id: 'ExecutorKind' })
-export type ExecutorKind = z.infer<typeof ExecutorKind>
 
 /** What an executor can give now, beyond what runs already. */
 export const ExecutorCapacity = z

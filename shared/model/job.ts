@@ -8,7 +8,7 @@ import { IsolationLevel } from './isolation.ts'
 import { Limits, Timeouts } from './limits.ts'
 import { since } from './protocol.ts'
 import { Result } from './result.ts'
-import { SpecTaskRef } from './spec.ts'
+import { SpecTaskRef } from './spec-names.ts'
 import { JobState } from './state.ts'
 import { Where } from './where.ts'
 

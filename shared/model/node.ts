@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { ExecutorCapacity, ExecutorKind } from './executor.ts'
 
 export const Capacity = z
   .strictObject({
@@ -14,23 +13,6 @@ export type Capacity = z.infer<typeof Capacity>
 
 export const PowerSource = z.enum(['mains', 'battery', 'unknown']).meta({ id: 'PowerSource' })
 export type PowerSource = z.infer<typeof PowerSource>
-
-export const Health = z
-  .strictObject({
-    ok: z.boolean(),
-    version: z.string(),
-    node: z.string(),
-    capacity: Capacity,
-    executors: z
-      // Anybody may ask: how much is left tells nothing of what runs.
-      .array(
-        ExecutorCapacity.pick({ cpuCores: true, memoryBytes: true, gpuCount: true, places: true }).extend({ kind: ExecutorKind }),
-      )
-      .default([])
-      .describe('What executors said last that they can give, where that is not what the machine can; asked for by itself.'),
-  })
-  .meta({ id: 'Health' })
-export type Health = z.infer<typeof Health>
 
 export const PruneReport = z
   .strictObject({

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '#server/lib/clock.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { ModelPart, ModelQuestionNotice } from '#shared/model/index.ts'
+import type { ModelPart, ModelQuestion, ModelQuestionNotice } from '#shared/model/index.ts'
 import type { ModelOffers, ModelProvider, ModelUse } from '../index.ts'
 import { completion, completionChunks, type Told } from './answer.ts'
 import { type Conversation, converse } from './conversation.ts'
-import { toQuestion } from './question.ts'
 
 const ID = 'editor'
 /** Most questions that one editor has at once: each holds a conversation in memory. */
@@ -31,10 +30,10 @@ export function editorProvider({ clock }: { clock: Clock }): { provider: ModelPr
   }
 
   /** @throws {ApiError} `provider_failed`, `too_many_requests` */
-  function begin(request: Parameters<ModelProvider['chat']>[0], signal: AbortSignal): Conversation {
-    const question = { ...toQuestion(request), id: randomUUID() }
-    const offerer = offerers.findLast(({ models }) => models.includes(request.model))
-    if (!offerer) throw new ApiError('provider_failed', `No editor offers ${request.model} any more.`, { remedy: OPEN_EDITOR })
+  function begin(asked: Omit<ModelQuestion, 'id'>, signal: AbortSignal): Conversation {
+    const question = { ...asked, id: randomUUID() }
+    const offerer = offerers.findLast(({ models }) => models.includes(asked.model))
+    if (!offerer) throw new ApiError('provider_failed', `No editor offers ${asked.model} any more.`, { remedy: OPEN_EDITOR })
     if (offerer.open.size >= MOST_AT_ONCE)
       throw new ApiError('too_many_requests', `The editor answers ${MOST_AT_ONCE} questions already.`, { retryAfterMs: 1000 })
     const giveUp = () => conversation.fail(signal.reason)
@@ -66,7 +65,8 @@ export function editorProvider({ clock }: { clock: Clock }): { provider: ModelPr
     },
     async chat(request, call) {
       const before = clock.monotonic()
-      const conversation = begin(request, call.signal)
+      const { toQuestion } = await import('./question.ts')
+      const conversation = begin(toQuestion(request), call.signal)
       const { parts, tokens } = conversation
       const used = () =>
         call.used({

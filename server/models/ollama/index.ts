@@ -6,7 +6,6 @@ import { parseEndpoint, reasonOf, send } from '../http.ts'
 import type { ModelCall, ModelProvider } from '../index.ts'
 import { passRefusal } from '../refusal.ts'
 import { completion, completionChunks } from './answer.ts'
-import { toOllama } from './question.ts'
 import { createWindows } from './window.ts'
 
 const Encoding = z.looseObject({ encoding_format: z.enum(['float', 'base64']).catch('float') })
@@ -86,6 +85,7 @@ export function ollamaProvider({ id, baseUrl, clock }: { id: string; baseUrl: st
     },
     async chat(request, call) {
       const used = counter(request.model, call)
+      const { toOllama } = await import('./question.ts')
       const question = toOllama(request)
       return answering(call, async client => {
         const window = await windows.choose(client, request.model, question)
