@@ -60,10 +60,14 @@ it('holds nothing against a job that cannot be found out', async () => {
 })
 
 it('tells what was heard last without waiting, and has it asked for', async () => {
-  const { asked, room } = cluster()
+  const { clock, asked, room } = cluster()
   expect(room.lastHeard()).toEqual([])
   asked[0]?.resolve(places(3))
   await room.of('kubernetes')
+  clock.advance(60_000)
   expect(room.lastHeard()).toEqual([{ kind: 'kubernetes', capacity: places(3) }])
   expect(asked).toHaveLength(1)
+  clock.advance(1)
+  expect(room.lastHeard()).toEqual([{ kind: 'kubernetes', capacity: places(3) }])
+  expect(asked).toHaveLength(2)
 })
