@@ -38,6 +38,7 @@ describe('placement on one node', () => {
     levels: ['container', 'vm'],
     detail: 'podman',
   }
+  const cluster: Candidate = { ...container, executor: 'kubernetes', detail: 'a cluster' }
   const any = { executor: 'auto', sandbox: 'required' } as const
 
   it('takes the lightest that can do it where the job names none', () => {
@@ -47,7 +48,11 @@ describe('placement on one node', () => {
       executor: 'container',
       isolation: 'container',
     })
-    expect(place({ ...any, gpus: 1 }, [good, container])).toMatchObject({ executor: 'container' })
+    expect(place({ ...any, gpus: 1 }, [good, container, cluster])).toMatchObject({ executor: 'kubernetes' })
+    expect(place({ ...any, gpus: 1 }, [good, container])).toMatchObject({
+      ok: false,
+      why: expect.stringContaining('"container" gives no GPUs'),
+    })
     expect(place({ ...any, isolation: 'vm' }, [good, container])).toMatchObject({ executor: 'container', isolation: 'vm' })
     expect(place({ ...any, sandbox: 'none' }, [good, container])).toMatchObject({ executor: 'process', isolation: 'none' })
   })
