@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { availableParallelism, hostname } from 'node:os'
+import { availableParallelism, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecrets, loadToken, type Secrets } from '#server/access/index.ts'
 import { acpAgents } from '#server/agents/acp/index.ts'
@@ -64,16 +64,32 @@ export interface Probes {
   readonly mesh: PeerDirectory | null
 }
 
+/** By what executors know what is theirs: they remove what carries these marks and is of no use to them. */
+export interface Marks {
+  /** In a cluster, where nodes of other machines are too. */
+  readonly nodeId: string
+  /** On this machine. */
+  readonly machine: string
+  /** For what sandboxes share; made when needed. */
+  readonly directory: string
+}
+
+/** Marks of nobody else, for a program that is not the node: a server may run beside it, and its sandboxes are its own. */
+export function marksOfNobody(directory: string): Marks {
+  const machine = nodeMarker(directory)
+  return { nodeId: machine, machine, directory }
+}
+
 /**
  * The composition root: the only place that names kinds.
- * @param nodeId tells what this node has in a cluster from what others have there; whoever only asks may leave it out
+ * @param marks default: for whoever makes no sandbox
  */
 export function createProbes(
   config: Config,
   env: Environment,
   log: Log = createLog('silent'),
   clock: Clock = systemClock,
-  nodeId: string = nodeMarker(config.dataDir),
+  marks: Marks = marksOfNobody(join(tmpdir(), `skein-look-${process.pid}`)),
 ): Probes {
   const editor = editorProvider({ clock })
   const providers = [
@@ -88,17 +104,16 @@ export function createProbes(
   const { graceMs } = config.jobs
   const common = { graceMs, clock, log }
   const runnerFile = insideProgram('runner')
-  const marker = nodeMarker(config.dataDir)
-  const directory = join(config.dataDir, 'executor')
+  const { nodeId, machine, directory } = marks
   // The lightest first: a job that asks for nothing gets the first that works.
   const executors = [
     processExecutor({
       ...common,
-      nodeId: marker,
+      nodeId: machine,
       directory,
       relayFile: insideProgram('relay'),
     }),
-    containerExecutor({ ...common, nodeId: marker, directory, settings: config.executors.container, runnerFile, env }),
+    containerExecutor({ ...common, nodeId: machine, directory, settings: config.executors.container, runnerFile, env }),
     kubernetesExecutor({ ...common, nodeId, settings: config.executors.kubernetes, runnerFile, random: Math.random }),
   ]
   const agents = [
@@ -191,7 +206,11 @@ export async function compose(input: {
   const events = createEvents({ store })
   const workspace = createWorkspace({ directory: directory.data, log })
   const identity = await loadIdentity(join(directory.data, 'node.key'))
-  const { executors, agents, models, sharedModels, modelOffers, mesh } = createProbes(config, env, log, clock, identity.nodeId)
+  const { executors, agents, models, sharedModels, modelOffers, mesh } = createProbes(config, env, log, clock, {
+    nodeId: identity.nodeId,
+    machine: nodeMarker(config.dataDir),
+    directory: join(config.dataDir, 'executor'),
+  })
   for (const executor of executors) life.use(executor)
   const gateway = createGateway({ log })
   const peers = createPeers({

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { access, constants, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, constants, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { createProbes, inspectPeers } from '#server/compose.ts'
+import { createProbes, inspectPeers, marksOfNobody } from '#server/compose.ts'
 import { resolveConfig } from '#server/config.ts'
 import { type DoctorReport, diagnose, tryExecutor } from '#server/doctor.ts'
 import { systemClock } from '#server/lib/clock.ts'
@@ -22,8 +23,11 @@ export async function doctor(
   const { env, cwd, out } = world
   const resolved = resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
   const running = await runningServer(resolved.config.dataDir)
-  const probes = createProbes(resolved.config, env)
   await using life = new Lifetime()
+  // Never by the marks of the node: its server may run, and what it has would be taken for what an earlier one left.
+  const directory = await mkdtemp(join(tmpdir(), 'skein-doctor-'))
+  life.defer(() => rm(directory, { recursive: true, force: true }))
+  const probes = createProbes(resolved.config, env, undefined, undefined, marksOfNobody(directory))
   for (const executor of probes.executors) life.use(executor)
   const report: DoctorReport = await diagnose({
     ...(options.try ? { tryExecutor: executor => tryExecutor(executor, systemClock) } : {}),

@@ -333,6 +333,14 @@ describe('the server', () => {
     expect(stdout).not.toContain('sk-doctor-secret')
   })
 
+  test('doctor tries a sandbox beside the server, and takes nothing of it for what an earlier one left', async () => {
+    expect(await job('true')).toMatchObject({ code: 0 })
+    const { stdout } = await start(['doctor', '--try', '--json']).ended
+    expect(JSON.parse(stdout).server).toMatch(/^http:/)
+    // What the server keeps from one sandbox to the next is still there.
+    expect(await job('true')).toMatchObject({ code: 0 })
+  })
+
   test('a wrong token, no server, a server that is gone, a wrong setting: each with its own exit code', async () => {
     expect(await skein('jobs', '--token', 'wrong')).toMatchObject({ code: 77 })
     const elsewhere = await start(['jobs'], { dataDir: join(home, 'none') }).ended
