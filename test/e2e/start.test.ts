@@ -22,9 +22,18 @@ test('a server starts without what answers requests, and without the schemas of 
   const entry = readdirSync(CHUNKS).find(name => name.startsWith('serve-')) ?? ''
   const texts = [...loadedWith(entry).values()]
   expect(texts.filter(text => text.includes('id:"Config"'))).toHaveLength(1)
-  const late = ['JobEvent', 'JobSpec', 'Award', 'PlacementRecord', 'JobPage', 'Result', 'SpecFeature', 'Workload', 'ModelQuestion']
-  for (const id of late)
-    expect(texts.filter(text => text.includes(`id:"${id}"`))).toEqual([])
+  const late = [
+    'JobEvent',
+    'JobSpec',
+    'Award',
+    'PlacementRecord',
+    'JobPage',
+    'Result',
+    'SpecFeature',
+    'Workload',
+    'ModelQuestion',
+  ]
+  for (const id of late) expect(texts.filter(text => text.includes(`id:"${id}"`))).toEqual([])
 })
 
 test('the language server is loaded by nothing but its own command', () => {
