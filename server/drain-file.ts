@@ -1,6 +1,7 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import * as z from 'zod'
 import type { DrainFile } from '#server/jobs/index.ts'
+import { writeWhole } from '#server/lib/write-whole.ts'
 
 const Kept = z.strictObject({ since: z.int(), handBackAt: z.int().nullable() })
 
@@ -22,15 +23,7 @@ export function drainFile(path: string): DrainFile {
     },
     async save(state) {
       if (state === null) return rm(path, { force: true })
-      const draft = `${path}.draft`
-      const handle = await open(draft, 'w', 0o600)
-      try {
-        await handle.writeFile(`${JSON.stringify(state)}\n`)
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-      await rename(draft, path)
+      await writeWhole(path, `${JSON.stringify(state)}\n`)
     },
   }
 }

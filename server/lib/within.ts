@@ -23,12 +23,17 @@ export async function within<T>(
   }
 }
 
-/** Waits for work that nothing stops, and no longer than `ms`. Whether it is over by then is for the caller to see. */
-export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+/** What comes of work that nothing stops, or something else when it takes longer than `ms`. @throws what the work throws by then */
+export async function soonOr<T, U>(clock: Clock, ms: number, work: Promise<T>, late: U): Promise<T | U> {
   let cancel = () => {}
   try {
-    await Promise.race([work, new Promise<void>(resolve => (cancel = clock.after(ms, resolve)))])
+    return await Promise.race([work, new Promise<U>(resolve => (cancel = clock.after(ms, () => resolve(late))))])
   } finally {
     cancel()
   }
+}
+
+/** Waits for work that nothing stops, and no longer than `ms`. Whether it is over by then is for the caller to see. */
+export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  await soonOr(clock, ms, work, null)
 }

@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import * as z from 'zod'
+import { writeWhole } from '#server/lib/write-whole.ts'
 import type { NodeId } from '#shared/model/index.ts'
 import { lastKey, signRotation } from './rotation.ts'
 
@@ -152,18 +153,6 @@ async function readRotations(file: string): Promise<string[]> {
   } catch (cause) {
     throw new Error(`${file}, which says how this node came to its key, is damaged. Restore it.`, { cause })
   }
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  const draft = `${file}.${randomUUID()}`
-  const handle = await open(draft, 'wx', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(draft, file)
 }
 
 /** Whole or not at all, and never over a key that is there. */

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
+import { writeWhole } from '#server/lib/write-whole.ts'
 import { NodeId, Timestamp } from '#shared/model/index.ts'
 import { isPublicKey } from './identity.ts'
 import { type Rights, union } from './rights.ts'
@@ -128,14 +128,5 @@ function withMembers(peer: unknown): unknown {
   return { ...rest, members: [member] }
 }
 
-async function write(file: string, peers: readonly KnownPeer[]): Promise<void> {
-  const draft = `${file}.${randomUUID()}`
-  const handle = await open(draft, 'wx', 0o600)
-  try {
-    await handle.writeFile(`${JSON.stringify(peers, null, 2)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(draft, file)
-}
+const write = (file: string, peers: readonly KnownPeer[]): Promise<void> =>
+  writeWhole(file, `${JSON.stringify(peers, null, 2)}\n`)

@@ -1,4 +1,4 @@
-import type { ExecutorCapacity, ImageReference } from '#shared/model/index.ts'
+import { type ExecutorCapacity, type ImageReference, withTag } from '#shared/model/index.ts'
 
 /** Where a name without a host is looked for, and in what: as all engines write it out. */
 const HUB = 'docker.io'
@@ -33,5 +33,5 @@ function longName(image: string): string {
   const hasHost = /[.:]/.test(first) || first === 'localhost'
   const path = hasHost ? name : `${HUB}/${slash < 0 ? `${OFFICIAL}/` : ''}${name}`
   if (digest !== undefined) return `${path.replace(/:[^:/]+$/, '')}@${digest}`
-  return /:[^:/]+$/.test(path) ? path : `${path}:latest`
+  return withTag(path)
 }

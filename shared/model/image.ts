@@ -14,3 +14,6 @@ export const ImageReference = z
   .regex(REFERENCE, 'must be the name of an image, such as node:24 or ghcr.io/you/tools@sha256:…')
   .meta({ id: 'ImageReference' })
 export type ImageReference = z.infer<typeof ImageReference>
+
+/** A name with the tag that it has where it says none, unless a digest says which it is. */
+export const withTag = (image: string): string => (image.includes('@') || /:[^:/]+$/.test(image) ? image : `${image}:latest`)

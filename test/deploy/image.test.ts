@@ -7,6 +7,7 @@ import { output, run } from './engine.ts'
 const scripts = new URL('../../scripts/', import.meta.url).pathname
 const base = process.env.SKEIN_TEST_BASE_IMAGE
 const engine = process.env.SKEIN_ENGINE ?? 'podman'
+const npmrc = process.env.SKEIN_TEST_NPMRC ? ['--npmrc', process.env.SKEIN_TEST_NPMRC] : []
 const mark = `skein-test-${randomBytes(4).toString('hex')}`
 const image = `localhost/${mark}:1`
 const port = 20_000 + Math.floor(Math.random() * 20_000)
@@ -22,7 +23,6 @@ describe.skipIf(!base)('the image of the orchestrator', () => {
     JSON.parse(await output(engine, kind, 'inspect', '--format', `{{json ${what}}}`, name))
 
   beforeAll(async () => {
-    const npmrc = process.env.SKEIN_TEST_NPMRC ? ['--npmrc', process.env.SKEIN_TEST_NPMRC] : []
     const network = ['--', '--network', 'host']
     const args = ['--base-image', base ?? '', '--tag', image, '--no-sbom', ...npmrc, ...network]
     const built = await run(`${scripts}build_orchestrator.sh`, args)
@@ -105,7 +105,6 @@ describe.skipIf(!base)('the image of the runner', () => {
   const inside = (...argv: string[]) => run(engine, ['run', '--rm', '--read-only', '--network', 'none', runner, ...argv])
 
   beforeAll(async () => {
-    const npmrc = process.env.SKEIN_TEST_NPMRC ? ['--npmrc', process.env.SKEIN_TEST_NPMRC] : []
     const args = ['--base-image', base ?? '', '--tag', runner, '--no-sbom', '--agent', 'cowsay@1.6.0', ...npmrc]
     const built = await run(`${scripts}build_runner.sh`, [...args, '--', '--network', 'host'])
     expect(built.code, built.stderr.slice(-4_000)).toBe(0)

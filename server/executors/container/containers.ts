@@ -2,8 +2,8 @@ import { realpathSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '#server/lib/message-of.ts'
-import { atMost } from '#server/lib/within.ts'
-import { type Executor, type Sandbox, SandboxError, type SandboxStats } from '../index.ts'
+import { soonOr } from '#server/lib/within.ts'
+import { type Executor, type Sandbox, SandboxError } from '../index.ts'
 import { createDoor } from '../runner/index.ts'
 import type { ContainerExecutorDeps } from './deps.ts'
 import { type Engine, removeContainer } from './engine.ts'
@@ -66,18 +66,9 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
   }
 
   const describe = async (container: Listed) => {
-    const told: SandboxStats[] = []
     const sandbox = living.get(sandboxOf(container) ?? '')
-    if (sandbox)
-      await atMost(
-        clock,
-        STATS_MS,
-        sandbox
-          .stats()
-          .then(stats => told.push(stats))
-          .catch(() => {}),
-      )
-    return describeContainer(container, told[0] ?? null)
+    const stats = sandbox ? await soonOr(clock, STATS_MS, sandbox.stats(), null).catch(() => null) : null
+    return describeContainer(container, stats)
   }
 
   return {

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
-import { text } from 'node:stream/consumers'
 import * as z from 'zod'
+import { gather } from '#server/lib/gather.ts'
+import { linesOf } from '#server/lib/lines.ts'
 import { SandboxError } from '../index.ts'
 
 /** The engine's own refusal. */
@@ -32,7 +33,7 @@ interface AskOptions {
 /** Old enough for every engine in use; newer ones answer it the same. */
 const API = '/v1.41'
 const TIMEOUT_MS = 60_000
-const LINE_BYTES = 2 ** 20
+const LINES = { mostCharacters: 2 ** 20, tooLong: 'The engine answers without an end of line', andRest: true }
 const ANSWER_BYTES = 16 * 2 ** 20
 
 /** Nothing in the answer is needed. */
@@ -68,26 +69,13 @@ export function createEngine(socket: string): Engine {
     },
     async *lines(method, path, signal) {
       const response = await accepted(await send(method, path, { signal }))
-      let rest = ''
-      for await (const chunk of response.setEncoding('utf8')) {
-        const lines = (rest + chunk).split('\n')
-        rest = lines.pop() ?? ''
-        if (rest.length > LINE_BYTES) throw new Error('The engine answers without an end of line')
-        for (const line of lines) if (line.trim() !== '') yield JSON.parse(line)
-      }
-      if (rest.trim() !== '') yield JSON.parse(rest)
+      for await (const line of linesOf(response, LINES)) if (line.trim() !== '') yield JSON.parse(line)
     },
   }
 }
 
-async function whole(response: IncomingMessage): Promise<string> {
-  let length = 0
-  response.on('data', (chunk: Buffer) => {
-    length += chunk.length
-    if (length > ANSWER_BYTES) response.destroy(new Error('The answer of the engine is too long'))
-  })
-  return text(response)
-}
+const whole = async (response: IncomingMessage): Promise<string> =>
+  (await gather(response, ANSWER_BYTES, 'The answer of the engine is too long')).toString()
 
 const Complaint = z.object({ message: z.string().optional(), cause: z.string().optional() })
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { messageOf } from '#server/lib/message-of.ts'
-import type { ImagePull } from '#shared/model/index.ts'
+import { type ImagePull, withTag } from '#shared/model/index.ts'
 import { SandboxError } from '../index.ts'
 import { type Engine, EngineError } from './engine.ts'
 
@@ -87,11 +87,10 @@ const DONE = new Set(['Pull complete', 'Already exists', 'Download complete'])
 async function pull(engine: Engine, name: string, { note, signal }: Making): Promise<void> {
   note?.(`Pulling the image ${name}`)
   const layers = new Map<string, boolean>()
-  // Without a tag the API would pull all there are.
-  const whole = name.includes('@') || /:[^/]*$/.test(name) ? name : `${name}:latest`
   let told = ''
   try {
-    for await (const line of engine.lines('POST', `/images/create?fromImage=${encodeURIComponent(whole)}`, signal)) {
+    // Without a tag the API would pull all there are.
+    for await (const line of engine.lines('POST', `/images/create?fromImage=${encodeURIComponent(withTag(name))}`, signal)) {
       const { id, status, error } = Progress.parse(line)
       if (error) throw new Error(error)
       if (id && status) layers.set(id, DONE.has(status) || layers.get(id) === true)

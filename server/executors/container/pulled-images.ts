@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import * as z from 'zod'
+import { writeWhole } from '#server/lib/write-whole.ts'
 import { type Engine, EngineError, Nothing } from './engine.ts'
 import type { Image } from './image.ts'
 
@@ -34,10 +35,8 @@ export function createPulledImages(deps: { file: string; mostBytes: number; now:
     }
   }
   const save = async (pulled: Pulled) => {
-    const draft = `${file}.draft`
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await writeFile(draft, JSON.stringify(pulled), { mode: 0o600 })
-    await rename(draft, file)
+    await writeWhole(file, JSON.stringify(pulled))
   }
   /** One after the other: each starts from what the one before left. */
   const change = <T>(work: (pulled: Pulled) => Promise<T>): Promise<T> => {

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { ZodType } from 'zod'
+import { linesOf } from '#server/lib/lines.ts'
 import type { Connection } from './connection.ts'
 import { parseJson, Status } from './objects.ts'
 
@@ -57,6 +58,9 @@ const ANSWER_TIMEOUT_MS = 30_000
 const APPLY = 'application/apply-patch+yaml'
 
 /** @param counted is told of every request, for those who count. */
+/** An object of a cluster has a few MiB at most. */
+const LINES = { mostCharacters: 64 * 2 ** 20, tooLong: 'it answers without an end of line' }
+
 export function createClusterApi(connection: Connection, counted: (method: Method, path: string) => void = () => {}): ClusterApi {
   const send = async (method: Method, path: string, call: Call): Promise<IncomingMessage> => {
     const url = new URL(connection.server.replace(/\/$/, '') + path)
@@ -102,7 +106,7 @@ export function createClusterApi(connection: Connection, counted: (method: Metho
       const status = response.statusCode ?? 0
       if (status !== 200) throw refusal(status, await text(response))
       try {
-        for await (const line of linesOf(response)) {
+        for await (const line of linesOf(response, LINES)) {
           const event = parseJson(line)
           const failure = Status.safeParse((event as { object?: unknown } | null)?.object)
           if (failure.success) throw new ClusterError(failure.data.code ?? 500, failure.data.reason, failure.data.message)
@@ -114,16 +118,6 @@ export function createClusterApi(connection: Connection, counted: (method: Metho
         response.destroy()
       }
     },
-  }
-}
-
-/** Not `node:readline`, whose iterator leaves the failure of its input to nobody. */
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
   }
 }
 

@@ -4,7 +4,7 @@ import type { Method } from './cluster-api.ts'
 import type { Nowhere, Source } from './kubeconfig.ts'
 
 /** What of a logger is used here. */
-interface Log {
+export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
 }

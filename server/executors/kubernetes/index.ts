@@ -1,7 +1,8 @@
-import { type Executor, type ExecutorProbe, SandboxError } from '../index.ts'
+import { soonOr } from '#server/lib/within.ts'
+import type { Executor, ExecutorProbe, SandboxError } from '../index.ts'
 import type { Cluster } from './cluster.ts'
 import type { KubernetesExecutorDeps } from './deps.ts'
-import { locateCluster, noCluster } from './locate.ts'
+import { locateCluster, noCluster, requireCluster } from './locate.ts'
 
 /** How long the cluster's last answer counts: bids and admissions ask often. */
 const PROBE_MS = 30_000
@@ -19,12 +20,8 @@ export function kubernetesExecutor(deps: KubernetesExecutorDeps): Executor {
 
   const locate = () => locateCluster(settings, find)
 
-  const open = (): Promise<Cluster> => {
-    const source = locate()
-    if (!('kind' in source)) {
-      const { detail, remedy } = source
-      return Promise.reject(new SandboxError('unavailable', `There is no cluster: ${detail}`, remedy === null ? {} : { remedy }))
-    }
+  const open = async (): Promise<Cluster> => {
+    const source = requireCluster(settings, find)
     // The client library is large: a node without a cluster never reads it.
     cluster ??= import('./cluster.ts')
       .then(({ openCluster }) => openCluster(source, deps))
@@ -77,18 +74,12 @@ export function kubernetesExecutor(deps: KubernetesExecutorDeps): Executor {
     workloads: async () => (cluster ? (await cluster).workloads() : []),
     async reap() {
       if (!('kind' in locate())) return 0
-      const { promise: late, resolve } = Promise.withResolvers<number>()
-      const cancel = clock.after(REAP_MS, () => resolve(0))
       const reaping = reap().catch(error => {
         log.warn({ err: error }, 'What an earlier run left in the cluster is not removed yet, and is tried again')
         reapLater()
         return 0
       })
-      try {
-        return await Promise.race([reaping, late])
-      } finally {
-        cancel()
-      }
+      return soonOr(clock, REAP_MS, reaping, 0)
     },
     async close() {
       closed = true

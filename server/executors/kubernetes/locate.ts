@@ -1,5 +1,5 @@
 import type { KubernetesConfig } from '#shared/model/index.ts'
-import type { ExecutorProbe } from '../index.ts'
+import { type ExecutorProbe, SandboxError } from '../index.ts'
 import { findKubeconfig, type Nowhere, type Source } from './kubeconfig.ts'
 
 /** @param version of the cluster, where it told that much */
@@ -21,4 +21,12 @@ export function locateCluster(
   const found = find(settings.kubeconfig)
   if (found.kind !== 'nowhere') return found
   return { ...noCluster(found.problem ?? 'no kubeconfig was found', found.remedy), isBroken: found.problem !== null }
+}
+
+/** The same for who cannot do without. @throws {SandboxError} */
+export function requireCluster(...where: Parameters<typeof locateCluster>): Source {
+  const found = locateCluster(...where)
+  if ('kind' in found) return found
+  const { detail, remedy } = found
+  throw new SandboxError('unavailable', `There is no cluster: ${detail}`, remedy === null ? {} : { remedy })
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '#server/lib/clock.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 import type { Calls } from './calls.ts'
+import type { Log } from './deps.ts'
 import type { jobManifest, secretManifest } from './manifest.ts'
 import { explain } from './refusals.ts'
 import type { Sighting, Sightings } from './sightings.ts'
@@ -15,12 +16,6 @@ export interface PodPlace {
   readonly lost: AbortSignal
   /** Ends and removes it, by force after the grace; fulfils when the cluster says that it is gone. May be called again. */
   remove(): Promise<void>
-}
-
-/** What of a logger is used here. */
-export interface Log {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
 }
 
 export interface PlaceDeps {

@@ -1,6 +1,7 @@
 import { mkdir, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
+import { soonOr } from '#server/lib/within.ts'
 import type { IsolationLevel, KubernetesConfig, Workload } from '#shared/model/index.ts'
 import { RELAY_PORT, type Sandbox, SandboxError, type SandboxSpec, type SandboxStats } from '../index.ts'
 import {
@@ -98,7 +99,7 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
       }
     },
     async describe() {
-      const stats = living && (await statsSoon(living, clock))
+      const stats = living && (await soonOr(clock, STATS_MS, living.stats(), null).catch(() => null))
       return workloadOf(spec, isolation, settings, condition?.() ?? null, stats)
     },
   }
@@ -207,17 +208,6 @@ function withCleanup(visitor: Visitor, spec: SandboxSpec, gone: () => void): San
       await rm(spec.scratch, { recursive: true, force: true })
       gone()
     },
-  }
-}
-
-/** What the runner says of itself, if it says so soon. */
-async function statsSoon(sandbox: Sandbox, clock: Clock): Promise<SandboxStats | null> {
-  const { promise: late, resolve } = Promise.withResolvers<null>()
-  const cancel = clock.after(STATS_MS, () => resolve(null))
-  try {
-    return await Promise.race([sandbox.stats().catch(() => null), late])
-  } finally {
-    cancel()
   }
 }
 

@@ -3,7 +3,7 @@ import type { KubernetesConfig } from '#shared/model/index.ts'
 import { SandboxError } from '../index.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { openConnection } from './connection.ts'
-import { locateCluster } from './locate.ts'
+import { requireCluster } from './locate.ts'
 import { renderSetup } from './setup.ts'
 import { applySetup } from './survey.ts'
 
@@ -33,11 +33,7 @@ export function prepareCluster(settings: KubernetesConfig, sandboxes: number, cl
   return {
     objects,
     async apply() {
-      const source = locateCluster(settings)
-      if (!('kind' in source)) {
-        const { detail, remedy } = source
-        throw new SandboxError('unavailable', `There is no cluster: ${detail}`, remedy === null ? {} : { remedy })
-      }
+      const source = requireCluster(settings)
       const connection = await openConnection(source, { context: settings.context, clock })
       try {
         const api = createClusterApi(connection)

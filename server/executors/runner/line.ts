@@ -1,8 +1,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '#server/lib/clock.ts'
+import { gather } from '#server/lib/gather.ts'
 import { SandboxError } from '../index.ts'
-import { gather } from './gather.ts'
 import { ERROR_HEADER } from './protocol.ts'
 
 /** The way to one runner: there, broken for a while, or lost for good. */

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
-import { atMost } from '#server/lib/within.ts'
+import { atMost, soonOr } from '#server/lib/within.ts'
 import type { IsolationLevel } from '#shared/model/index.ts'
 import { environment, proxyEnvironment } from '../environment.ts'
 import { type Exit, type ProcessIdentity, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
@@ -79,13 +79,12 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
 
   /** Gives up on a runner that does not do it soon: to remove the place ends what is inside as well. */
   const soon = async (work: Promise<unknown>) => {
-    let done = false
     const settled = work.then(
-      () => (done = true),
-      () => (done = true),
+      () => true,
+      () => true,
     )
-    await atMost(clock, Math.max(graceMs, LEAST_ANSWER_MS), settled)
-    if (!done) release('its runner did not answer when it was to end')
+    if (await soonOr(clock, Math.max(graceMs, LEAST_ANSWER_MS), settled, false)) return
+    release('its runner did not answer when it was to end')
   }
   const release = (why: string) => {
     released = true

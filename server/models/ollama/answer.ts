@@ -1,52 +1,26 @@
-import { randomUUID } from 'node:crypto'
 import type { ChatResponse, Message } from 'ollama'
-import * as z from 'zod'
 import { messageOf } from '#server/lib/message-of.ts'
 import type { ChatRequest } from '#shared/contract/index.ts'
+import { completionOf, createChunks, toolCall, usageOf } from '../openai-answer.ts'
 
-const StreamOptions = z.looseObject({ include_usage: z.boolean().optional() })
 /** What the client throws at the end of a stream without `done`; it has no code for it. */
 const UNFINISHED = 'Did not receive done'
 
-type Calls = NonNullable<Message['tool_calls']>
-const toolCalls = (calls: Calls, from = 0) =>
-  calls.map((call, index) => ({
-    index: from + index,
-    id: `call_${randomUUID()}`,
-    type: 'function',
-    function: { name: call.function.name, arguments: JSON.stringify(call.function.arguments) },
-  }))
+const callsOf = ({ tool_calls }: Message) => (tool_calls ?? []).map(call => toolCall(call.function.name, call.function.arguments))
 const finish = (reason: string | undefined, usedTools: boolean): string =>
   usedTools ? 'tool_calls' : reason === 'length' ? 'length' : 'stop'
-const usageOf = ({ prompt_eval_count: input = 0, eval_count: output = 0 }: Partial<ChatResponse>) => ({
-  prompt_tokens: input,
-  completion_tokens: output,
-  total_tokens: input + output,
-})
+const usage = ({ prompt_eval_count: input = 0, eval_count: output = 0 }: Partial<ChatResponse>) => usageOf(input, output)
 
 /** One answer as OpenAI's `chat.completion`. */
 export function completion(answer: ChatResponse, created: number): unknown {
-  const { message } = answer
-  const calls = toolCalls(message.tool_calls ?? []).map(({ index: _, ...call }) => call)
-  return {
-    id: `chatcmpl-${randomUUID()}`,
-    object: 'chat.completion',
-    created,
-    model: answer.model,
-    choices: [
-      {
-        index: 0,
-        message: {
-          role: 'assistant',
-          content: message.content,
-          ...(message.thinking ? { reasoning_content: message.thinking } : {}),
-          ...(calls.length === 0 ? {} : { tool_calls: calls }),
-        },
-        finish_reason: finish(answer.done_reason, calls.length > 0),
-      },
-    ],
-    usage: usageOf(answer),
-  }
+  const { message, model } = answer
+  const calls = callsOf(message)
+  const thought = message.thinking ? { reasoning_content: message.thinking } : {}
+  const reason = finish(answer.done_reason, calls.length > 0)
+  return completionOf(
+    { content: message.content, ...thought, tool_calls: calls },
+    { model, created, reason, usage: usage(answer) },
+  )
 }
 
 /**
@@ -62,37 +36,31 @@ export async function* completionChunks(
     used,
   }: { request: ChatRequest; created: number; used: (inputTokens: number, outputTokens: number) => void },
 ): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder()
-  const head = { id: `chatcmpl-${randomUUID()}`, object: 'chat.completion.chunk', created, model: request.model }
-  const data = (text: string) => encoder.encode(`data: ${text}\n\n`)
-  const frame = (body: object) => data(JSON.stringify({ ...head, ...body }))
-  const choice = (delta: object, reason: string | null = null) => frame({ choices: [{ index: 0, delta, finish_reason: reason }] })
+  const chunks = createChunks(request, created)
   let callCount = 0
   let last: ChatResponse | null = null
   let count = 0
   try {
-    yield choice({ role: 'assistant', content: '' })
+    yield chunks.begin()
     for await (const part of parts) {
       last = part
       count += 1
-      const { content, thinking, tool_calls: calls = [] } = part.message
-      if (thinking) yield choice({ reasoning_content: thinking })
-      if (content) yield choice({ content })
-      if (calls.length > 0) yield choice({ tool_calls: toolCalls(calls, callCount) })
+      const { content, thinking } = part.message
+      if (thinking) yield chunks.more({ reasoning_content: thinking })
+      if (content) yield chunks.more({ content })
+      const calls = callsOf(part.message).map((call, index) => ({ index: callCount + index, ...call }))
+      if (calls.length > 0) yield chunks.more({ tool_calls: calls })
       callCount += calls.length
     }
   } catch (error) {
     const message = messageOf(error)
     if (!message.startsWith(UNFINISHED)) {
-      yield data(JSON.stringify({ error: { message: `Ollama failed: ${message}`, type: 'provider_failed' } }))
+      yield chunks.failed(`Ollama failed: ${message}`)
       return
     }
   } finally {
     // Its last word has the counts; without it, every part that came is a token.
     used(last?.prompt_eval_count ?? 0, last?.eval_count ?? count)
   }
-  yield choice({}, finish(last?.done_reason, callCount > 0))
-  if (StreamOptions.safeParse(request.stream_options).data?.include_usage)
-    yield frame({ choices: [], usage: usageOf(last ?? {}) })
-  yield data('[DONE]')
+  yield* chunks.end(finish(last?.done_reason, callCount > 0), usage(last ?? {}))
 }

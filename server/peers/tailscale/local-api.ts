@@ -1,5 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
+import { gather } from '#server/lib/gather.ts'
+import { linesOf } from '#server/lib/lines.ts'
 
 /** Where LocalAPI listens: a Unix socket or a named pipe, or on macOS a port of loopback with a token for whoever may read it. */
 export type Door = { readonly socketPath: string } | { readonly port: number; readonly token: string }
@@ -32,20 +34,8 @@ export async function getJson(door: Door, path: string, signal: AbortSignal): Pr
 /** Lines of a stream, one JSON document each, until it ends or `signal` aborts. @throws {LocalApiError} {Error} */
 export async function* getLines(door: Door, path: string, signal: AbortSignal): AsyncGenerator<unknown> {
   const answer = await get(door, path, signal)
-  const decoder = new TextDecoder()
-  let rest: string[] = []
-  let length = 0
-  for await (const piece of answer as AsyncIterable<Buffer>) {
-    const [first = '', ...others] = decoder.decode(piece, { stream: true }).split('\n')
-    rest.push(first)
-    length += first.length
-    if (length > LINE_CHARACTERS) throw new Error(`A line has more than ${LINE_CHARACTERS} characters.`)
-    const last = others.pop()
-    if (last === undefined) continue
-    for (const line of [rest.join(''), ...others]) if (line.trim() !== '') yield JSON.parse(line)
-    rest = [last]
-    length = last.length
-  }
+  const bounds = { mostCharacters: LINE_CHARACTERS, tooLong: `A line has more than ${LINE_CHARACTERS} characters.` }
+  for await (const line of linesOf(answer, bounds)) if (line.trim() !== '') yield JSON.parse(line)
 }
 
 async function get(door: Door, path: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -61,13 +51,5 @@ async function get(door: Door, path: string, signal: AbortSignal): Promise<Incom
   throw new LocalApiError(answer.statusCode ?? 0, why.trim() || `it answered ${answer.statusCode}`)
 }
 
-async function text(stream: Readable, maxBytes: number): Promise<string> {
-  const pieces: Buffer[] = []
-  let size = 0
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    size += piece.byteLength
-    if (size > maxBytes) throw new Error(`The answer has more than ${maxBytes} bytes.`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString()
-}
+const text = async (stream: Readable, maxBytes: number): Promise<string> =>
+  (await gather(stream, maxBytes, `The answer has more than ${maxBytes} bytes.`)).toString()
