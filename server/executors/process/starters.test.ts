@@ -68,6 +68,15 @@ it('starts all of them as children of one process, and none of ours', async () =
   expect(await one.exited).toEqual({ code: 128 + 9, signal: null })
 })
 
+it('tells of the end of one that is killed before it had begun', async () => {
+  for (let round = 0; round < 50; round++) {
+    const started = await start(line('exec sleep 1000'))
+    process.kill(started.pid, 'SIGKILL')
+    expect(await started.exited).toEqual({ code: 128 + 9, signal: null })
+    expect(await output(started)).toBe('')
+  }
+})
+
 it('tells of the end of one while another runs, whether or not anybody has read', async () => {
   const long = await start(line('exec sleep 1000'))
   const quick = await start(line('echo unread; exit 7'))

@@ -141,13 +141,16 @@ function preparation(directory: string): string {
 function scriptOf({ argv, env, options, filter, before }: Command, cwd: string, pipe: (name: (typeof PIPES)[number]) => string) {
   if (options.length === 0 || [cwd, ...options, ...argv, ...Object.values(env)].some(text => text.includes('\0'))) return null
   const script = [
+    // By the shell and not by what it starts: that may be killed before it had opened anything, and nobody would hear of its end.
+    `exec 5>${quote(pipe('end'))} 6>${quote(pipe('out'))} 7>${quote(pipe('err'))}`,
     // The options go by a pipe: what they hold of the environment shows in no list of processes.
-    `printf '%s\\0' ${[...options, ...HELD].map(quote).join(' ')} | {`,
+    `printf '%s\\0' ${[...options, ...HELD].map(quote).join(' ')} 5>&- 6>&- 7>&- | {`,
     `cd ${quote(cwd)} || exit 126`,
     ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
     ...before.map(line => `${line} || exit 126`),
     `exec ${argv.map(quote).join(' ')} 3<&0 </dev/null 4<${filter === null ? '&-' : quote(filter)}`,
-    `} >${quote(pipe('out'))} 2>${quote(pipe('err'))} 5>${quote(pipe('end'))} &`,
+    '} >&6 2>&7 6>&- 7>&- &',
+    'exec 5>&- 6>&- 7>&-',
     '',
   ].join('\n')
   return Buffer.byteLength(script) > MAX_SCRIPT_BYTES ? null : script
