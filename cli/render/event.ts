@@ -79,6 +79,7 @@ export function renderEvent(body: EventBody, checks: readonly (readonly string[]
     case 'warning':
       return paint('yellow', `  warning: ${short(body.detail)}`)
     case 'job.created':
+    case 'attempt.image':
     case 'attempt.process':
     case 'check.started':
     case 'agent.usage':

@@ -1,5 +1,13 @@
 import { formatDuration } from '#server/lib/units.ts'
-import { type Check, isEnd, type Job, type PlacementRecord, type Result, sanitizeLine } from '#shared/model/index.ts'
+import {
+  type Check,
+  isEnd,
+  type Job,
+  type PlacementRecord,
+  type Result,
+  sanitizeLine,
+  type UsedImage,
+} from '#shared/model/index.ts'
 import type { Paint } from '../terminal.ts'
 import { renderCommand } from './command.ts'
 import { renderChanges, renderTotals } from './diff-stat.ts'
@@ -91,16 +99,8 @@ function agentLine({ spec, result }: Job): string {
 function outcome(result: Result, paint: Paint): Section[] {
   const { usage } = result
   return [
-    [
-      'sandbox',
-      [
-        result.isolation === 'none'
-          ? paint('yellow', 'none: it ran with the rights of the server')
-          : result.executor === result.isolation
-            ? result.executor
-            : `${result.executor} (${result.isolation})`,
-      ],
-    ],
+    ['sandbox', [sandbox(result, paint)]],
+    ...(result.image ? [['image', imageLines(result.image)] as const] : []),
     ['checks', result.checks.map(check => renderVerdict(check, paint))],
     ['changes', [renderTotals(result.diffStat, paint), ...renderChanges(result.diffStat, paint).map(line => `  ${line}`)]],
     ...(usage.requests > 0 ? [['tokens', [`${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out`]] as const] : []),
@@ -110,6 +110,14 @@ function outcome(result: Result, paint: Paint): Section[] {
       : []),
   ]
 }
+
+function sandbox({ isolation, executor }: Result, paint: Paint): string {
+  if (isolation === 'none') return paint('yellow', 'none: it ran with the rights of the server')
+  return sanitizeLine(executor === isolation ? executor : `${executor} (${isolation})`)
+}
+
+const imageLines = ({ name, digest }: UsedImage): string[] =>
+  [name, digest].flatMap(text => (text === null ? [] : [sanitizeLine(text)]))
 
 const count = (amount: number): string => amount.toLocaleString('en-US')
 

@@ -78,6 +78,15 @@ describe('renderJob', () => {
     `)
   })
 
+  test('which image it ran in', () => {
+    const image = { name: 'node:24', digest: `sha256:${'a'.repeat(64)}` }
+    const shown = (more: Partial<Result>) => renderJob({ ...job, result: { ...result, ...more } }, [], plain).join('\n')
+    expect(shown({ executor: 'container', isolation: 'container', image })).toContain(
+      `  sandbox   container\n  image     node:24\n            sha256:${'a'.repeat(64)}\n`,
+    )
+    expect(shown({ image: { ...image, digest: null } })).toContain('  image     node:24\n  checks')
+  })
+
   test('a job that failed: why, and what to do about it', () => {
     const failed: Job = {
       ...job,

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ExecutorCapacity, ExecutorKind, IsolationLevel, Limits, Workload } from '#shared/model/index.ts'
+import type { ExecutorCapacity, ExecutorKind, IsolationLevel, Limits, UsedImage, Workload } from '#shared/model/index.ts'
 
 /** Where the relay to the gateway listens inside a sandbox, on its own 127.0.0.1. Without a sandbox it is any free port. */
 export const RELAY_PORT = 3128
@@ -95,6 +95,8 @@ export interface Sandbox {
   readonly isolation: IsolationLevel
   /** Whose programs are inside: those of this machine at their own paths, or those of an image. */
   readonly programs: 'host' | 'image'
+  /** Which image it really is; null: it is none. */
+  readonly image: UsedImage | null
   /** The work tree as a program inside sees it. */
   readonly workDir: string
   /** Where the relay listens inside, as a URL without a path; null without a gateway. */

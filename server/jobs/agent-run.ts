@@ -2,7 +2,7 @@ import type { AgentNeeds, AgentOutcome, AgentSession } from '#server/agents/inde
 import type { Sandbox } from '#server/executors/index.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import type { ResultCommit } from '#server/workspace/index.ts'
-import { type IsolationLevel, NO_USAGE, overlay, type Usage } from '#shared/model/index.ts'
+import { type IsolationLevel, NO_USAGE, overlay, type Usage, type UsedImage } from '#shared/model/index.ts'
 import { type Attempt, openGateway, reachesHosts } from './attempt-context.ts'
 import { runSetup } from './commands.ts'
 import { WorkFailure } from './failures.ts'
@@ -13,6 +13,7 @@ export interface AgentRun {
   readonly exitCode: number | null
   readonly usage: Usage
   readonly isolation: IsolationLevel
+  readonly image: UsedImage | null
   readonly model: string | null
   /** null when the job has no repository. */
   readonly committed: ResultCommit | null
@@ -70,6 +71,7 @@ export async function runAgent(attempt: Attempt): Promise<AgentRun> {
     exitCode: outcome.exitCode,
     usage,
     isolation: place.sandbox.isolation,
+    image: place.sandbox.image,
     model,
     committed: await commit(attempt, place.directory, model),
   }

@@ -126,6 +126,7 @@ async function work(
   const openPlace = createPlaces({
     ...{ job: claimed, root, executor, limits, signal, lost, leftovers, ...deps },
     note: line => void record.note(line).catch(() => {}),
+    image: image => record.emit({ type: 'attempt.image', epoch: claimed.epoch, image }),
   })
   const attempt: Attempt = { job: claimed, progress, deps, record, agent, executor, openPlace, permissions, signal }
 
@@ -178,6 +179,7 @@ async function work(
     },
     executor: executor.kind,
     isolation: ran.isolation,
+    ...(ran.image === null ? {} : { image: ran.image }),
     agent: { id: agent.id, version: info.version },
     model: ran.model,
     logBytes,

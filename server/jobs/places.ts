@@ -5,7 +5,7 @@ import type { Files } from '#server/lib/files.ts'
 import type { Lifetime } from '#server/lib/lifetime.ts'
 import type { JobRow } from '#server/store/index.ts'
 import type { Workspace } from '#server/workspace/index.ts'
-import { isAtLeast, type Limits } from '#shared/model/index.ts'
+import { isAtLeast, type Limits, type UsedImage } from '#shared/model/index.ts'
 import { WorkFailure } from './failures.ts'
 import { createNotes } from './notes.ts'
 
@@ -44,10 +44,18 @@ export function createPlaces(input: {
   /** A line for the job's log. */
   note: (line: string) => void
   lost: (reason: unknown) => void
+  /** Told of the image of each place that is another than that of the place before. */
+  image: (image: UsedImage) => void
   leftovers: Lifetime
 }) {
   const { job, root, executor, workspace, files, limits, clock, signal, leftovers } = input
   const { image, isolation: level, gpus } = job.spec
+  let told: string | null = null
+  const tell = (image: UsedImage | null) => {
+    const now = JSON.stringify(image)
+    if (image !== null && now !== told) input.image(image)
+    told = now
+  }
   return async ({ purpose, commit, readOnly, env, gatewaySocket }: PlaceRequest): Promise<Place> => {
     // As few directories as may be: to make one can take a busy file system as long as a mount.
     const directory = join(root, purpose)
@@ -72,6 +80,7 @@ export function createPlaces(input: {
     }
     const sandbox = await executor.prepare(spec, signal).finally(notes.close)
     await requireLevel(sandbox, level)
+    tell(sandbox.image)
     const isLost = () => input.lost(sandbox.lost.reason)
     sandbox.lost.addEventListener('abort', isLost, { once: true })
     if (sandbox.lost.aborted) isLost()

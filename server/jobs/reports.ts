@@ -18,6 +18,7 @@ const LEASES_FOR_THE_REST = 10
 const TOLD_BY_WORKERS: ReadonlySet<EventBody['type']> = new Set<EventBody['type']>([
   'job.state',
   'attempt.started',
+  'attempt.image',
   'attempt.process',
   'check.started',
   'check.ended',

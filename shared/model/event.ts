@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { CommandLine } from './command.ts'
 import { JobId, Timestamp } from './id.ts'
+import { UsedImage } from './image.ts'
 import { IsolationLevel } from './isolation.ts'
 import { Failure, Snapshot } from './job.ts'
 import { Limits } from './limits.ts'
@@ -73,6 +74,12 @@ export const EventBody = z
       why: text,
       limits: since(5, Limits.optional().describe('What each of its sandboxes may use.')),
     }),
+    since(
+      6,
+      z
+        .strictObject({ type: z.literal('attempt.image'), epoch, image: UsedImage })
+        .describe('What its sandboxes run in from here on.'),
+    ),
     since(
       2,
       z

@@ -17,3 +17,16 @@ export type ImageReference = z.infer<typeof ImageReference>
 
 /** A name with the tag that it has where it says none, unless a digest says which it is. */
 export const withTag = (image: string): string => (image.includes('@') || /:[^:/]+$/.test(image) ? image : `${image}:latest`)
+
+/** An image that something ran in. */
+export const UsedImage = z
+  .strictObject({
+    name: z.string().max(512).describe('As it was asked for.'),
+    digest: z
+      .string()
+      .regex(/^[a-z0-9]{1,20}:[0-9a-f]{32,128}$/)
+      .nullable()
+      .describe('By which a registry knows it; of one that no registry has, by which the engine that has it does.'),
+  })
+  .meta({ id: 'UsedImage' })
+export type UsedImage = z.infer<typeof UsedImage>

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { CommandLine } from './command.ts'
+import { UsedImage } from './image.ts'
 import { IsolationLevel } from './isolation.ts'
+import { since } from './protocol.ts'
 import { Usage } from './usage.ts'
 
 /** One run of one check, with where its output stands in the job's log. */
@@ -64,6 +66,7 @@ export const Result = z
     durations: z.strictObject({ queueMs: z.int(), prepareMs: z.int(), runMs: z.int(), checkMs: z.int() }),
     executor: z.string(),
     isolation: IsolationLevel.describe('What the attempt really got.'),
+    image: since(6, UsedImage.optional().describe('What the agent ran in, where that was an image and its node said which.')),
     agent: z.strictObject({ id: z.string(), version: z.string().nullable() }),
     model: z.string().nullable(),
     logBytes: z.int().min(0),

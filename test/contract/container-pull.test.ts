@@ -41,7 +41,7 @@ describe.skipIf(missing)('images from a registry', () => {
     const found = await haveImage(engine, image(), 'missing', { note: text => notes.push(text) })
     expect(found).toMatchObject({ name: image(), digest: registry.digest })
     expect(notes[0]).toBe(`Pulling the image ${image()}`)
-    expect(notes.at(-1)).toMatch(/: (\d+) of \1 layers$/)
+    expect(notes.at(-1)).toMatch(/: (\d+) of \1 layers(, [\d.]+ \w+)?$/)
     expect(new Set(notes).size).toBe(notes.length)
   })
 

@@ -60,6 +60,8 @@ export function executorContract(
           isolation: sandbox.isolation,
         },
       ])
+      if (sandbox.programs === 'host') expect(sandbox.image).toBeNull()
+      else expect(sandbox.image?.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
       await sandbox.cleanup()
       expect(await mine()).toEqual([])
     })

@@ -41,6 +41,7 @@ describe.skipIf(missing)('a job in a container', () => {
     expect(job.result).toMatchObject({
       executor: 'container',
       isolation: 'container',
+      image: { name: LAB_IMAGE, digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) },
       checks: [{ verdict: 'fixed' }],
       diffStat: { files: 1 },
     })

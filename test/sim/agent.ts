@@ -46,6 +46,7 @@ export function simulatedExecutor(parts: MachineParts): Executor {
         workDir: '/work',
         relayUrl: null,
         programs: 'host',
+        image: null,
         lost: NEVER_LOST,
         async start({ argv }) {
           const wait = new Promise<{ reason: 'exit'; code: number }>(resolve =>

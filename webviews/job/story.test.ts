@@ -55,6 +55,13 @@ describe('a story', () => {
       tool: { title: 'Edit', status: 'completed', input: '{}', output: 'done', diffs: [{ path: 'a.ts' }] },
     })
   })
+  it('knows the image of an attempt until there is another attempt', () => {
+    const image = { name: 'node:24', digest: null }
+    const told = tell(BEGINNING, events(started, { type: 'attempt.image', epoch: 1, image }))
+    expect(told.image).toEqual(image)
+    expect(tell(told, events({ ...started, epoch: 2 })).image).toBeNull()
+    expect(tell(told, events({ type: 'attempt.lost', epoch: 1, reason: 'gone' })).image).toBeNull()
+  })
   it('tells checks before and after, by number', () => {
     const ended = (phase: 'base' | 'result', code: number): EventBody => ({
       type: 'check.ended',

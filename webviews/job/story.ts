@@ -1,4 +1,14 @@
-import type { CheckRun, DiffStat, EventBody, Failure, JobEvent, JobState, Limits, Result } from '#shared/model/index.ts'
+import type {
+  CheckRun,
+  DiffStat,
+  EventBody,
+  Failure,
+  JobEvent,
+  JobState,
+  Limits,
+  Result,
+  UsedImage,
+} from '#shared/model/index.ts'
 
 type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
@@ -45,6 +55,8 @@ export interface Story {
   readonly node: string | null
   readonly executor: string | null
   readonly isolation: string | null
+  /** What its sandboxes run in; null where that is no image, or not known. */
+  readonly image: UsedImage | null
   /** What each sandbox may use; null where that is not known. */
   readonly limits: Limits | null
   /** Why the last attempt is over, and another one is wanted; null once that began. */
@@ -83,6 +95,7 @@ export const BEGINNING: Story = {
   node: null,
   executor: null,
   isolation: null,
+  image: null,
   limits: null,
   setback: null,
   createdAt: null,
@@ -117,7 +130,7 @@ function change(story: Draft, event: JobEvent): Partial<Story> {
     void story.entries.push({ n, at, kind: 'note', tone, text })
   const setback = (text: string): Partial<Story> => {
     note(text, 'warn')
-    return { node: null, executor: null, isolation: null, limits: null, setback: text, questions: [] }
+    return { node: null, executor: null, isolation: null, image: null, limits: null, setback: text, questions: [] }
   }
   switch (body.type) {
     case 'job.created':
@@ -132,9 +145,11 @@ function change(story: Draft, event: JobEvent): Partial<Story> {
       note(`Attempt ${epoch}: ${why}`)
       return {
         ...{ agent, agentVersion, model, executor, isolation, epoch, limits: body.limits ?? null, setback: null },
-        ...{ plan: [], checks: [], questions: [], agentUsage: null },
+        ...{ image: null, plan: [], checks: [], questions: [], agentUsage: null },
       }
     }
+    case 'attempt.image':
+      return { image: body.image }
     case 'attempt.placed':
       note(`Attempt ${body.epoch} goes to ${body.name}`)
       return { node: body.name, epoch: body.epoch }

@@ -56,6 +56,13 @@ it('says where it is, how it is kept in and what it may use, and what was asked 
   ])
 })
 
+it('says which image it was once that is over, as the attempt or its result has it', () => {
+  const over = story({ state: 'failed', executor: 'container', image: { name: 'node:24', digest: 'sha256:abc' } })
+  expect(factsOf(over, spec, null, 'desk')).toContainEqual(['Image', 'node:24 (sha256:abc)'])
+  const pulled = story({ executor: 'container', image: { name: 'node:24', digest: null } })
+  expect(factsOf(pulled, spec, null, 'desk')).toContainEqual(['Image', 'node:24'])
+})
+
 it('counts processors between two looks, and says what a sandbox waits for', () => {
   expect(useOf(workload, 10_000, null)).toBe('agent, running, 3.0 s of processor time, 64.0 MiB of 512 MiB of memory')
   const earlier = place({ at: 8_000, workloads: [{ ...workload, cpuMs: 1_000 }] })

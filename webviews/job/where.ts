@@ -20,7 +20,8 @@ export type Fact = readonly [name: string, text: string]
 export function factsOf(story: Story, spec: Job['spec'] | null, place: Place | null, self: string): Fact[] {
   const now = place?.workloads.at(-1)
   const { executor, isolation, node } = story
-  const image = now?.image ?? spec?.image ?? null
+  const used = now?.image ? { name: now.image, digest: now.imageDigest } : (story.image ?? story.result?.image ?? null)
+  const image = used?.name ?? spec?.image ?? null
   const limits = limitsText(story.limits ?? spec?.limits ?? {})
   const asked = spec?.isolation === undefined ? '' : `, at least ${spec.isolation} was asked for`
   const facts: (readonly [string, string | null])[] = [
@@ -28,7 +29,7 @@ export function factsOf(story: Story, spec: Job['spec'] | null, place: Place | n
     ['Machine', now?.machine ?? null],
     ['Executor', executor ?? (spec === null ? null : `not chosen yet; ${spec.executor} was asked for`)],
     ['Isolation', isolation === null ? null : `${isolation}${asked}`],
-    ['Image', image === null ? null : `${image}${now?.imageDigest ? ` (${now.imageDigest})` : ''}`],
+    ['Image', image === null ? null : `${image}${used?.digest ? ` (${used.digest})` : ''}`],
     ['GPUs', spec?.gpus === undefined ? null : String(spec.gpus)],
     ['Limits', limits === '' ? null : `${limits}${story.limits ? '' : '; else as its node is set'}`],
   ]

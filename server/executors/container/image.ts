@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { messageOf } from '#server/lib/message-of.ts'
-import { type ImagePull, withTag } from '#shared/model/index.ts'
+import { type ImagePull, type UsedImage, withTag } from '#shared/model/index.ts'
 import { SandboxError } from '../index.ts'
 import { type Engine, EngineError } from './engine.ts'
+import { pullProgress } from './pull-progress.ts'
 
 export interface Image {
   readonly name: string
@@ -52,12 +53,26 @@ export async function haveImage(engine: Engine, name: string, policy: ImagePull,
   return {
     name,
     id: Id,
-    digest: RepoDigests?.[0]?.split('@')[1] ?? null,
+    digest: digestOf(name, RepoDigests ?? []),
     volumes: Object.keys(Config?.Volumes ?? {}),
     bytes: Size ?? 0,
     isNew: Id !== before?.Id,
   }
 }
+
+/** Several registries may know an image, each by a digest of its own. */
+function digestOf(name: string, digests: readonly string[]): string | null {
+  const repository = name.replace(/@.*$/, '').replace(/:[^:/]+$/, '')
+  const known = digests.map(text => text.split('@') as [string, string?])
+  const [, digest] = known.find(([at]) => at === repository || at.endsWith(`/${repository}`)) ?? known[0] ?? []
+  return digest ?? null
+}
+
+/** For the record of an attempt. An engine may leave out how the number of an image was counted. */
+export const usedImage = ({ name, digest, id }: Image): UsedImage => ({
+  name,
+  digest: digest ?? (id.includes(':') ? id : `sha256:${id}`),
+})
 
 async function inspect(engine: Engine, name: string): Promise<z.infer<typeof Inspected> | null> {
   try {
@@ -81,21 +96,15 @@ export async function listImages(engine: Engine): Promise<string[]> {
     .slice(0, MOST_NAMES)
 }
 
-const Progress = z.object({ id: z.string().optional(), status: z.string().optional(), error: z.string().optional() })
-const DONE = new Set(['Pull complete', 'Already exists', 'Download complete'])
-
 async function pull(engine: Engine, name: string, { note, signal }: Making): Promise<void> {
   note?.(`Pulling the image ${name}`)
-  const layers = new Map<string, boolean>()
-  let told = ''
+  const progress = pullProgress()
+  let told: string | null = null
   try {
     // Without a tag the API would pull all there are.
     for await (const line of engine.lines('POST', `/images/create?fromImage=${encodeURIComponent(withTag(name))}`, signal)) {
-      const { id, status, error } = Progress.parse(line)
-      if (error) throw new Error(error)
-      if (id && status) layers.set(id, DONE.has(status) || layers.get(id) === true)
-      const text = `Pulling the image ${name}: ${[...layers.values()].filter(Boolean).length} of ${layers.size} layers`
-      if (text !== told && layers.size > 0) note?.(text)
+      const text = progress(line)
+      if (text !== null && text !== told) note?.(`Pulling the image ${name}: ${text}`)
       told = text
     }
   } catch (cause) {

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { pause } from '#server/lib/pause.ts'
-import type { ContainerConfig } from '#shared/model/index.ts'
+import type { ContainerConfig, UsedImage } from '#shared/model/index.ts'
 import { diskUsage, watchDisk } from '../disk.ts'
 import { RELAY_PORT, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
 import type { Door, RunnerToken, Visitor } from '../runner/index.ts'
 import { createContainer, type Engine, EngineError, Nothing, removeContainer, waitFor } from './engine.ts'
 import type { Suitability } from './examine.ts'
 import { hostProcess } from './host-process.ts'
-import { haveImage, type Image } from './image.ts'
+import { haveImage, type Image, usedImage } from './image.ts'
 import { containerBody, INSIDE, labelsOf, type User } from './place.ts'
 import { type FoundEngine, isolationOf, runtimeFor } from './probe.ts'
 import type { PulledImages } from './pulled-images.ts'
@@ -116,7 +116,7 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
   await arrival(visitor, clock, signal)
   const exceeded = () => void visitor.sandbox.exceeded('disk')
   stops.push(watchDisk({ clock, directories, limitBytes: spec.limits.diskBytes, exceeded }))
-  return withScratch(visitor, directories, async () => {
+  return withScratch(visitor, usedImage(image), directories, async () => {
     await scratch.remove()
     making.images.release(name)
     making.gone()
@@ -196,10 +196,16 @@ async function ranOutOfMemory(engine: Engine, id: string): Promise<boolean> {
 }
 
 /** The runner's sandbox, with what of it is on this machine. */
-function withScratch({ sandbox }: Visitor, directories: readonly string[], remove: () => Promise<void>): Sandbox {
+function withScratch(
+  { sandbox }: Visitor,
+  image: UsedImage,
+  directories: readonly string[],
+  remove: () => Promise<void>,
+): Sandbox {
   let cleaning: Promise<void> | null = null
   return {
     ...sandbox,
+    image,
     stats: async () => ({ ...(await sandbox.stats()), diskBytes: (await diskUsage(directories)).bytes }),
     cleanup() {
       cleaning ??= sandbox

@@ -2,7 +2,7 @@ import { mkdir, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
 import { soonOr } from '#server/lib/within.ts'
-import type { IsolationLevel, KubernetesConfig, Workload } from '#shared/model/index.ts'
+import type { IsolationLevel, KubernetesConfig, UsedImage, Workload } from '#shared/model/index.ts'
 import { RELAY_PORT, type Sandbox, SandboxError, type SandboxSpec, type SandboxStats } from '../index.ts'
 import {
   type Door,
@@ -81,7 +81,9 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
         await visitor.sandbox.sendTree(spec.workTree, treeLimits(spec))
         for (const directory of shown.directories) await visitor.sandbox.sendTree(directory, treeLimits(spec), directory)
         signal?.throwIfAborted()
-        living = withCleanup(visitor, spec, gone)
+        // By the name that was asked for: a node may tell of another that it has the same image by.
+        const image = { name: spec.image ?? settings.image, digest: made.condition().imageDigest }
+        living = withCleanup(visitor, image, spec, gone)
         return living
       } catch (cause) {
         const failure = place?.condition().failure
@@ -198,10 +200,11 @@ async function arrival(
   }
 }
 
-function withCleanup(visitor: Visitor, spec: SandboxSpec, gone: () => void): Sandbox {
+function withCleanup(visitor: Visitor, image: UsedImage, spec: SandboxSpec, gone: () => void): Sandbox {
   const { cleanup, ...sandbox } = visitor.sandbox
   return {
     ...sandbox,
+    image,
     async cleanup() {
       await cleanup()
       visitor.dismiss()

@@ -114,6 +114,7 @@ export function createSandbox(deps: {
   return {
     isolation: enclosure.isolation,
     programs: 'host',
+    image: null,
     workDir: enclosure.workDir,
     relayUrl: enclosure.relayUrl,
     lost: NEVER_LOST,

@@ -17,8 +17,8 @@ const count = z.number().min(0)
 const Started = z.object({ pid: z.int(), startTicks: z.number() })
 const Stats = z.object({ cpuMs: count, memoryBytes: count, processes: count, diskBytes: count })
 
-/** A sandbox by way of its runner, and what only the executor that made its place may do. */
-export interface RemoteSandbox extends Sandbox {
+/** A sandbox by way of its runner, and what only the executor that made its place may do. Which image the place is, that executor knows. */
+export interface RemoteSandbox extends Omit<Sandbox, 'image'> {
   /** The place is gone. */
   lose(reason: string): void
   /** The place is gone because all inside together used more than they may: no loss, but what ended its programs. */
