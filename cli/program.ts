@@ -128,9 +128,14 @@ export function createProgram(
   const jobs = remote(command('jobs', 'list jobs, newest first'))
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(STATES))
     .option('--active', 'only jobs that have not ended')
+    .option('--spec <feature>', 'only jobs for tasks of a feature, such as 001-login')
+    .option('--repo <path>', 'with --spec: only those of this repository')
     .addOption(new Option('-n, --limit <n>', 'how many').argParser(whole(1)).default(20))
     .option('--all', 'all of them')
     .action(async options => done(await (await import('./commands/jobs.ts')).listJobs(world, options)))
+  remote(jobs.command('specs').description('list the features that jobs are for, with how many')).action(
+    async (_, specs: Command) => done(await (await import('./commands/jobs.ts')).listJobSpecs(world, specs.optsWithGlobals())),
+  )
   remote(jobs.command('show').description('show one job'))
     .argument('<id>')
     .option('--why', 'how its attempts came to their nodes: every bid and its score')

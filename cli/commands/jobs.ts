@@ -1,18 +1,21 @@
 import { formatDuration } from '#server/lib/units.ts'
 import type { Client } from '#shared/contract/index.ts'
-import { type JobState, type JobSummary, sanitizeLine } from '#shared/model/index.ts'
+import { FeatureName, type JobState, type JobSummary, sanitizeLine } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
-import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
 import { renderJob } from '../render/job.ts'
 import { renderPlacements } from '../render/placement.ts'
 import { STATE_LOOKS } from '../render/state.ts'
+import { repositoryRoot } from '../repository.ts'
 import { table } from '../table.ts'
 import type { World } from '../world.ts'
 
 export interface ListOptions extends ConnectionOptions {
   readonly state?: JobState
   readonly active?: boolean
+  readonly spec?: string
+  readonly repo?: string
   readonly limit: number
   readonly all?: boolean
   readonly json?: boolean
@@ -22,6 +25,7 @@ const PAGE = 200
 
 /** Lists jobs, newest first. */
 export async function listJobs(world: World, options: ListOptions): Promise<ExitCode> {
+  const ofSpec = await specFilter(world, options)
   const { client } = await connect(world, options)
   const wanted = options.all ? Number.POSITIVE_INFINITY : options.limit
   const items: JobSummary[] = []
@@ -32,6 +36,7 @@ export async function listJobs(world: World, options: ListOptions): Promise<Exit
         limit: Math.min(PAGE, wanted - items.length),
         ...(options.state === undefined ? {} : { state: options.state }),
         ...(options.active ? { active: 'true' } : {}),
+        ...ofSpec,
         ...(cursor === null ? {} : { cursor }),
       },
     })
@@ -42,13 +47,57 @@ export async function listJobs(world: World, options: ListOptions): Promise<Exit
   if (options.json) {
     await world.out.line(JSON.stringify({ items, nextCursor: cursor }))
   } else if (items.length === 0) {
-    await world.err.line(options.active || options.state ? 'No such jobs.' : 'No jobs yet. Start one with `skein run "…"`.')
+    await world.err.line(
+      options.active || options.state || options.spec ? 'No such jobs.' : 'No jobs yet. Start one with `skein run "…"`.',
+    )
   } else {
     for (const line of renderJobs(items, Date.now(), world.out)) await world.out.line(line)
     if (cursor !== null) await world.err.line(world.err.paint('dim', 'There are more: --all, or --limit N.'))
   }
   return EXIT.ok
 }
+
+/** @throws {CliError} */
+async function specFilter(world: World, { spec, repo }: ListOptions): Promise<{ spec?: string; repository?: string }> {
+  if (spec === undefined) {
+    if (repo !== undefined) throw new CliError(EXIT.usage, '--repo goes with --spec: it names the work tree of the feature.')
+    return {}
+  }
+  const feature = FeatureName.safeParse(spec.replace(/^specs\//, '').replace(/\/$/, ''))
+  if (!feature.success) throw new CliError(EXIT.usage, `--spec takes a feature, such as 001-login, not "${spec}".`)
+  return { spec: feature.data, ...(repo === undefined ? {} : { repository: await repositoryRoot(repo, world) }) }
+}
+
+/** Lists the features that jobs are for, by name. */
+export async function listJobSpecs(world: World, options: ConnectionOptions & { json?: boolean }): Promise<ExitCode> {
+  const { client } = await connect(world, options)
+  const items: JobSpecs[] = []
+  let cursor: string | null = null
+  do {
+    const page: { items: JobSpecs[]; nextCursor: string | null } = await client.listJobSpecs({
+      query: { limit: 1000, ...(cursor === null ? {} : { cursor }) },
+    })
+    items.push(...page.items)
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  if (options.json) await world.out.line(JSON.stringify({ items }))
+  else if (items.length === 0) await world.err.line('No job is for a task of a spec. `skein run --spec FEATURE/TASK` starts one.')
+  else for (const line of renderJobSpecs(items, world.out)) await world.out.line(line)
+  return EXIT.ok
+}
+
+type JobSpecs = Awaited<ReturnType<Client['listJobSpecs']>>['items'][number]
+
+const renderJobSpecs = (items: readonly JobSpecs[], terminal: Pick<World['out'], 'columns' | 'paint'>): string[] =>
+  table(
+    items,
+    [
+      { title: 'FEATURE', value: ({ feature }) => sanitizeLine(feature) },
+      { title: 'JOBS', value: ({ jobs }) => String(jobs), align: 'right' },
+      { title: 'REPOSITORY', value: ({ repository }) => sanitizeLine(repository), elastic: true },
+    ],
+    terminal,
+  )
 
 /** The list as a table. @param now ms since 1970 */
 export function renderJobs(

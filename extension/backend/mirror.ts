@@ -13,6 +13,7 @@ const SELF_MS = 2000
 export const jobSource = (backend: Backend): JobSource => ({
   list: query => backend.call('listJobs', { query }),
   get: id => backend.call('getJob', { params: { id } }),
+  specs: query => backend.call('listJobSpecs', { query }),
   events: (id, after) => backend.call('listEvents', { params: { id }, query: { after, limit: 1000 } }),
 })
 

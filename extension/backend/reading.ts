@@ -7,6 +7,7 @@ export const READING: ReadonlySet<OperationName> = new Set([
   'openapi',
   'metrics',
   'listJobs',
+  'listJobSpecs',
   'getJob',
   'listEvents',
   'listExecutors',

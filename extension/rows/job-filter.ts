@@ -25,8 +25,13 @@ export function fits({ summary, node }: JobEntry, { text, repositories, groups }
   if (repositories !== null && !repositories.includes(summary.repository ?? '')) return false
   if (text === '') return true
   const { title, id, agent, spec } = summary
-  const where = `${title} ${id} ${agent} ${node ?? ''} ${spec ? `${spec.feature}/${spec.task}` : ''}`.toLowerCase()
-  return text
+  return hasWords(`${title} ${id} ${agent} ${node ?? ''} ${spec ? `${spec.feature}/${spec.task}` : ''}`, text)
+}
+
+/** Whether all words of a search are somewhere in a text. */
+export function hasWords(text: string, words: string): boolean {
+  const where = text.toLowerCase()
+  return words
     .toLowerCase()
     .split(/\s+/)
     .every(word => where.includes(word))

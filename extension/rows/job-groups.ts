@@ -2,7 +2,7 @@ import type { JobEntry } from '../state/job-entry.ts'
 import { isSpecKey, NO_SPEC, type SpecKey, type SpecOfKey, specOfKey } from '../state/job-specs.ts'
 import { GROUPS, type Group } from '../state/job-states.ts'
 import type { Jobs } from '../state/jobs.ts'
-import { groupsOf, type JobFilter } from './job-filter.ts'
+import { hasWords, isEverything, type JobFilter } from './job-filter.ts'
 import { plainLine } from './plain.ts'
 import type { Row, Translate } from './row.ts'
 
@@ -36,13 +36,36 @@ export const jobsOf = (jobs: Jobs, group: GroupId): readonly JobEntry[] =>
 /** Whether the orchestrator has older jobs of a group, as far as one can say. */
 export const hasMore = (jobs: Jobs, group: GroupId): boolean => (isState(group) ? jobs.hasMore(group) : jobs.hasMoreOf(group))
 
-/** The groups that may have something to show, in the order of their rows. */
-export function groupIds(jobs: Jobs, grouping: Grouping, filter: JobFilter): readonly GroupId[] {
-  if (grouping === 'state') return groupsOf(filter)
-  return [...jobs.specs()]
-    .map(key => ({ key, ...specOfKey(key) }))
-    .sort(newestSpecFirst)
-    .map(({ key }) => key)
+/** Jobs of a group that are shown, with what is not read yet as far as that is known. */
+export function countOf(jobs: Jobs, group: GroupId, shown: number, filter: JobFilter): { count: number; more: boolean } {
+  const more = hasMore(jobs, group)
+  const total = !more || isState(group) || !isEverything(filter) ? null : jobs.totalOf(group)
+  return total === null ? { count: shown, more } : { count: total, more: false }
+}
+
+/** Whether a group of which no job is shown may have some that were not read. */
+export function mayShow(jobs: Jobs, group: GroupId, { text, repositories }: JobFilter): boolean {
+  if (isState(group)) return jobs.isRead(group) && jobs.hasMore(group)
+  const { feature, repository } = specOfKey(group)
+  if (repositories !== null && !repositories.includes(repository)) return false
+  // What is searched for may be in any of hundreds; those whose name has it are worth a row.
+  return hasWords(feature, text) && jobs.hasMoreOf(group)
+}
+
+/** Specs in the order of their rows. There may be thousands, and they are asked for many times between two changes: the last order is kept. */
+export function createSpecOrder(): (specs: Iterable<SpecKey>) => readonly SpecKey[] {
+  let known: ReadonlySet<SpecKey> = new Set()
+  let inOrder: readonly SpecKey[] = []
+  return specs => {
+    const now = new Set(specs)
+    if (now.size === known.size && [...now].every(key => known.has(key))) return inOrder
+    known = now
+    inOrder = [...now]
+      .map(key => ({ key, ...specOfKey(key) }))
+      .sort(newestSpecFirst)
+      .map(({ key }) => key)
+    return inOrder
+  }
 }
 
 let made: Intl.Collator | undefined

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { JobEvent } from '#shared/model/index.ts'
 import { manualClock, plain, sourceOf, summary } from '#test/fakes/editor-jobs.ts'
 import { createChanges } from '../state/changes.ts'
 import { createJobs, PAGE } from '../state/jobs.ts'
@@ -48,10 +49,11 @@ it('has at most 200 children a row, and every job once, however many there are',
 })
 
 it.each([
-  // Those of a spec are asked for by the spec, however many there are; those of none are what was read of each state.
+  // Those of a spec are asked for by the spec, however many there are; those of none are what was read of each state. Of specs five
+  // thousand are listed, and those of the jobs that were read.
   ['one spec', 100_000, () => 1, 100_000],
   ['no spec', 100_000, () => null, 6 * PAGE],
-  ['many specs', 100_000, (number: number) => number, 6 * PAGE],
+  ['many specs', 100_000, (number: number) => number, 5_000 + 6 * PAGE],
   ['some specs', 20_000, (number: number) => (number % 7 === 0 ? null : number % 50), 17_142 + 171],
 ])('has at most 200 children a row when jobs are grouped by spec: for %s, of %d jobs', async (_, count, of, found) => {
   const all = Array.from({ length: count }, (_, number) => {
@@ -68,15 +70,25 @@ it.each([
   expect(new Set(seen).size).toBe(found)
 })
 
-it('asks for the jobs of a spec when it is opened, page by page, and not once all are read', async () => {
+it('asks which specs there are, and for the jobs of one when it is opened, page by page', async () => {
   const spec = (feature: string) => ({ spec: { feature, task: 'T001' } })
   const all = Array.from({ length: 1_000 }, (_, number) =>
-    summary(number, 'succeeded', spec(number === 999 || number < 500 ? '001-old' : '002-new')),
+    summary(number, 'succeeded', spec(number < 1 ? '000-first' : number === 999 || number < 500 ? '001-old' : '002-new')),
   )
   const { tree, jobs, source } = await treeOf(all, {}, 'spec')
   const KEY = 'spec/001-old//src/app/'
   const list = (from: number) => `001-old /src/app ${from || ''}`
   expect(tree.row(KEY)).toMatchObject({ description: '1+ · app' })
+  source.asked.length = 0
+  const groups = await tree.children(null)
+  expect(groups.map(({ label, description }) => `${label}: ${description}`)).toEqual([
+    '002-new: 499 · app',
+    '001-old: 500 · app',
+    '000-first: 1 · app',
+    'Read older jobs: undefined',
+  ])
+  await tree.children(null)
+  expect(source.asked).toEqual(['specs '])
   source.asked.length = 0
   const first = await tree.children(KEY)
   expect(first).toHaveLength(PAGE + 1)
@@ -85,27 +97,46 @@ it('asks for the jobs of a spec when it is opened, page by page, and not once al
   await tree.children(KEY)
   expect(source.asked).toEqual([list(0)])
   // The last page at once: those before it are read too, so that it is what it would be.
-  expect(await tree.children(`${KEY}+2`)).toHaveLength(501 - 2 * PAGE)
+  expect(await tree.children(`${KEY}+2`)).toHaveLength(500 - 2 * PAGE)
   expect(source.asked).toEqual([list(0), list(PAGE), list(2 * PAGE)])
-  expect(tree.row(KEY)).toMatchObject({ description: '501 · app' })
   await jobs.reset()
   while (jobs.hasMore('succeeded')) await jobs.readMore('succeeded')
   source.asked.length = 0
-  expect(tree.row('spec/002-new//src/app/')).toMatchObject({ description: '499 · app' })
   await tree.children('spec/002-new//src/app/')
   expect(source.asked).toEqual([])
 })
 
-it('draws the row of a spec again when a page of it is read, though nothing in that was new', async () => {
+it('counts a job that comes, where it turns out to belong', async () => {
+  const all = Array.from({ length: 300 }, (_, number) =>
+    summary(number, 'succeeded', { spec: { feature: '001-old', task: 'T001' } }),
+  )
+  const { tree, jobs, source } = await treeOf(all, {}, 'spec')
+  await tree.children(null)
+  const KEY = 'spec/001-old//src/app/'
+  expect(tree.row(KEY)).toMatchObject({ description: '300 · app' })
+  const job = summary(300, 'queued', { spec: { feature: '001-old', task: 'T002' } })
+  source.get = async () =>
+    ({ ...job, spec: { agent: 'builtin', priority: 0, repository: { path: '/src/app' }, spec: job.spec } }) as never
+  const { title, agent, priority, spec } = job
+  const body = { type: 'job.created', title, agent, priority, spec } as JobEvent['body']
+  jobs.take({ seq: 1, jobId: job.id, n: 1, at: job.createdAt, body })
+  await expect.poll(() => jobs.get(job.id)?.summary.repository).toBe('/src/app')
+  expect(tree.row(KEY)).toMatchObject({ description: '301 · app' })
+  expect((await tree.children(null)).map(({ label }) => label)).toEqual(['001-old', 'Read older jobs'])
+})
+
+it('knows specs from jobs alone where the orchestrator cannot list them', async () => {
   const all = Array.from({ length: 1_000 }, (_, number) =>
     summary(number, 'succeeded', number >= 998 ? { spec: { feature: '001-new', task: 'T001' } } : {}),
   )
-  const { tree } = await treeOf(all, {}, 'spec')
+  const { tree, source } = await treeOf(all, {}, 'spec')
+  source.specs = () => Promise.reject(new Error('There is no such operation'))
   const KEY = 'spec/001-new//src/app/'
   await tree.children(null)
   tree.redraw(null)
   expect(tree.row(KEY)).toMatchObject({ description: '2+ · app' })
   await tree.children(KEY)
+  // Drawn again, though nothing in the page was new.
   expect(tree.redraw(new Set())).toEqual([KEY])
   expect(tree.row(KEY)).toMatchObject({ description: '2 · app' })
 })

@@ -6,14 +6,16 @@ import { type Jobs, PAGE } from '../state/jobs.ts'
 import type { Disposable } from '../state/signal.ts'
 import { fits, groupsOf, isEverything, type JobFilter } from './job-filter.ts'
 import {
+  countOf,
+  createSpecOrder,
   type GroupId,
   type Grouping,
-  groupIds,
   groupRow,
   hasMore,
   isState,
   type JobPlace,
   jobsOf,
+  mayShow,
   pageId,
   placeOf,
 } from './job-groups.ts'
@@ -51,12 +53,11 @@ export function createJobsTree(deps: JobsTreeDeps): JobsTree {
   const groupOf = ({ summary }: JobEntry): GroupId => (grouping() === 'state' ? GROUP_OF[summary.state] : specKeyOf(summary))
   const shown = (group: GroupId): readonly JobEntry[] =>
     isEverything(filter()) ? jobsOf(jobs, group) : jobsOf(jobs, group).filter(entry => fits(entry, filter()))
+  const specsInOrder = createSpecOrder()
+  const groupIds = (): readonly GroupId[] => (grouping() === 'state' ? groupsOf(filter()) : specsInOrder(jobs.specs()))
   /** One with none to show stands there while older ones might. */
-  const shownGroups = () =>
-    groupIds(jobs, grouping(), filter()).filter(
-      group => shown(group).length > 0 || (isState(group) && jobs.isRead(group) && jobs.hasMore(group)),
-    )
-  const rowOf = (group: GroupId): Row => groupRow(group, { count: shown(group).length, more: hasMore(jobs, group), t })
+  const shownGroups = () => groupIds().filter(group => shown(group).length > 0 || mayShow(jobs, group, filter()))
+  const rowOf = (group: GroupId): Row => groupRow(group, { ...countOf(jobs, group, shown(group).length, filter()), t })
 
   function pageRow({ group, page }: JobPlace): Row {
     const label = group === null ? t('More specs') : isEverything(filter()) ? t('Older jobs') : t('Search older jobs')
@@ -114,6 +115,7 @@ export function createJobsTree(deps: JobsTreeDeps): JobsTree {
   return {
     async children(id) {
       if (id === null) {
+        if (grouping() === 'spec') await jobs.readSpecs()
         drawn = outline(shownGroups())
         return pageOfGroups(0)
       }

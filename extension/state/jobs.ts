@@ -5,6 +5,7 @@ import { createJobIndex } from './job-index.ts'
 import { NO_SPEC, type SpecKey, specKeyOf, specOfKey } from './job-specs.ts'
 import { GROUP_OF, GROUPS, type Group, hasEnded, STATES_OF } from './job-states.ts'
 import { createSignal, type Listen } from './signal.ts'
+import { createSpecTotals, type SpecTotal } from './spec-totals.ts'
 
 /** Jobs that are asked for at once. */
 export const PAGE = 199
@@ -12,6 +13,9 @@ export const PAGE = 199
 const MOST_EVENT_PAGES = 5
 /** Jobs that are asked for one by one at a time; of a flood the rest is shown by what events say. */
 const MOST_ASKED = 50
+/** Specs that are asked for at once, and how often. */
+const SPEC_PAGE = 1000
+const MOST_SPEC_PAGES = 5
 
 /** Of which jobs a list is. */
 export type Listed = { readonly state: JobState } | { readonly spec: string; readonly repository: string }
@@ -21,13 +25,19 @@ export interface JobSource {
   list(query: Listed & { cursor?: string; limit: number }): Promise<{ items: JobSummary[]; nextCursor: string | null }>
   get(id: JobId): Promise<Job>
   events(id: JobId, afterEvent: number): Promise<{ items: JobEvent[]; nextCursor: string | null }>
+  /** Specs that jobs are for. */
+  specs(query: { cursor?: string; limit: number }): Promise<{ items: SpecTotal[]; nextCursor: string | null }>
 }
 
 export interface Jobs {
   /** Jobs of a group as far as they were read, newest first. */
   inGroup(group: Group): readonly JobEntry[]
-  /** Specs that jobs which were read are for, in no order. */
+  /** Specs that jobs are for: all once they were asked for, before that those of jobs that were read; in no order. */
   specs(): Iterable<SpecKey>
+  /** Asks which specs there are jobs for, once. Where the orchestrator cannot say, they are known from jobs alone. */
+  readSpecs(): Promise<void>
+  /** Jobs that a spec has, whether they were read or not; null where that is not known. */
+  totalOf(spec: SpecKey): number | null
   /** Jobs for a spec as far as they were read, newest first. */
   ofSpec(spec: SpecKey): readonly JobEntry[]
   get(id: JobId): JobEntry | undefined
@@ -66,6 +76,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
   const cursors = new Map<JobState, string | null>()
   /** The same of a spec, and how many pages of it were read. */
   const specPages = new Map<SpecKey, { readonly cursor: string | null; readonly pages: number }>()
+  const totals = createSpecTotals()
   const asked = new Set<JobId>()
   const puts = createSignal<{ before: JobEntry | undefined; entry: JobEntry }>()
   const paged = createSignal<SpecKey>()
@@ -80,6 +91,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
     byGroup.put(before, entry)
     bySpec.put(before, entry)
     entries.set(id, entry)
+    totals.move(before?.summary, entry.summary)
     puts.emit({ before, entry })
     changes.mark(id)
   }
@@ -123,7 +135,23 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
   function hasMoreOf(spec: SpecKey): boolean {
     // What names no work tree is in no list of a spec. Once every state is read there is nothing left to ask for.
     if (spec === NO_SPEC || specOfKey(spec).repository === '') return false
+    const total = totals.of(spec)
+    if (total !== undefined && total <= bySpec.list(spec).length) return false
     return specPages.get(spec)?.cursor !== null && GROUPS.some(hasMore)
+  }
+  async function readSpecs(): Promise<void> {
+    if (totals.isRead) return
+    const begun = generation
+    const items: SpecTotal[] = []
+    let cursor: string | null = null
+    for (let page = 0; page < MOST_SPEC_PAGES && (page === 0 || cursor !== null); page += 1) {
+      const query: Parameters<JobSource['specs']>[0] = { limit: SPEC_PAGE, ...(cursor === null ? {} : { cursor }) }
+      // One of an older version knows no such question.
+      const read: Awaited<ReturnType<JobSource['specs']>> | null = await source.specs(query).catch(() => null)
+      items.push(...(read?.items ?? []))
+      cursor = read?.nextCursor ?? null
+    }
+    if (begun === generation && !totals.isRead) totals.learn(items)
   }
   async function readMoreOf(spec: SpecKey): Promise<void> {
     if (!hasMoreOf(spec)) return
@@ -164,7 +192,9 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
 
   return {
     inGroup: byGroup.list,
-    specs: bySpec.keys,
+    specs: () => new Set([...totals.keys(), ...bySpec.keys()]),
+    readSpecs,
+    totalOf: spec => totals.of(spec) ?? null,
     ofSpec: bySpec.list,
     get: id => entries.get(id),
     hasMore,
@@ -180,6 +210,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
       entries.clear()
       cursors.clear()
       specPages.clear()
+      totals.clear()
       byGroup.clear()
       bySpec.clear()
       const begun = generation
@@ -197,6 +228,7 @@ export function createJobs(source: JobSource, changes: Changes): Jobs {
       const { body } = event
       if (entries.has(event.jobId)) apply(event)
       else if (body.type === 'job.created') {
+        totals.begin(event.jobId)
         put(created({ ...event, body }))
         void meet(event.jobId)
       } else if (body.type === 'job.state') void meet(event.jobId)

@@ -4,6 +4,7 @@ import { ApiError, type Operations } from '#shared/contract/index.ts'
 import { isEnd, type JobId } from '#shared/model/index.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { type Artifacts, requireResult } from './artifacts.ts'
+import { decodeCursor, decodeSpecCursor, encodeCursor, encodeSpecCursor } from './cursors.ts'
 import type { Permissions } from './permissions.ts'
 import type { JobDeps } from './ports.ts'
 import { presentJob, presentSummary } from './present.ts'
@@ -19,6 +20,7 @@ export type JobHandlers = Pick<
   | 'ready'
   | 'createJob'
   | 'listJobs'
+  | 'listJobSpecs'
   | 'getJob'
   | 'cancelJob'
   | 'retryJob'
@@ -41,16 +43,6 @@ export interface JobServices {
   readonly retention: Retention
   isReady(): boolean
   cancel(job: JobRow): Promise<JobRow>
-}
-
-/** Cursors are opaque to callers: the sequence number of the last job seen, marked so that nothing else passes for one. */
-const encodeCursor = (seq: number): string => Buffer.from(`jobs:${seq}`).toString('base64url')
-function decodeCursor(cursor: string): number {
-  const match = /^jobs:(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'))
-  if (match?.[1]) return Number(match[1])
-  throw new ApiError('invalid_request', 'The cursor was not made by this API.', {
-    issues: [{ path: '/query/cursor', message: 'must be a nextCursor of an earlier answer' }],
-  })
 }
 
 export function createJobHandlers(deps: JobDeps, services: JobServices): JobHandlers {
@@ -108,6 +100,12 @@ export function createJobHandlers(deps: JobDeps, services: JobServices): JobHand
         ...(query.spec === undefined ? {} : { spec: { feature: query.spec, repository: query.repository ?? null } }),
       })
       return { status: 200, body: { items: rows.map(presentSummary), nextCursor: next === null ? null : encodeCursor(next) } }
+    },
+    async listJobSpecs({ query: { cursor, limit } }) {
+      const rows = await store.jobSpecs(cursor === undefined ? null : decodeSpecCursor(cursor), limit + 1)
+      const items = rows.slice(0, limit)
+      const last = items.at(-1)
+      return { status: 200, body: { items, nextCursor: rows.length > limit && last ? encodeSpecCursor(last) : null } }
     },
     async getJob({ params }) {
       return { status: 200, body: presentJob(await find(params.id)) }

@@ -116,6 +116,13 @@ export interface AwayRow {
   readonly logOffset: number
 }
 
+/** A feature of a work tree, and how many jobs are for its tasks. */
+export interface JobSpecRow {
+  readonly feature: string
+  readonly repository: string
+  readonly jobs: number
+}
+
 /** A job that says which task of a spec it is for. */
 export interface SpecJobRow {
   readonly jobId: JobId
@@ -190,6 +197,8 @@ export interface Store {
   forgetDismissal(dismissal: Dismissal): Promise<void>
   /** How the attempts of a job came to their nodes, by epoch. */
   placements(id: JobId): Promise<PlacementRecord[]>
+  /** Features that jobs are for, each of a work tree, in the order of their names, with the number of jobs. @param after the last that was seen */
+  jobSpecs(after: Pick<JobSpecRow, 'feature' | 'repository'> | null, limit: number): Promise<JobSpecRow[]>
   /** Jobs that name a task of a feature, the newest first; one a task and work tree. */
   specJobs(feature: string): Promise<SpecJobRow[]>
   /** Attempts of other nodes' jobs that run here. */

@@ -124,6 +124,26 @@ export const operations = madeWhenAsked({
       status: [200],
       errors: [],
     }),
+  listJobSpecs: () =>
+    operation({
+      summary: 'Features that jobs are for, each of a work tree, in the order of their names',
+      method: 'GET',
+      path: '/v1/job-specs',
+      access: 'local',
+      query: z.strictObject({ cursor: z.string().max(8000).optional(), limit: count(1000, 200) }),
+      answer: {
+        kind: 'json',
+        schema: page(
+          z.strictObject({
+            feature: FeatureName,
+            repository: z.string().describe('The work tree, named as the jobs name it.'),
+            jobs: z.int().min(0).describe('How many jobs are for its tasks, whatever became of them.'),
+          }),
+        ).meta({ id: 'JobSpecPage' }),
+      },
+      status: [200],
+      errors: [],
+    }),
   getJob: () =>
     operation({
       summary: 'One job',

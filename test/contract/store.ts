@@ -419,6 +419,27 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect((await list('/none')).found).toEqual([])
       })
 
+      test('are for features of work trees, which are counted and go by pages', async () => {
+        const store = await open()
+        expect(await store.jobSpecs(null, 9)).toEqual([])
+        for (const [id, feature, path] of [
+          ['a', '001-a', '/r'],
+          ['b', '001-a', '/r'],
+          ['c', '001-a', '/other'],
+          ['d', '002-b', '/r'],
+        ] as const) {
+          const spec = { task: 'do it', repository: { path }, spec: { feature, task: 'T001' } }
+          await store.admit(newJob(id, { spec: JobSpec.parse(spec) }))
+        }
+        await store.admit(newJob('e'))
+        const first = await store.jobSpecs(null, 2)
+        expect(first).toEqual([
+          { feature: '001-a', repository: '/other', jobs: 1 },
+          { feature: '001-a', repository: '/r', jobs: 2 },
+        ])
+        expect(await store.jobSpecs(first[1] ?? null, 2)).toEqual([{ feature: '002-b', repository: '/r', jobs: 1 }])
+      })
+
       test('name what a start must make good: attempts cut off, results and logs not yet home', async () => {
         const store = await open()
         const cutOff = await claimed(store, 'a')

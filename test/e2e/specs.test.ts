@@ -61,6 +61,12 @@ test('features, what is wrong with them, and a task whose job proves it done, wh
   expect(await list({ spec: '002-none' })).toMatchObject({ count: 0 })
   const { nextCursor } = await list({ spec: '001-login', limit: 1 })
   expect(await list({ spec: '001-login', limit: 1, cursor: nextCursor ?? '' })).toMatchObject({ count: 1, nextCursor: null })
+  expect((await skein('jobs', '--spec', 'specs/001-login', '--repo', '.', '--json')).stdout).toContain(`"feature":"001-login"`)
+  expect(await skein('jobs', '--spec', '002-none')).toMatchObject({ code: 0, stderr: expect.stringContaining('No such jobs.') })
+  expect(await skein('jobs', '--spec', '001-login/T001')).toMatchObject({ code: 2, stderr: expect.stringContaining('001-login') })
+  expect((await skein('jobs', 'specs')).stdout).toMatch(/001-login +2 /)
+  const specs = [{ feature: '001-login', repository: repository.path, jobs: 2 }]
+  expect(await node.client.listJobSpecs({ query: { limit: 1 } })).toEqual({ items: specs, nextCursor: null })
   await expect(list({ repository: repository.path })).rejects.toMatchObject({ code: 'invalid_request' })
   const before = readFileSync(join(repository.path, TASKS), 'utf8')
   const ticked = await skein('spec', 'tick', '001-login', 'T001', '--json')

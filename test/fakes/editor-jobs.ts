@@ -1,6 +1,7 @@
 import type { Translate } from '#extension/rows/row.ts'
 import type { Clock } from '#extension/state/clock.ts'
 import type { JobSource } from '#extension/state/jobs.ts'
+import type { SpecTotal } from '#extension/state/spec-totals.ts'
 import type { Job, JobState, JobSummary } from '#shared/model/index.ts'
 
 /** Time that goes on when it is told to. */
@@ -46,15 +47,13 @@ export const summary = (number: number, state: JobState, change: Partial<JobSumm
 export function sourceOf(all: readonly JobSummary[]): JobSource & { readonly asked: string[] } {
   const asked: string[] = []
   const newest = all.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+  const specOf = ({ spec, repository }: { spec: string | undefined; repository: string | null }) => `${spec}/${repository}`
+  const bySpec = Map.groupBy(newest, ({ spec, repository }) => specOf({ spec: spec?.feature, repository }))
   return {
     asked,
     async list({ cursor, limit, ...listed }) {
       asked.push(`${'state' in listed ? listed.state : `${listed.spec} ${listed.repository}`} ${cursor ?? ''}`)
-      const fitting = newest.filter(job =>
-        'state' in listed
-          ? job.state === listed.state
-          : job.spec?.feature === listed.spec && job.repository === listed.repository,
-      )
+      const fitting = 'state' in listed ? newest.filter(job => job.state === listed.state) : (bySpec.get(specOf(listed)) ?? [])
       const from = Number(cursor ?? 0)
       return {
         items: fitting.slice(from, from + limit),
@@ -70,6 +69,18 @@ export function sourceOf(all: readonly JobSummary[]): JobSource & { readonly ask
         spec: { agent: found.agent, priority: 0, repository: { path: found.repository } },
         result: null,
       } as unknown as Job
+    },
+    async specs({ cursor, limit }) {
+      asked.push(`specs ${cursor ?? ''}`)
+      const counts = new Map<string, SpecTotal>()
+      for (const { spec, repository } of all) {
+        if (!spec || repository === null) continue
+        const key = `${spec.feature}/${repository}`
+        counts.set(key, { feature: spec.feature, repository, jobs: (counts.get(key)?.jobs ?? 0) + 1 })
+      }
+      const from = Number(cursor ?? 0)
+      const items = [...counts.values()].slice(from, from + limit)
+      return { items, nextCursor: counts.size > from + limit ? String(from + limit) : null }
     },
     events: async () => ({ items: [], nextCursor: null }),
   }

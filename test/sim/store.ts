@@ -7,6 +7,7 @@ import type {
   HostedRow,
   JobPatch,
   JobRow,
+  JobSpecRow,
   Lesson,
   LogRow,
   NewJob,
@@ -316,6 +317,23 @@ export function memoryStore(deps: { tables: Tables; clock: Pick<Clock, 'after'>;
       }),
     dismissals: async () => [...tables.dismissals.values()].toSorted((a, b) => a.since - b.since),
     forgetDismissal: dismissal => write(() => void tables.dismissals.delete(dismissalName(dismissal))),
+    async jobSpecs(after, limit) {
+      const counts = new Map<string, JobSpecRow>()
+      for (const { row } of sorted()) {
+        const { spec, repository } = row.spec
+        if (!spec || !repository) continue
+        const [{ feature }, { path }] = [spec, repository]
+        const key = `${feature}/${path}`
+        counts.set(key, { feature, repository: path, jobs: (counts.get(key)?.jobs ?? 0) + 1 })
+      }
+      const compare = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other))
+      const inOrder = (one: Pick<JobSpecRow, 'feature' | 'repository'>, other: typeof one) =>
+        compare(one.feature, other.feature) || compare(one.repository, other.repository)
+      return [...counts.values()]
+        .filter(row => after === null || inOrder(row, after) > 0)
+        .toSorted(inOrder)
+        .slice(0, limit)
+    },
     async specJobs(feature) {
       const named = sorted()
         .toReversed()

@@ -7,7 +7,7 @@ import {
   type JobState,
   type PlacementRecord,
 } from '#shared/model/index.ts'
-import type { AwayRow, Dismissal, JobRow, LogRow, ProcessRow, SpecJobRow, Store } from '../index.ts'
+import type { AwayRow, Dismissal, JobRow, JobSpecRow, LogRow, ProcessRow, SpecJobRow, Store } from '../index.ts'
 import { findRepeated } from './admit.ts'
 import { SELECT_AWAY } from './away.ts'
 import { type EventRecord, type JobRecord, selectJob, toEvent, toJob } from './rows.ts'
@@ -27,6 +27,7 @@ type Queries = Pick<
   | 'dismissals'
   | 'placements'
   | 'specJobs'
+  | 'jobSpecs'
   | 'overdue'
   | 'ended'
   | 'events'
@@ -158,6 +159,16 @@ export function createQueries(statements: Statements): Queries {
         feature,
       )
       return rows.map(({ checks, ...row }) => ({ ...row, checks: checks === null ? [] : checksOf(checks) }))
+    },
+    async jobSpecs(after, limit) {
+      const { feature = '', repository = '' } = after ?? {}
+      return all<JobSpecRow>(
+        `SELECT feature, repository, count(*) AS jobs FROM spec_task INDEXED BY spec_task_by_tree
+          WHERE (feature, repository) > (?, ?) GROUP BY feature, repository ORDER BY feature, repository LIMIT ?`,
+        feature,
+        repository,
+        limit,
+      )
     },
     async overdue(now) {
       const waiting = "job INDEXED BY job_to_expire WHERE state = 'queued' AND started_at IS NULL"
