@@ -31,9 +31,9 @@ const ServerFile = z.looseObject({
 })
 export type ServerFile = z.infer<typeof ServerFile>
 
-export function dataDirectory(world: Pick<World, 'env' | 'cwd'>, options: ConnectionOptions): string {
-  return resolveConfig({ flags: { dataDir: options.dataDir, config: options.config }, env: world.env, cwd: world.cwd }).config
-    .dataDir
+export async function dataDirectory({ env, cwd }: Pick<World, 'env' | 'cwd'>, options: ConnectionOptions): Promise<string> {
+  const { config } = await resolveConfig({ flags: { dataDir: options.dataDir, config: options.config }, env, cwd })
+  return config.dataDir
 }
 
 /** The server that runs on a data directory, or null. */
@@ -80,10 +80,10 @@ export async function connect(world: Pick<World, 'env' | 'cwd'>, options: Connec
     if (!URL.canParse(given) || !/^https?:$/.test(new URL(given).protocol)) {
       throw new CliError(EXIT.usage, `"${given}" is not the URL of a server; it looks like http://127.0.0.1:8080.`)
     }
-    const token = givenToken ?? (isLoopback(given) ? await readToken(dataDirectory(world, options)) : null)
+    const token = givenToken ?? (isLoopback(given) ? await readToken(await dataDirectory(world, options)) : null)
     return connectTo(given, token)
   }
-  const dataDir = dataDirectory(world, options)
+  const dataDir = await dataDirectory(world, options)
   const server = await runningServer(dataDir)
   if (!server) throw noServer(dataDir)
   return connectTo(server.url, givenToken ?? (await readToken(dataDir)))

@@ -22,7 +22,7 @@ interface Node {
 
 async function startNode(name: string, root: string, life: Lifetime): Promise<Node> {
   const dataDir = join(root, name)
-  const { config } = resolveConfig({
+  const { config } = await resolveConfig({
     flags: { dataDir, 'api.port': 0, 'log.level': 'fatal', 'tailscale.socket': 'off', 'node.name': name, 'node.concurrency': 2 },
     env: process.env,
     cwd: root,

@@ -66,7 +66,7 @@ export async function runDemo(stage: Stage): Promise<boolean> {
   const before = await status(repository)
   await say(`A git repository with a failing test and uncommitted changes: ${repository}\n${before}`)
 
-  const { config: base } = resolveConfig({
+  const { config: base } = await resolveConfig({
     flags: { dataDir: data, 'api.port': 0, 'log.level': 'error', 'tailscale.socket': 'off' },
     env: process.env,
     cwd: repository,

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { ConfigError, lookup, resolveConfig, SETTING_PATHS } from './config.ts'
-import { SETTINGS } from './settings.ts'
+import { Config } from '#shared/model/index.ts'
+import { ConfigError, lookup, resolveConfig, settingPaths } from './config.ts'
+import { assign, SETTINGS } from './settings.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'skein-config-'))
 afterAll(() => rmSync(home, { recursive: true }))
@@ -20,9 +21,9 @@ function settingsFile(text: string): string {
   return path
 }
 
-const complaintOf = (work: () => unknown): string => {
+const complaintOf = async (work: () => Promise<unknown>): Promise<string> => {
   try {
-    work()
+    await work()
   } catch (error) {
     if (error instanceof ConfigError) return error.message
     throw error
@@ -71,56 +72,66 @@ describe('sources', () => {
   }
   const setting = fc.constantFrom(...SETTINGS.filter(({ path }) => path !== 'dataDir'))
 
-  test('the strongest source that says something wins, and is named', () => {
-    fc.assert(
-      fc.property(setting, fc.boolean(), fc.boolean(), fc.boolean(), (chosen, inFlags, inEnv, inFile) => {
+  test('the strongest source that says something wins, and is named', async () => {
+    await fc.assert(
+      fc.asyncProperty(setting, fc.boolean(), fc.boolean(), fc.boolean(), async (chosen, inFlags, inEnv, inFile) => {
         const [fromFlag, fromEnv, fromFile] = samples[chosen.kind]
         if (!fromFlag || !fromEnv || !fromFile) throw new Error('three samples are needed')
         const env: Record<string, string> = {}
         if (inEnv && chosen.env) env[chosen.env] = fromEnv[0]
         const inTree = chosen.path.split('.').reduceRight<unknown>((value, key) => ({ [key]: value }), fromFile[1])
         const file = settingsFile(inFile ? JSON.stringify(inTree) : '')
-        const resolved = resolve({ flags: { config: file, ...(inFlags ? { [chosen.path]: fromFlag[0] } : {}) }, env })
+        const resolved = await resolve({ flags: { config: file, ...(inFlags ? { [chosen.path]: fromFlag[0] } : {}) }, env })
         const [expected, source] = inFlags
           ? [fromFlag[1], `flag ${chosen.flag ?? chosen.path}`]
           : inEnv && chosen.env
             ? [fromEnv[1], `environment ${chosen.env}`]
             : inFile
               ? [fromFile[1], `file ${file}`]
-              : [lookup(resolve().config, chosen.path), 'default']
+              : [lookup((await resolve()).config, chosen.path), 'default']
         expect(lookup(resolved.config, chosen.path)).toEqual(expected)
-        expect(resolved.sources[chosen.path]).toBe(source)
+        expect(resolved.sourceOf(chosen.path)).toBe(source)
       }),
     )
   })
 
-  test('every setting has a source, and every name outside the file is a setting', () => {
-    expect(Object.keys(resolve().sources).toSorted()).toEqual([...SETTING_PATHS].toSorted())
-    for (const { path } of SETTINGS) expect(SETTING_PATHS).toContain(path)
+  test('every name outside the file is a setting', () => {
+    const paths = settingPaths()
+    for (const { path } of SETTINGS) expect(paths).toContain(path)
   })
 
-  test('a program may give any setting as the value it is', () => {
-    const { config, sources } = resolve({ flags: { 'models.providers': [], 'jobs.timeouts.runMs': 5 } })
+  test('a section that nobody gives is what its schema makes of nothing', async () => {
+    const keys = settingPaths().map(path => path.split('.'))
+    const sections = keys.flatMap(path => path.slice(1).map((_, index) => path.slice(0, index + 1).join('.')))
+    const [asked, unasked] = [{}, (await resolve()).config]
+    for (const path of sections) assign(asked, path, lookup(asked, path) ?? {})
+    expect(Object.keys(asked).length).toBeGreaterThan(8)
+    const { dataDir, models } = unasked
+    expect(Config.parse({ ...asked, dataDir, models })).toEqual(unasked)
+  })
+
+  test('a program may give any setting as the value it is', async () => {
+    const { config, sourceOf } = await resolve({ flags: { 'models.providers': [], 'jobs.timeouts.runMs': 5 } })
     expect([config.models.providers, config.jobs.timeouts.runMs]).toEqual([[], 5])
-    expect(sources['jobs.timeouts.runMs']).toBe('flag jobs.timeouts.runMs')
+    expect(sourceOf('jobs.timeouts.runMs')).toBe('flag jobs.timeouts.runMs')
   })
 
-  test('an empty variable counts as not set', () => {
-    expect(resolve({ env: { API_PORT: '' } }).sources['api.port']).toBe('default')
+  test('an empty variable counts as not set', async () => {
+    expect((await resolve({ env: { API_PORT: '' } })).sourceOf('api.port')).toBe('default')
   })
 
-  test('a repository cannot configure the node: skein.yaml is not looked for where one works', () => {
+  test('a repository cannot configure the node: skein.yaml is not looked for where one works', async () => {
     const cwd = mkdtempSync(join(home, 'hostile-'))
     writeFileSync(join(cwd, 'skein.yaml'), 'api: { host: 0.0.0.0 }')
-    expect(resolve({ cwd }).config.api.host).toBe('127.0.0.1')
+    expect((await resolve({ cwd })).config.api.host).toBe('127.0.0.1')
   })
 
-  test('the settings of the user are found by XDG and platform', () => {
+  test('the settings of the user are found by XDG and platform', async () => {
     const xdg = mkdtempSync(join(home, 'xdg-'))
     mkdirSync(join(xdg, 'skein'))
     writeFileSync(join(xdg, 'skein', 'skein.yaml'), 'api: { port: 4321 }')
-    expect(resolve({ env: { XDG_CONFIG_HOME: xdg } }).config.api.port).toBe(4321)
-    expect(resolve({ env: { XDG_CONFIG_HOME: 'relative' } }).file).toBeNull()
+    expect((await resolve({ env: { XDG_CONFIG_HOME: xdg } })).config.api.port).toBe(4321)
+    expect((await resolve({ env: { XDG_CONFIG_HOME: 'relative' } })).file).toBeNull()
   })
 })
 
@@ -131,14 +142,14 @@ describe('data directory', () => {
     ['linux', { XDG_DATA_HOME: 'relative' }, join(home, '.local/share/skein')],
     ['darwin', {}, join(home, 'Library/Application Support/skein')],
     ['linux', { SKEIN_DATA_DIR: 'here' }, '/work/here'],
-  ])('on %s with %j', (platform, env, expected) => {
-    expect(resolve({ platform, env }).config.dataDir).toBe(expected)
+  ])('on %s with %j', async (platform, env, expected) => {
+    expect((await resolve({ platform, env })).config.dataDir).toBe(expected)
   })
 
-  test('in a file it is relative to the file', () => {
+  test('in a file it is relative to the file', async () => {
     const file = settingsFile('dataDir: data')
-    expect(resolve({ flags: { config: file } }).config.dataDir).toBe(join(file, '..', 'data'))
-    expect(resolve({ flags: { config: settingsFile('dataDir: ~/data') } }).config.dataDir).toBe(join(home, 'data'))
+    expect((await resolve({ flags: { config: file } })).config.dataDir).toBe(join(file, '..', 'data'))
+    expect((await resolve({ flags: { config: settingsFile('dataDir: ~/data') } })).config.dataDir).toBe(join(home, 'data'))
   })
 })
 
@@ -166,27 +177,29 @@ describe('complaints name the setting, its source and what is allowed', () => {
       { OLLAMA_HOST: 'http://' },
       'Cannot use models.providers from environment OLLAMA_HOST: it must be a host, host:port or URL.',
     ],
-  ])('%j', (env, message) => {
-    expect(complaintOf(() => resolve({ env }))).toBe(message)
+  ])('%j', async (env, message) => {
+    expect(await complaintOf(() => resolve({ env }))).toBe(message)
   })
 
-  test('in a file: a wrong value, an unknown name, what is not YAML, what is not there', () => {
+  test('in a file: a wrong value, an unknown name, what is not YAML, what is not there', async () => {
     const wrong = settingsFile('api: { port: many }')
-    expect(complaintOf(() => resolve({ flags: { config: wrong } }))).toBe(
+    expect(await complaintOf(() => resolve({ flags: { config: wrong } }))).toBe(
       `Cannot use api.port from file ${wrong}: Invalid input: expected number, received string.`,
     )
     const unknown = settingsFile('api: { prot: 1 }')
-    expect(complaintOf(() => resolve({ flags: { config: unknown } }))).toBe(
+    expect(await complaintOf(() => resolve({ flags: { config: unknown } }))).toBe(
       `There is no setting api.prot, but file ${unknown} gives one. \`skein doctor\` lists all settings.`,
     )
-    expect(complaintOf(() => resolve({ flags: { config: settingsFile('a: [') } }))).toContain('is not YAML')
-    expect(complaintOf(() => resolve({ flags: { config: settingsFile('- 1') } }))).toContain('must hold a map of settings')
-    expect(complaintOf(() => resolve({ env: { SKEIN_CONFIG: '/nonexistent/skein.yaml' } }))).toContain('/nonexistent/skein.yaml')
+    expect(await complaintOf(() => resolve({ flags: { config: settingsFile('a: [') } }))).toContain('is not YAML')
+    expect(await complaintOf(() => resolve({ flags: { config: settingsFile('- 1') } }))).toContain('must hold a map of settings')
+    expect(await complaintOf(() => resolve({ env: { SKEIN_CONFIG: '/nonexistent/skein.yaml' } }))).toContain(
+      '/nonexistent/skein.yaml',
+    )
   })
 
-  test('a wrong value in the file is told even where something stronger hides it', () => {
+  test('a wrong value in the file is told even where something stronger hides it', async () => {
     const file = settingsFile('api: { port: -1 }')
-    expect(complaintOf(() => resolve({ flags: { config: file, 'api.port': 1 } }))).toContain(`file ${file}`)
+    expect(await complaintOf(() => resolve({ flags: { config: file, 'api.port': 1 } }))).toContain(`file ${file}`)
   })
 })
 
@@ -200,13 +213,13 @@ describe('providers', () => {
     ['[::1]:5', 'http://[::1]:5'],
     ['https://gpu.example', 'https://gpu.example'],
     ['http://gpu.example/ollama/', 'http://gpu.example/ollama'],
-  ])('OLLAMA_HOST %s', (host, baseUrl) => {
-    const { config } = resolve({ env: host === undefined ? {} : { OLLAMA_HOST: host } })
+  ])('OLLAMA_HOST %s', async (host, baseUrl) => {
+    const { config } = await resolve({ env: host === undefined ? {} : { OLLAMA_HOST: host } })
     expect(config.models.providers).toEqual([{ kind: 'ollama', id: 'ollama', baseUrl }])
   })
 
-  test('OpenAI’s variables add a provider; the key is named, never held', () => {
-    const resolved = resolve({ env: { OPENAI_API_KEY: 'sk-very-secret' } })
+  test('OpenAI’s variables add a provider; the key is named, never held', async () => {
+    const resolved = await resolve({ env: { OPENAI_API_KEY: 'sk-very-secret' } })
     expect(resolved.config.models.providers[1]).toEqual({
       kind: 'openai-compatible',
       id: 'openai',
@@ -215,13 +228,13 @@ describe('providers', () => {
       models: [],
     })
     expect(JSON.stringify(resolved)).not.toContain('sk-very-secret')
-    expect(resolved.sources['models.providers']).toBe('environment OPENAI_API_KEY')
+    expect(resolved.sourceOf('models.providers')).toBe('environment OPENAI_API_KEY')
   })
 
-  test('a list in the file stands, whatever other programs have in the environment', () => {
+  test('a list in the file stands, whatever other programs have in the environment', async () => {
     const file = settingsFile('models: { providers: [] }')
     expect(
-      resolve({ flags: { config: file }, env: { OPENAI_API_KEY: 'sk-1', OLLAMA_HOST: 'gpu' } }).config.models.providers,
+      (await resolve({ flags: { config: file }, env: { OPENAI_API_KEY: 'sk-1', OLLAMA_HOST: 'gpu' } })).config.models.providers,
     ).toEqual([])
   })
 })

@@ -29,11 +29,13 @@ const models = (ids: string[], unreachable: { provider: string; reason: string }
 
 const resolve = (env: Record<string, string> = {}) =>
   resolveConfig({ flags: {}, env, cwd: '/', home: '/nonexistent', platform: 'linux' })
+const resolved = await resolve()
+const isOpen = await resolve({ SKEIN_HOST: '0.0.0.0' })
 
 /** A machine where everything is as it should be, but for what is given. */
 const report = (deps: Partial<DoctorDeps> = {}) =>
   diagnose({
-    resolved: resolve(),
+    resolved,
     env: {},
     executors: [executor()],
     agents: [agent({ id: 'opencode' })],
@@ -82,7 +84,7 @@ describe('diagnose', () => {
     ],
     ['a silent provider', { models: models([], [{ provider: 'ollama', reason: 'refused' }]) }, /ollama offers nothing: refused/],
     ['no model', { models: models([]) }, /No provider offers a model/],
-    ['an open address', { resolved: resolve({ SKEIN_HOST: '0.0.0.0' }) }, /listens on 0\.0\.0\.0/],
+    ['an open address', { resolved: isOpen }, /listens on 0\.0\.0\.0/],
     ['a wrong clock', { clock: { now: () => 0 } }, /1970-01-01/],
   ])('%s is told, and jobs can run', async (_, deps, problem) => {
     const { ok, problems } = await report(deps)
@@ -91,7 +93,7 @@ describe('diagnose', () => {
   })
 
   test('shows the value that counts for every setting, and where it comes from', async () => {
-    const { settings } = await report({ resolved: resolve({ API_PORT: '9' }) })
+    const { settings } = await report({ resolved: await resolve({ API_PORT: '9' }) })
     expect(settings).toContainEqual({ path: 'api.port', value: 9, source: 'environment API_PORT' })
     expect(settings).toContainEqual({ path: 'jobs.timeouts.runMs', value: 2 * 3_600_000, source: 'default' })
     expect(settings.find(({ path }) => path === 'node.concurrency')?.value).toBeGreaterThan(0)
@@ -103,7 +105,7 @@ describe('diagnose', () => {
       OPENAI_BASE_URL: 'https://me:hunter222@models.example/v1',
       SKEIN_LABELS: 'note=sk-very-secret',
     }
-    const resolved = resolve(env)
+    const resolved = await resolve(env)
     const agents = { opencode: { env: { TOKEN: 'agent-secret' } } }
     const text = JSON.stringify(await report({ env, resolved: { ...resolved, config: { ...resolved.config, agents } } }))
     for (const secret of ['sk-very-secret', 'hunter222', 'agent-secret']) expect(text).not.toContain(secret)

@@ -8,7 +8,7 @@ import type { Models } from '#server/models/index.ts'
 import type { Checkup } from '#server/peers/index.ts'
 import { describePolicy } from '#server/placement/index.ts'
 import { type AgentInfo, type Config, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type ModelInfo } from '#shared/model/index.ts'
-import { apiKey, type Environment, lookup, type ResolvedConfig, SETTING_PATHS, type Source, secretValues } from './config.ts'
+import { apiKey, type Environment, lookup, type ResolvedConfig, type Source, secretValues, settingPaths } from './config.ts'
 import type { Trial } from './trial.ts'
 
 export { tryExecutor } from './trial.ts'
@@ -222,7 +222,7 @@ function clockProblems(now: number): Problem[] {
 }
 
 /** Every setting with the value that counts, secrets struck out. */
-function settings({ config, sources }: ResolvedConfig, env: Environment): DoctorReport['settings'] {
+function settings({ config, sourceOf }: ResolvedConfig, env: Environment): DoctorReport['settings'] {
   const effective: Record<string, unknown> = {
     'node.name': hostname(),
     'node.concurrency': availableParallelism(),
@@ -230,10 +230,10 @@ function settings({ config, sources }: ResolvedConfig, env: Environment): Doctor
     ...prefixed('jobs.limits', DEFAULT_LIMITS),
   }
   const secrets = secretValues(env, config.models.providers).map(({ value }) => value)
-  return SETTING_PATHS.map(path => ({
+  return settingPaths().map(path => ({
     path,
     value: withoutSecrets(lookup(config, path) ?? effective[path] ?? null, secrets),
-    source: sources[path] ?? 'default',
+    source: sourceOf(path),
   }))
 }
 

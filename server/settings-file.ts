@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { parse as parseYaml, YAMLParseError } from 'yaml'
 import { Config } from '#shared/model/index.ts'
-import { ConfigError, complaint, type Environment, isTree, SETTING_PATHS, type Tree } from './settings.ts'
+import { ConfigError, complaint, type Environment, isTree, type Tree } from './settings.ts'
 
 export type Places = { env: Environment; home: string; platform: NodeJS.Platform }
 
@@ -32,9 +31,9 @@ const untilde = (path: string, home: string): string => (path === '~' || path.st
  * @returns null when none is named and the user has none.
  * @throws {ConfigError}
  */
-export function readSettingsFile(
+export async function readSettingsFile(
   input: { flags: Readonly<Record<string, unknown>>; cwd: string } & Places,
-): { path: string; values: Tree } | null {
+): Promise<{ path: string; values: Tree } | null> {
   const named = typeof input.flags.config === 'string' ? input.flags.config : input.env.SKEIN_CONFIG
   const path = named ? resolve(input.cwd, named) : defaultSettingsFile(input)
   let text: string
@@ -46,17 +45,16 @@ export function readSettingsFile(
       cause,
     })
   }
-  const values = parseSettings(text, path)
+  const values = await parseSettings(text, path)
   const parsed = Config.partial({ dataDir: true }).safeParse(values)
-  if (!parsed.success) {
-    const sources = Object.fromEntries(SETTING_PATHS.map(setting => [setting, `file ${path}`]))
-    throw new ConfigError(parsed.error.issues.map(issue => complaint(issue, sources, `file ${path}`)).join('\n'))
-  }
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map(issue => complaint(issue, () => `file ${path}`)).join('\n'))
   if (typeof values.dataDir === 'string') values.dataDir = resolve(dirname(path), untilde(values.dataDir, input.home))
   return { path, values }
 }
 
-function parseSettings(text: string, path: string): Tree {
+async function parseSettings(text: string, path: string): Promise<Tree> {
+  // Most users have no settings file, and a start is short of time.
+  const { parse: parseYaml, YAMLParseError } = await import('yaml')
   let values: unknown
   try {
     values = parseYaml(text) ?? {}

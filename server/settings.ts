@@ -53,7 +53,7 @@ export const SETTINGS: readonly Setting[] = [
 ]
 
 /** Every leaf of the schema by dotted path, so that a new setting is told of by doctor without being listed anywhere. */
-export const SETTING_PATHS: readonly string[] = leaves(Config, '')
+export const settingPaths = (): readonly string[] => leaves(Config, '')
 
 function leaves(schema: z.ZodType, prefix: string): string[] {
   const inner = unwrap(schema)
@@ -62,9 +62,12 @@ function leaves(schema: z.ZodType, prefix: string): string[] {
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
-  return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional
-    ? unwrap(schema.unwrap() as z.ZodType)
-    : schema
+  const isWrapped =
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodLazy
+  return isWrapped ? unwrap(schema.unwrap() as z.ZodType) : schema
 }
 
 export type Tree = Record<string, unknown>
@@ -126,14 +129,9 @@ const readers: Record<Kind, (text: string) => unknown> = {
 }
 
 /** An issue of the schema as a sentence: the setting, where it came from, and what is allowed. */
-export function complaint(
-  issue: z.core.$ZodIssue,
-  sources: Readonly<Record<string, Source>>,
-  otherwise: Source = 'default',
-): string {
+export function complaint(issue: z.core.$ZodIssue, sourceOf: (path: string) => Source): string {
   const path = issue.path.join('.')
-  const setting = SETTING_PATHS.find(known => path === known || path.startsWith(`${known}.`))
-  const source = setting === undefined ? otherwise : (sources[setting] ?? otherwise)
+  const source = sourceOf(settingPaths().find(known => path === known || path.startsWith(`${known}.`)) ?? path)
   if (issue.code === 'unrecognized_keys') {
     const names = issue.keys.map(key => (path ? `${path}.${key}` : key)).join(', ')
     return `There is no setting ${names}, but ${source} gives one. \`skein doctor\` lists all settings.`

@@ -21,7 +21,7 @@ export async function doctor(
   options: { config?: string; dataDir?: string; try?: boolean; json?: boolean },
 ): Promise<ExitCode> {
   const { env, cwd, out } = world
-  const resolved = resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
+  const resolved = await resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
   const running = await runningServer(resolved.config.dataDir)
   await using life = new Lifetime()
   // Never by the marks of the node: its server may run, and what it has would be taken for what an earlier one left.

@@ -15,7 +15,7 @@ interface Options {
 /** Prints what a cluster needs for sandboxes of this node, for `kubectl apply -f -` or to be read; or puts it there. */
 export async function setupKubernetes(world: World, options: Options): Promise<ExitCode> {
   const { env, cwd, out, err } = world
-  const { config } = resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
+  const { config } = await resolveConfig({ flags: { config: options.config, dataDir: options.dataDir }, env, cwd })
   try {
     const setup = await clusterSetup(config, options.sandboxes)
     if (!options.apply) {

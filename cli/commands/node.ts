@@ -82,7 +82,7 @@ function renderPrune({ jobs, logBytes, freedBytes, dryRun }: PruneReport): strin
 
 /** Says where the token is; the value itself only when asked for by name. */
 export async function token(world: World, options: Options & { readonly show?: boolean }): Promise<ExitCode> {
-  const dataDir = dataDirectory(world, options)
+  const dataDir = await dataDirectory(world, options)
   const path = join(dataDir, 'token')
   const value = await readToken(dataDir)
   if (value === null) {

@@ -22,7 +22,7 @@ export interface ServeOptions {
  * recovers what was going on, as after a crash.
  */
 export async function serve(world: World, options: ServeOptions): Promise<ExitCode> {
-  const { config } = resolveConfig({
+  const { config } = await resolveConfig({
     flags: {
       config: options.config,
       dataDir: options.dataDir,

@@ -32,7 +32,7 @@ export function serveEditor(connection: Connection, world: World): void {
     failed: error => log(`failed ${sanitizeLine(messageOf(error))}`),
   })
 
-  connection.onInitialize((params): InitializeResult | ResponseError<{ retry: boolean }> => {
+  connection.onInitialize(async (params): Promise<InitializeResult | ResponseError<{ retry: boolean }>> => {
     const parsed = LspInitialization.safeParse(params.initializationOptions ?? {})
     if (!parsed.success) {
       const [issue] = parsed.error.issues
@@ -41,9 +41,10 @@ export function serveEditor(connection: Connection, world: World): void {
     }
     const { server } = parsed.data
     options = server
+    const logFile = await logFileFor(world, server)
     opened = createSession({
       locate: signal => locate(world, server, signal),
-      logFile: logFileFor(world, server),
+      logFile,
       changed(state) {
         log(`server ${describe(state)}`)
         void connection.sendNotification(LSP_NOTIFICATIONS.serverState, state).catch(() => {})
@@ -67,10 +68,10 @@ export function serveEditor(connection: Connection, world: World): void {
 }
 
 /** Where a server that is started for an editor writes its log; null when none is started here, or its settings are wrong. */
-function logFileFor(world: World, options: LocateOptions): string | null {
+async function logFileFor(world: World, options: LocateOptions): Promise<string | null> {
   if (options.address !== null) return null
   try {
-    return logFileOf(settings(world, options).config.dataDir)
+    return logFileOf((await settings(world, options)).config.dataDir)
   } catch {
     return null
   }

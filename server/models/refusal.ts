@@ -3,21 +3,23 @@ import { ApiError } from '#shared/contract/index.ts'
 import { readBounded } from './http.ts'
 
 /** Providers' refusals in the forms in use: OpenAI's, Ollama's, vLLM's and FastAPI's. */
-const Refusal = z.union([
-  z
-    .looseObject({
-      error: z.looseObject({
-        message: z.string(),
-        type: z.string().nullish().catch(null),
-        code: z.string().nullish().catch(null),
-        param: z.string().nullish().catch(null),
-      }),
-    })
-    .transform(({ error }) => error),
-  z.looseObject({ error: z.string() }).transform(({ error }) => ({ message: error })),
-  z.looseObject({ message: z.string() }),
-  z.looseObject({ detail: z.string() }).transform(({ detail }) => ({ message: detail })),
-])
+const Refusal = z.lazy(() =>
+  z.union([
+    z
+      .looseObject({
+        error: z.looseObject({
+          message: z.string(),
+          type: z.string().nullish().catch(null),
+          code: z.string().nullish().catch(null),
+          param: z.string().nullish().catch(null),
+        }),
+      })
+      .transform(({ error }) => error),
+    z.looseObject({ error: z.string() }).transform(({ error }) => ({ message: error })),
+    z.looseObject({ message: z.string() }),
+    z.looseObject({ detail: z.string() }).transform(({ detail }) => ({ message: detail })),
+  ]),
+)
 const MAX_REFUSAL_BYTES = 64 * 1024
 
 /**

@@ -103,7 +103,7 @@ describe('models that an editor offers', () => {
 
   it('are lent to nobody', async () => {
     const env = { OLLAMA_HOST: 'http://127.0.0.1:9', SKEIN_TAILSCALE_SOCKET: 'off' }
-    const { config } = resolveConfig({ flags: {}, env, cwd: '/', home: '/' })
+    const { config } = await resolveConfig({ flags: {}, env, cwd: '/', home: '/' })
     const { models, sharedModels, modelOffers } = createProbes(config, env)
     const leaving = new AbortController()
     const { signal } = leaving

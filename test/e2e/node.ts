@@ -42,14 +42,16 @@ export async function startNode(
   const dataDir = mkdtempSync(join(tmpdir(), 'skein-node-'))
   life.defer(() => rmSync(dataDir, { recursive: true, force: true }))
   const environment = { PATH: process.env.PATH ?? '', OLLAMA_HOST: 'http://127.0.0.1:9', SKEIN_TAILSCALE_SOCKET: 'off', ...env }
-  const configured = (more: Readonly<Record<string, unknown>>) =>
-    resolveConfig({
+  const configured = async (more: Readonly<Record<string, unknown>>) => {
+    const { config } = await resolveConfig({
       flags: { dataDir, 'api.port': 0, 'log.level': 'fatal', 'jobs.graceMs': 300, ...flags, ...more },
       env: environment,
       cwd: dataDir,
       home: dataDir,
-    }).config
-  let config = configured({})
+    })
+    return config
+  }
+  let config = await configured({})
   let server = await serve({ config, env: environment })
   life.defer(() => server.close())
   const token = readFileSync(join(config.dataDir, 'token'), 'utf8').trim()
@@ -83,7 +85,7 @@ export async function startNode(
     },
     stop: () => server.close(),
     async start(more) {
-      if (more) config = configured(more)
+      if (more) config = await configured(more)
       server = await serve({ config, env: environment })
     },
     async run(request) {

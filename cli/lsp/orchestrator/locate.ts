@@ -33,7 +33,7 @@ type Surroundings = Pick<World, 'env' | 'cwd'>
 /** Finds the server that was named, or the one of this user, which is started where none runs. @throws {CliError} {ApiError} */
 export async function locate(world: Surroundings, options: LocateOptions, signal: AbortSignal): Promise<Located> {
   if (options.address !== null) return await named(world, options, options.address, signal)
-  const { config, file } = settings(world, options)
+  const { config, file } = await settings(world, options)
   const { dataDir } = config
   const find = () => local(dataDir, signal)
   const found = await find()
@@ -45,8 +45,8 @@ export async function locate(world: Surroundings, options: LocateOptions, signal
   return await startServer({ dataDir, settings: file, address: config.api, env: world.env, signal }, find)
 }
 
-export function settings({ env, cwd }: Surroundings, { dataDir, config }: Pick<LocateOptions, 'dataDir' | 'config'>) {
-  return resolveConfig({ flags: { dataDir: dataDir ?? undefined, config: config ?? undefined }, env, cwd })
+export async function settings({ env, cwd }: Surroundings, { dataDir, config }: Pick<LocateOptions, 'dataDir' | 'config'>) {
+  return await resolveConfig({ flags: { dataDir: dataDir ?? undefined, config: config ?? undefined }, env, cwd })
 }
 
 async function named(world: Surroundings, options: LocateOptions, address: string, signal: AbortSignal): Promise<Located> {

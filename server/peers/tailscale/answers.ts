@@ -3,60 +3,67 @@ import type { MeshCaller, MeshMember } from '../peer-directory.ts'
 
 /**
  * What is read of LocalAPI's answers (`ipn/ipnstate`, `client/tailscale/apitype` and `ipn` of tailscale.com). Go writes empty lists
- * as null, and each version adds fields: what is not listed here is dropped.
+ * as null, and each version adds fields: what is not listed here is dropped. Made when the first answer is read: not every machine is
+ * on a tailnet.
  */
-const Names = z
-  .array(z.string())
-  .nullish()
-  .transform(list => list ?? [])
+const Names = z.lazy(() =>
+  z
+    .array(z.string())
+    .nullish()
+    .transform(list => list ?? []),
+)
 
-const UserId = z.number()
-
-const Peer = z.object({
-  ID: z.string(),
-  HostName: z.string(),
-  DNSName: z.string(),
-  UserID: UserId,
-  TailscaleIPs: Names,
-  Tags: Names,
-  Online: z.boolean().default(false),
-  Expired: z.boolean().default(false),
-  ShareeNode: z.boolean().default(false),
-})
+const Peer = z.lazy(() =>
+  z.object({
+    ID: z.string(),
+    HostName: z.string(),
+    DNSName: z.string(),
+    UserID: z.number(),
+    TailscaleIPs: Names,
+    Tags: Names,
+    Online: z.boolean().default(false),
+    Expired: z.boolean().default(false),
+    ShareeNode: z.boolean().default(false),
+  }),
+)
 type Peer = z.infer<typeof Peer>
 
-const UserProfile = z.object({ LoginName: z.string() })
+const UserProfile = z.lazy(() => z.object({ LoginName: z.string() }))
 
 /** `/localapi/v0/status`, `tailscale status --json` */
-export const Status = z.object({
-  Version: z.string(),
-  TUN: z.boolean().default(true),
-  BackendState: z.string(),
-  Self: Peer.nullish(),
-  Peer: z
-    .record(z.string(), Peer)
-    .nullish()
-    .transform(peers => Object.values(peers ?? {})),
-  User: z
-    .record(z.string(), UserProfile)
-    .nullish()
-    .transform(users => users ?? {}),
-})
+export const Status = z.lazy(() =>
+  z.object({
+    Version: z.string(),
+    TUN: z.boolean().default(true),
+    BackendState: z.string(),
+    Self: Peer.nullish(),
+    Peer: z
+      .record(z.string(), Peer)
+      .nullish()
+      .transform(peers => Object.values(peers ?? {})),
+    User: z
+      .record(z.string(), UserProfile)
+      .nullish()
+      .transform(users => users ?? {}),
+  }),
+)
 export type Status = z.infer<typeof Status>
 
 /** `/localapi/v0/whois`, `tailscale whois --json` */
-export const WhoIs = z.object({
-  Node: z.object({ StableID: z.string().min(1), Name: z.string(), Addresses: Names, Tags: Names }),
-  UserProfile,
-  CapMap: z
-    .record(z.string(), z.array(z.unknown()).nullish())
-    .nullish()
-    .transform(grants => grants ?? {}),
-})
+export const WhoIs = z.lazy(() =>
+  z.object({
+    Node: z.object({ StableID: z.string().min(1), Name: z.string(), Addresses: Names, Tags: Names }),
+    UserProfile,
+    CapMap: z
+      .record(z.string(), z.array(z.unknown()).nullish())
+      .nullish()
+      .transform(grants => grants ?? {}),
+  }),
+)
 export type WhoIs = z.infer<typeof WhoIs>
 
 /** A line of `/localapi/v0/watch-ipn-bus`: which parts it has is all that is read, and that by what is there. */
-export const Notify = z.record(z.string(), z.unknown())
+export const Notify = z.lazy(() => z.record(z.string(), z.unknown()))
 
 /** Parts of a notification that can change who is there, under what address, or what the policy grants. */
 const CHANGES = ['State', 'SelfChange', 'PeersChanged', 'PeersRemoved', 'PeerChangedPatch', 'NetMap']
