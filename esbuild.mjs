@@ -1,20 +1,33 @@
 // Builds everything that ships into dist/: the command line (with the server as lazy chunks), the small programs that run inside a
 // sandbox (single files, because a sandbox sees nothing of this package but the file it runs), and the extension of the editor.
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { basename } from 'node:path'
 import { build } from 'esbuild'
 
 /**
- * Two of Node's own modules are taken as they are instead of imported. An import reads every export there is, and some are made on the
- * spot: for `node:http` all of undici is loaded, for `node:process` the list of every option of Node is built; a tenth of a start together.
+ * Node's own modules are taken as they are instead of imported. An import reads every export there is, and some are made on the spot:
+ * for `node:http` all of undici is loaded, for `node:fs` its streams. Of these modules an export is read where it is used.
  */
 const asTheyAre = {
   name: 'as-they-are',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(node:)?(http|process)$/ }, ({ path }) => ({ path: path.replace(/^node:/, ''), namespace: 'node' }))
-    onLoad({ filter: /^/, namespace: 'node' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule('node:${path}')`,
-    }))
+    // One for each file that uses it: shared between files it would be a chunk of its own.
+    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind, importer }) => {
+      if (!isBuiltin(path) || kind === 'dynamic-import') return null
+      const namespace = kind === 'require-call' ? 'node-required' : 'node-imported'
+      return { path: path.replace(/^node:/, ''), suffix: `?${importer}`, namespace, sideEffects: false }
+    })
+    const taken = path => `process.getBuiltinModule('node:${path}')`
+    onLoad({ filter: /^/, namespace: 'node-required' }, ({ path }) => ({ contents: `module.exports = ${taken(path)}` }))
+    onLoad({ filter: /^/, namespace: 'node-imported' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(`node:${path}`)).filter(
+        name => /^[A-Za-z]\w*$/.test(name) && name !== 'default',
+      )
+      const exported = names.map(name => `export const ${name} = /* @__PURE__ */ __read('${name}')`)
+      const own = `const __module = ${taken(path)}, __read = name => __module[name]`
+      return { contents: [own, 'export default __module', ...exported].join('\n') }
+    })
   },
 }
 
@@ -29,9 +42,9 @@ const shared = {
   metafile: true,
   legalComments: 'linked',
   outExtension: { '.js': '.mjs' },
-  // Some dependencies are CommonJS and call require() for Node's own modules.
+  // Some dependencies are CommonJS and try to load what may not be there.
   banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    js: "const require = name => process.getBuiltinModule('node:module').createRequire(import.meta.url)(name);",
   },
   plugins: [asTheyAre],
   logLevel: 'warning',
@@ -129,7 +142,7 @@ copyFileSync('webviews/favicon.svg', 'dist/webviews/favicon.svg')
 function packagesOf(builds) {
   const sources = builds
     .flatMap(built => Object.values(built.metafile.outputs))
-    .flatMap(({ inputs }) => Object.keys(inputs).filter(path => inputs[path].bytesInOutput > 0))
+    .flatMap(({ inputs }) => Object.keys(inputs).filter(path => !path.startsWith('node-') && inputs[path].bytesInOutput > 0))
   const folders = new Set(sources.map(path => path.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean))
   const packages = [...folders].map(folder => JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')))
   return packages.map(({ name, version }) => `${name}@${version}`).sort()

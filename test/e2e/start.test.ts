@@ -9,6 +9,9 @@ import { expect, onTestFinished, test } from 'vitest'
 const ROOT = resolve(import.meta.dirname, '../..')
 const CHUNKS = join(ROOT, 'dist/chunks')
 
+/** Schemas that may be made until a server is ready: each takes about 25 µs of the start (decision 0127). */
+const SCHEMAS = 800
+
 /** Text of the chunks that are loaded when one is, its own included. */
 function loadedWith(name: string, seen = new Map<string, string>()): Map<string, string> {
   if (seen.has(name)) return seen
@@ -46,12 +49,15 @@ test('the language server is loaded by nothing but its own command', () => {
   expect(readFileSync(join(ROOT, 'dist/skein.mjs'), 'utf8')).not.toContain('textDocument/didOpen')
 })
 
-test('when it says that it is ready it has not loaded the Fetch API, and it answers at once', async () => {
+test('when it says that it is ready it has made few schemas and not loaded the Fetch API, and it answers at once', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'skein-start-'))
   const tell = `
     const { write } = process.stdout
+    let schemas = 0
+    globalThis.__zod_globalConfig = { postProcessor: () => { schemas++ } }
     process.stdout.write = function (...text) {
       process.stdout.write = write
+      process.stderr.write('schemas: ' + schemas + '\\n')
       process.stderr.write('undici: ' + process.moduleLoadList.some(name => name.endsWith('deps/undici/undici')) + '\\n')
       return write.apply(this, text)
     }`
@@ -73,4 +79,7 @@ test('when it says that it is ready it has not loaded the Fetch API, and it answ
   const { url } = JSON.parse(line) as { url: string }
   expect((await fetch(`${url}/ready`)).status).toBe(200)
   expect(said).toContain('undici: false')
+  const schemas = Number(/schemas: (\d+)/.exec(said)?.[1])
+  expect(schemas).toBeGreaterThan(100)
+  expect(schemas).toBeLessThan(SCHEMAS)
 })

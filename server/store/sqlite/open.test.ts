@@ -25,6 +25,15 @@ async function fill(jobs: number): Promise<void> {
   await store.close()
 }
 
+/** Transactions in a write-ahead log: frames that say how large the database is after them (sqlite.org/fileformat2.html, 4.1). */
+function commits(log: Buffer): number {
+  const [logHeader, frameHeader] = [32, 24]
+  const frame = frameHeader + log.readUInt32BE(8)
+  const count = Math.floor((log.length - logHeader) / frame)
+  return Array.from({ length: count }, (_, index) => log.readUInt32BE(logHeader + index * frame + 4)).filter(size => size > 0)
+    .length
+}
+
 describe('a file that cannot be used is refused and left as it is:', () => {
   const garbage = Buffer.from('This is no database, but somebody may still want it.'.repeat(100))
   test.each([
@@ -85,6 +94,13 @@ describe('migrations', () => {
     openDatabase(file, steps.slice(0, 1)).close()
     const db = openDatabase(file, steps)
     expect(tables(db)).toEqual(['one', 'two'])
+    db.close()
+  })
+
+  test('of a new database wait for the disk once', () => {
+    const db = openDatabase(file)
+    expect(commits(readFileSync(`${file}-wal`))).toBe(1)
+    expect(db.prepare('PRAGMA auto_vacuum').get()).toEqual({ auto_vacuum: 2 })
     db.close()
   })
 

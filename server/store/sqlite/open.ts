@@ -21,8 +21,7 @@ export function openDatabase(file: string, migrations: readonly string[] = MIGRA
   try {
     db = new DatabaseSync(file)
     refuseNewer(db, file, migrations.length)
-    // Only an empty database takes this one: pages that become free can then be given back to the file system.
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+    layOut(db)
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_BYTES}`)
     migrate(db, migrations)
@@ -33,10 +32,20 @@ export function openDatabase(file: string, migrations: readonly string[] = MIGRA
   }
 }
 
-const version = (db: DatabaseSync): number => Number(db.prepare('PRAGMA user_version').get()?.user_version)
+/**
+ * Has pages that become free given back to the file system, which only a database that is still empty can be told. This and the
+ * turn to a write-ahead log that follows change some bytes of the first sector, which a disk writes whole or not at all: to keep a
+ * journal of them on disk would double what a first start waits for.
+ */
+function layOut(db: DatabaseSync): void {
+  if (number(db, 'page_count') === 0) db.exec('PRAGMA journal_mode = MEMORY; PRAGMA auto_vacuum = INCREMENTAL')
+}
+
+const number = (db: DatabaseSync, pragma: 'page_count' | 'user_version'): number =>
+  Number(db.prepare(`PRAGMA ${pragma}`).get()?.[pragma])
 
 function refuseNewer(db: DatabaseSync, file: string, known: number): void {
-  const found = version(db)
+  const found = number(db, 'user_version')
   if (found <= known) return
   throw new StoreError(
     'newer',
@@ -45,19 +54,17 @@ function refuseNewer(db: DatabaseSync, file: string, known: number): void {
   )
 }
 
-/** Takes the steps that are missing, each whole or not at all. */
+/** Takes the steps that are missing, all or none. */
 function migrate(db: DatabaseSync, migrations: readonly string[]): void {
-  for (const [index, step] of migrations.entries()) {
-    if (index < version(db)) continue
-    db.exec('BEGIN EXCLUSIVE')
-    try {
-      db.exec(step)
-      db.exec(`PRAGMA user_version = ${index + 1}`)
-      db.exec('COMMIT')
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw error
-    }
+  const missing = migrations.slice(number(db, 'user_version'))
+  if (missing.length === 0) return
+  db.exec('BEGIN EXCLUSIVE')
+  try {
+    for (const step of missing) db.exec(step)
+    db.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`)
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw error
   }
 }
 
