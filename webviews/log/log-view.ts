@@ -106,14 +106,16 @@ class LogView extends LitElement {
     const window_ = windowOf({ ...this.shape(), scrollTop: viewport.scrollTop })
     rows.style.translate = `0 ${window_.top}px`
     rows.style.setProperty('--digits', String(Math.max(4, String(this.store.count).length)))
-    this.rows.show(window_.first, window_.end, line => this.rowOf(line))
+    const texts = this.store.texts(window_.first, window_.end)
+    this.rows.show(window_.first, window_.end, line =>
+      this.rowOf(line, texts === null ? this.store.text(line) : (texts[line - window_.first] ?? null)),
+    )
     const missing = this.store.missing(window_.first, window_.end)
     if (missing.length > 0) void this.fetchBlocks(missing).then(this.drawing.ask, this.drawing.ask)
     this.figures()
   }
 
-  private rowOf(line: number): RowContent {
-    const text = this.store.text(line)
+  private rowOf(line: number, text: string | null): RowContent {
     const style = this.store.styleAt(line)
     const isCurrent = line === this.current
     return {

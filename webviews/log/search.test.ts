@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { plainText } from './ansi.ts'
 import { neighbour, rangesOf, searchStep } from './search.ts'
 import { BLOCK_BYTES, createLogStore } from './store.ts'
 
@@ -14,6 +15,17 @@ describe('a step of a search', () => {
   it('finds lines without regard to case, as they are shown', () => {
     const store = stored('one\nTWO\n\u001B[31mt\u001B[0mwo\nthree\n')
     expect(searchStep(store, 'Two', 0, store.count)).toEqual({ done: 4, found: [1, 2], missing: [] })
+  })
+  it('finds the same in many lines at once as in one after another', () => {
+    const unit = fc.constantFrom('a', 'B', 'ß', '\n', '\r', '\r\n', '\u001B[31m', '\u001B[2K', '🙂', 'x'.repeat(3000))
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 40 }), fc.constantFrom('a', 'ab', 'SS', 'xx'), (text, query) => {
+        const store = stored(text)
+        const lines = Array.from({ length: store.count }, (_, line) => plainText(store.text(line) ?? '').toLowerCase())
+        const found = lines.flatMap((line, at) => (line.includes(query.toLowerCase()) ? [at] : []))
+        expect(searchStep(store, query, 0, store.count).found).toEqual(found)
+      }),
+    )
   })
   it('goes so far and no further at once', () => {
     const store = stored('a\n'.repeat(10_000))

@@ -1,5 +1,5 @@
 import { plainText, withoutColours } from './ansi.ts'
-import type { LogStore } from './store.ts'
+import { type LogStore, linesOf } from './store.ts'
 
 /** Lines looked through at once: a few milliseconds of work. */
 const AT_ONCE = 2_000
@@ -27,7 +27,15 @@ export function searchStep(store: LogStore, query: string, from: number, until: 
   const found: number[] = []
   // Most of a log has nothing of what is looked for, which is seen faster in many lines at once.
   const whole = withoutColours(new TextDecoder().decode(store.bytes(from, to) ?? new Uint8Array()))
-  if (whole !== null && !whole.toLowerCase().includes(wanted)) return { done: to, found, missing }
+  if (whole !== null) {
+    const lower = whole.toLowerCase()
+    if (!lower.includes(wanted)) return { done: to, found, missing }
+    const lines = linesOf(lower, to - from)
+    if (lines !== null) {
+      for (const [at, line] of lines.entries()) if (line.includes(wanted)) found.push(from + at)
+      return { done: to, found, missing }
+    }
+  }
   for (let line = from; line < to; line++) {
     if (
       plainText(store.text(line) ?? '')

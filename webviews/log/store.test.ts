@@ -27,6 +27,7 @@ describe('lines', () => {
     const store = stored('ä'.repeat(LONGEST_LINE))
     expect(store.count).toBe(2)
     expect(all(store).join('')).toBe('ä'.repeat(LONGEST_LINE))
+    expect(store.texts(0, 2)).toEqual(all(store))
   })
   it('are the same however the bytes come', () => {
     const text = fc.string({
@@ -42,6 +43,7 @@ describe('lines', () => {
         expect(all(cut)).toEqual(all(whole))
         expect(all(cut).map((_, i) => cut.styleAt(i))).toEqual(all(whole).map((_, i) => whole.styleAt(i)))
         expect(whole.bytes(0, whole.count) ?? new Uint8Array()).toEqual(bytes)
+        expect(whole.texts(0, whole.count)).toEqual(all(whole))
       }),
     )
   })

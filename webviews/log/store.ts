@@ -16,6 +16,8 @@ export interface LogStore {
   append(bytes: Uint8Array): void
   /** A line without its end; null when its block has to be read again first. */
   text(line: number): string | null
+  /** Lines without their ends; null when they are not all here. Cheaper than one by one. @param to not included */
+  texts(from: number, to: number): readonly string[] | null
   styleAt(line: number): Style
   /** Blocks, of those that hold these lines, that are not here. @param to not included */
   missing(from: number, to: number): number[]
@@ -79,6 +81,11 @@ export function createLogStore({ maxBlocks }: { maxBlocks: number }): LogStore {
     return parts.length === 1 && parts[0] ? parts[0] : joinBytes(parts)
   }
 
+  function text(line: number): string | null {
+    const raw = bytes(line, line + 1)
+    return raw && decoder.decode(raw).replace(/[\r\n]+$/, '')
+  }
+
   return {
     get size() {
       return size
@@ -96,9 +103,11 @@ export function createLogStore({ maxBlocks }: { maxBlocks: number }): LogStore {
       }
       scanner.write(more)
     },
-    text(line) {
-      const raw = bytes(line, line + 1)
-      return raw && decoder.decode(raw).replace(/[\r\n]+$/, '')
+    text,
+    texts(from, to) {
+      const raw = bytes(from, to)
+      if (raw === null) return null
+      return linesOf(decoder.decode(raw), to - from) ?? Array.from({ length: to - from }, (_, at) => text(from + at) ?? '')
     },
     styleAt: line => styles.get(line),
     missing: (from, to) => blocksOf(from, to).filter(block => !blocks.has(block)),
@@ -110,6 +119,16 @@ export function createLogStore({ maxBlocks }: { maxBlocks: number }): LogStore {
     },
     bytes,
   }
+}
+
+/**
+ * Cuts a text of whole lines at their ends; null when that gives another number of them, because one was broken for its length. What is
+ * decoded line by line is, in a browser, a string outside of the heap for each: a million of them are collected in pauses that are felt.
+ */
+export function linesOf(text: string, count: number): readonly string[] | null {
+  const lines = text.split(/\r\n|[\r\n]/)
+  if (lines.at(-1) === '' && lines.length === count + 1) lines.pop()
+  return lines.length === count ? lines : null
 }
 
 /** Numbers that grow in number without ever being copied. */
