@@ -22,6 +22,7 @@ it('gives an attempt up whose node was not trusted for a moment: it may have sto
       if (signal.aborted) abort()
       return promise
     },
+    places: async () => [],
     settle: async () => {},
   }
   const fleet = {

@@ -30,7 +30,7 @@ import { dropOrphanedSnapshots, recover, recoverLater } from './recovery.ts'
 import { createRetention } from './retention.ts'
 import { createScheduler } from './scheduler.ts'
 import { createSpace } from './space.ts'
-import { createWorkloadHandlers, type WorkloadHandlers } from './workloads.ts'
+import { createWorkloads, type WorkloadHandlers } from './workloads.ts'
 
 export type { DrainFile, DrainState } from './drain.ts'
 export type { Directories, JobDeps } from './ports.ts'
@@ -131,10 +131,11 @@ export function createJobs(deps: JobDeps): Jobs {
   }
 
   const artifacts = createArtifacts(deps)
+  const workloads = createWorkloads(deps, (id, epoch) => scheduler.evict(id, epoch) || hosting.evict(id, epoch))
   return {
     handlers: {
       ...createJobHandlers(deps, { admission, permissions, artifacts, retention, isReady: () => ready, cancel }),
-      ...createWorkloadHandlers(deps, (id, epoch) => scheduler.evict(id, epoch) || hosting.evict(id, epoch)),
+      ...workloads.handlers,
       ...createPeerHandlers(deps, {
         ownCard,
         reservations,
@@ -142,6 +143,7 @@ export function createJobs(deps: JobDeps): Jobs {
         hosting,
         permissions,
         space,
+        placesOf: workloads.placesOf,
         isReady: () => ready,
         isDraining: drain.isDraining,
       }),

@@ -53,6 +53,7 @@ function worker({ slots = 2, waitingPlaces = 2 } = {}) {
     } as never,
     permissions: {} as never,
     space: { missing: async () => disk.missingBytes },
+    placesOf: async () => [],
     isReady: () => true,
     isDraining: () => false,
   })

@@ -2,7 +2,7 @@ import type { Call, Handlers } from '#server/lib/call.ts'
 import { infeasible, type Reservations } from '#server/placement/index.ts'
 import type { HostedKey } from '#server/store/index.ts'
 import { ApiError } from '#shared/contract/index.ts'
-import type { Announcement, Card, NodeId } from '#shared/model/index.ts'
+import type { Announcement, AttemptPlace, Card, JobId, NodeId } from '#shared/model/index.ts'
 import type { Bidding } from './bidding.ts'
 import { createDoor } from './door.ts'
 import type { Hosting } from './hosting.ts'
@@ -21,6 +21,7 @@ export type PeerHandlers = Pick<
   | 'shipSnapshot'
   | 'renew'
   | 'attemptLog'
+  | 'attemptPlaces'
   | 'attemptResult'
   | 'modelCalls'
   | 'answerModelCall'
@@ -35,13 +36,15 @@ export interface PeerHandlerParts {
   readonly hosting: Hosting
   readonly permissions: Permissions
   readonly space: Pick<Space, 'missing'>
+  /** Sandboxes of an attempt that exist on this node. */
+  readonly placesOf: (id: JobId, epoch: number) => Promise<readonly AttemptPlace[]>
   isReady(): boolean
   isDraining(): boolean
 }
 
 export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): PeerHandlers {
   const { clock, log } = deps
-  const { ownCard, reservations, bidding, hosting, permissions, space, isReady, isDraining } = parts
+  const { ownCard, reservations, bidding, hosting, permissions, space, placesOf, isReady, isDraining } = parts
   /** Whose bid is whose: a bid is good for the node that asked for it, and for that attempt, until a time of the monotonic clock. */
   const bids = new Map<string, { home: NodeId; jobId: string; epoch: number; until: number }>()
   const promised = () => [...bids.values()].filter(({ until }) => until > clock.monotonic()).length
@@ -132,6 +135,10 @@ export function createPeerHandlers(deps: JobDeps, parts: PeerHandlerParts): Peer
     },
     async attemptLog({ params, query }, call) {
       return { body: await hosting.log(keyOf(params, call), query.offset, call.signal) }
+    },
+    async attemptPlaces({ params }, call) {
+      await hosting.requireOf(keyOf(params, call))
+      return { status: 200, body: { items: [...(await placesOf(params.id, params.epoch))] } }
     },
     async attemptResult({ params, query }, call) {
       const { body, bytes } = await hosting.result(keyOf(params, call), query.offset)

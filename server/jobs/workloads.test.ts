@@ -2,7 +2,8 @@ import { expect, it } from 'vitest'
 import type { Executor } from '#server/executors/index.ts'
 import type { Workload } from '#shared/model/index.ts'
 import { virtualClock } from '#test/fakes/clock.ts'
-import { createWorkloadHandlers } from './workloads.ts'
+import { alone } from '#test/fakes/fleet.ts'
+import { createWorkloads, type WorkloadDeps } from './workloads.ts'
 
 const call = {} as never
 const workload = (id: string, jobId: string | null) => ({ id, jobId, epoch: 2 }) as unknown as Workload
@@ -15,11 +16,16 @@ const executor = (kind: string, workloads: () => Promise<Workload[]>) =>
     },
     workloads,
   }) as unknown as Executor
-const make = (executors: Executor[], evicted: string[] = []) =>
-  createWorkloadHandlers({ executors, clock: virtualClock(), store: { job: async () => null } }, (id, epoch) => {
+const nobody: Omit<WorkloadDeps, 'executors' | 'clock'> = {
+  store: { job: async () => null, away: async () => null },
+  fleet: alone,
+}
+const create = (executors: Executor[], evicted: string[] = [], world = nobody) =>
+  createWorkloads({ executors, clock: virtualClock(), ...world }, (id, epoch) => {
     evicted.push(`${id} ${epoch}`)
     return id !== 'gone'
   })
+const make = (...args: Parameters<typeof create>) => create(...args).handlers
 const two = async () => [workload('container:b', 'one'), workload('container:a', 'two'), workload('container:c', null)]
 
 it('pages what all executors run, in order, and says which of them did not answer', async () => {
@@ -53,4 +59,46 @@ it('evicts a workload of a job, and nothing else', async () => {
   expect(await ask('container:b')).toMatchObject({ status: 202, body: { jobId: 'one' } })
   expect(evicted).toEqual(['one 2'])
   for (const id of ['container:c', 'container:d', 'nothing']) await expect(ask(id)).rejects.toMatchObject({ code: 'not_found' })
+})
+
+it('asks the node that has the attempt what it takes there, and says why where it does not tell', async () => {
+  const asked: string[] = []
+  let answer: () => Promise<unknown> = async () => [{ id: 'process:1', memoryBytes: 7 }]
+  const link = {
+    places: ({ jobId, epoch }: { jobId: string; epoch: number }) => {
+      asked.push(`${jobId} ${epoch}`)
+      return answer()
+    },
+  }
+  const job = { id: 'one', epoch: 3, state: 'running' }
+  const world = {
+    store: { job: async () => job, away: async () => ({ worker: 'desk' }) },
+    fleet: { ...alone, link: () => link },
+  } as unknown as typeof nobody
+  const look = async (jobId?: string) =>
+    (await make([], [], world).listWorkloads({ query: { limit: 2, jobId } } as never, call)).body.elsewhere
+  expect(await look('one')).toEqual({
+    node: 'desk',
+    items: [{ id: 'process:1', memoryBytes: 7, jobId: 'one', epoch: 3 }],
+    problem: null,
+  })
+  answer = () => Promise.reject(new Error('desk does not answer.'))
+  expect(await look('one')).toEqual({ node: 'desk', items: [], problem: 'desk does not answer.' })
+  expect(await look()).toBeNull()
+  job.state = 'queued'
+  expect(await look('one')).toBeNull()
+  expect(asked).toEqual(['one 3', 'one 3'])
+})
+
+it('tells a home of the sandboxes of its attempt alone, and asks executors once for all who look', async () => {
+  let looks = 0
+  const many = executor('container', async () => {
+    looks += 1
+    return [workload('container:a', 'one'), { ...workload('container:b', 'one'), epoch: 1 }, workload('container:c', 'two')]
+  })
+  const { placesOf } = create([many])
+  const [first] = await Promise.all([placesOf('one', 2), placesOf('one', 1)])
+  expect(first.map(({ id }) => id)).toEqual(['container:a'])
+  expect(first[0]).not.toHaveProperty('jobId')
+  expect(looks).toBe(1)
 })

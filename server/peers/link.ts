@@ -127,6 +127,10 @@ export function createLink(
       const piece = { params: { ...params(attempt), call }, query, body }
       return soon(options => client.answerModelCall(piece, options), ANSWER_MS, signal)
     },
+    async places(attempt, signal) {
+      const ask = (options: { signal: AbortSignal }) => client.attemptPlaces({ params: params(attempt) }, options)
+      return (await soon(ask, ANSWER_MS, signal)).items
+    },
     async settle(attempt) {
       await soon(options => client.settleAttempt({ params: params(attempt) }, options))
     },

@@ -1,4 +1,15 @@
-import type { Announcement, AttemptReport, Award, Bid, Card, JobId, ModelCallNews, NodeId, Trust } from '#shared/model/index.ts'
+import type {
+  Announcement,
+  AttemptPlace,
+  AttemptReport,
+  Award,
+  Bid,
+  Card,
+  JobId,
+  ModelCallNews,
+  NodeId,
+  Trust,
+} from '#shared/model/index.ts'
 
 /** An attempt as both of its nodes name it. */
 export interface AttemptName {
@@ -61,6 +72,8 @@ export interface PeerLink {
     },
     signal: AbortSignal,
   ): Promise<{ bytes: number; isOpen: boolean }>
+  /** The sandboxes of an attempt that exist now. */
+  places(attempt: AttemptName, signal: AbortSignal): Promise<readonly AttemptPlace[]>
   settle(attempt: AttemptName): Promise<void>
   answer(attempt: AttemptName, requestId: string, optionId: string): Promise<void>
 }

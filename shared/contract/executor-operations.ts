@@ -55,6 +55,14 @@ export const executorOperations = {
             unreachable: z
               .array(z.strictObject({ executor: ExecutorKind, reason: z.string() }))
               .describe('Executors that could not say what they run.'),
+            elsewhere: z
+              .strictObject({
+                node: z.string().describe('Name of the node that runs it.'),
+                items: z.array(Workload),
+                problem: z.string().nullable().describe('Why that node could not say what it runs.'),
+              })
+              .nullable()
+              .describe('With `jobId`, where an attempt of the job runs on another node: what there is of it there.'),
           })
           .meta({ id: 'WorkloadPage' }),
       },

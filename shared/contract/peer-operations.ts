@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import {
   Announcement,
+  AttemptPlace,
   AttemptReport,
   Award,
   Bid,
@@ -8,6 +9,7 @@ import {
   GossipAnswer,
   GossipMessage,
   JobId,
+  MOST_PLACES,
   ModelCallNews,
   NodeId,
   ProtocolRange,
@@ -216,6 +218,18 @@ export const peerOperations = {
       answer: { kind: 'bytes', mediaType: 'application/octet-stream' },
       status: [200],
       errors: ['not_yours', 'offset_out_of_range'],
+    }),
+  attemptPlaces: () =>
+    operation({
+      summary: 'The sandboxes of an attempt that exist now, and what they take',
+      method: 'GET',
+      path: '/v1/peer/attempts/:id/:epoch/workloads',
+      access: 'peer',
+      since: 7,
+      params: attemptParams,
+      answer: { kind: 'json', schema: z.strictObject({ items: z.array(AttemptPlace).max(MOST_PLACES) }) },
+      status: [200],
+      errors: ['not_yours'],
     }),
   attemptResult: () =>
     operation({

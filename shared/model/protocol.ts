@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** Protocols a node speaks, both ends included; two nodes use the highest both know. */
 export const ProtocolRange = z.strictObject({ min: z.int().min(1), max: z.int().min(1) }).meta({ id: 'ProtocolRange' })
 export type ProtocolRange = z.infer<typeof ProtocolRange>
-export const PROTOCOL: ProtocolRange = { min: 1, max: 6 }
+export const PROTOCOL: ProtocolRange = { min: 1, max: 7 }
 
 /** The highest protocol that both speak; null when there is none. */
 export function commonProtocol(one: ProtocolRange, other: ProtocolRange): number | null {

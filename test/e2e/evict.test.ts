@@ -38,6 +38,10 @@ describe.skipIf(!hasSandbox)('a workload that is evicted', () => {
     const sleeping = { agent: 'command', argv: ['sleep', '600'], maxAttempts: 2, where: { on: ['worker'] } }
     const { jobId } = await home.client.createJob({ body: sleeping })
     const [workload] = await runningIn(home, jobId, 1, worker)
+    // Its home is told of it too, and of no other.
+    const seen = await home.client.listWorkloads({ query: { jobId } })
+    expect(seen).toMatchObject({ items: [], elsewhere: { node: 'worker', items: [{ id: workload?.id, jobId }], problem: null } })
+    expect(seen.elsewhere?.items[0]?.memoryBytes).toBeGreaterThan(0)
     await worker.client.evictWorkload({ params: { id: workload?.id ?? '' } })
     const [again] = await runningIn(home, jobId, 2, worker)
     expect(again).toMatchObject({ epoch: 2, state: 'running' })

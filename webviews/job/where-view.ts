@@ -60,12 +60,13 @@ class WhereView extends LitElement {
     const isWaiting = state === 'queued' || state === 'placing'
     if (!this.job || isOver(state)) return
     try {
-      const [{ items, unreachable }, drain] = await Promise.all([
+      const [{ items, unreachable, elsewhere }, drain] = await Promise.all([
         this.host.call('listWorkloads', { query: { jobId: this.job.id } }, signal),
         isWaiting ? this.host.call('drainStatus', {}, signal) : null,
       ])
       this.earlier = this.place
-      this.place = { at: Date.now(), workloads: items, unreachable, drain }
+      const workloads = [...items, ...(elsewhere?.items ?? [])]
+      this.place = { at: Date.now(), workloads, unreachable, silent: elsewhere?.problem ?? null, drain }
       this.failure = ''
     } catch (error) {
       if (signal.aborted) return
@@ -88,7 +89,7 @@ class WhereView extends LitElement {
         ${facts.map(([name, text]) => html`<tr><th scope="row">${name}</th><td>${visible(text)}</td></tr>`)}
         ${place?.workloads.map(workload => html`<tr><th scope="row">Now</th><td>${visible(useOf(workload, place.at, this.earlier))}</td></tr>`)}
       </tbody></table>
-      ${isActive && story.node !== null ? html`<p class="dim">What it takes there now is known to ${visible(story.node)} alone.</p>` : nothing}
+      ${place && place.silent !== null ? html`<p class="dim">What it takes there now could not be asked: ${visible(place.silent)}</p>` : nothing}
       ${place?.unreachable.map(({ executor, reason }) => html`<p class="warn">${executor} could not say what it runs: ${visible(reason)}</p>`)}
       ${this.failure !== '' && isActive ? html`<p class="warn">${visible(this.failure)}</p>` : nothing}`
   }

@@ -21,6 +21,7 @@ const place = (change: Partial<Place> = {}): Place => ({
   at: 10_000,
   workloads: [workload],
   unreachable: [],
+  silent: null,
   drain: null,
   ...change,
 })

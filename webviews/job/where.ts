@@ -6,10 +6,12 @@ import type { Story } from './story.ts'
 export interface Place {
   /** ms since 1970. */
   readonly at: number
-  /** Sandboxes of the job on this node. */
+  /** Sandboxes of the job, here or on the node that runs it. */
   readonly workloads: readonly Workload[]
   /** Executors that could not say what they run, and why. */
   readonly unreachable: readonly { readonly executor: string; readonly reason: string }[]
+  /** Why the other node that runs it could not say what it takes there; null where it did, or there is none. */
+  readonly silent: string | null
   /** null where the job waits for nothing of this node. */
   readonly drain: DrainStatus | null
 }
