@@ -46,6 +46,8 @@ export const SETTINGS: readonly Setting[] = [
   { path: 'jobs.networkAllow', env: 'SKEIN_NETWORK_ALLOW', kind: 'list' },
   { path: 'executors.container.socket', env: 'SKEIN_CONTAINER_SOCKET', kind: 'text' },
   { path: 'executors.container.image', env: 'SKEIN_CONTAINER_IMAGE', kind: 'text' },
+  { path: 'executors.container.tree', env: 'SKEIN_CONTAINER_TREE', kind: 'text' },
+  { path: 'executors.container.network', env: 'SKEIN_CONTAINER_NETWORK', kind: 'text' },
   { path: 'executors.kubernetes.enabled', env: 'SKEIN_KUBERNETES', kind: 'boolean' },
   { path: 'tailscale.socket', env: 'SKEIN_TAILSCALE_SOCKET', kind: 'text' },
   { path: 'tailscale.port', env: 'SKEIN_TAILSCALE_PORT', kind: 'integer' },

@@ -9,7 +9,7 @@ import type { Executor, Exit, Sandbox, SandboxSpec, StartOptions } from '#server
 import { type ProcessExecutorDeps, processExecutor } from '#server/executors/process/index.ts'
 import { insideProgram } from '#server/lib/built.ts'
 import { systemClock } from '#server/lib/clock.ts'
-import type { Limits } from '#shared/model/index.ts'
+import { ContainerConfig, type Limits } from '#shared/model/index.ts'
 
 /** Enough for anything a test does that is not about limits. */
 export const LIMITS: Limits = {
@@ -114,8 +114,9 @@ export const isLabEngine = ENGINE === labSocket
 export const LAB_IMAGE = 'localhost/skein-base:24'
 
 /** Settings of a node whose jobs may run in containers of the tests' engine. */
-export const containerSettings = () =>
-  ({ socket: ENGINE ?? 'off', image: LAB_IMAGE, pull: 'never', imageBytes: 2 ** 40 }) as const
+export const CONTAINER_SETTINGS = { socket: ENGINE ?? 'off', image: LAB_IMAGE, pull: 'never', imageBytes: 2 ** 40 } as const
+export const containerSettings = (changes: Partial<ContainerConfig> = {}): ContainerConfig =>
+  ContainerConfig.parse({ ...CONTAINER_SETTINGS, ...changes })
 
 /** The executor for containers, with the engine of the tests. */
 export function openContainerExecutor(changes: Partial<ContainerExecutorDeps> = {}): Executor {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
-import { containerSettings, ENGINE, LAB_IMAGE, whyNoContainers } from '../contract/executor-workshop.ts'
+import { CONTAINER_SETTINGS, ENGINE, LAB_IMAGE, whyNoContainers } from '../contract/executor-workshop.ts'
 import { makeRepository, startNode } from './node.ts'
 
 const PROGRAM = resolve(import.meta.dirname, '../../cli/main.ts')
@@ -12,7 +12,7 @@ const missing = await whyNoContainers()
 
 /** Flags of a node with containers. */
 const CONTAINERS = Object.fromEntries(
-  Object.entries(containerSettings()).map(([name, value]) => [`executors.container.${name}`, value]),
+  Object.entries(CONTAINER_SETTINGS).map(([name, value]) => [`executors.container.${name}`, value]),
 )
 const SHOP = {
   'package.json': '{"type":"module"}\n',

@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { messageOf } from '#server/lib/message-of.ts'
 import { soonOr } from '#server/lib/within.ts'
 import { type Executor, type Sandbox, SandboxError } from '../index.ts'
-import { createDoor } from '../runner/index.ts'
+import { createDoor, type Door, type HomeAddress, listenForRunners, ownAddresses } from '../runner/index.ts'
 import type { ContainerExecutorDeps } from './deps.ts'
 import { type Engine, removeContainer } from './engine.ts'
 import { examineImage, type Suitability } from './examine.ts'
 import { type Image, listImages } from './image.ts'
+import { type AgentNetwork, homesOn } from './network.ts'
 import { LABELS } from './place.ts'
 import { createProbing } from './probe.ts'
 import { createPulledImages } from './pulled-images.ts'
 import { makeSandbox } from './sandbox.ts'
-import { insideUser } from './scratch.ts'
 import { describeContainer, type Listed, listContainers, sandboxOf } from './workload.ts'
 
 /** A sandbox id becomes a container's name and a label. */
@@ -27,11 +27,11 @@ const STATS_MS = 1000
 export interface Containers extends Pick<Executor, 'probe' | 'capacity' | 'prepare' | 'workloads'> {
   /** Removes what an earlier run of this node left. @returns how many containers that were */
   reap(): Promise<number>
+  close(): void
 }
 
 export function openContainers(deps: ContainerExecutorDeps): Containers {
   const { nodeId, clock, settings, log } = deps
-  const user = insideUser()
   const door = createDoor({ clock })
   const probing = createProbing(deps)
   const file = join(deps.directory, 'pulled-images.json')
@@ -40,10 +40,20 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
   const living = new Map<string, Sandbox | null>()
   const examined = new Map<string, Promise<Suitability>>()
   let swept: Promise<unknown> | null = null
+  let opened: ReturnType<Door['listenTls']> | null = null
+  const homes = async (network: AgentNetwork): Promise<readonly HomeAddress[]> => {
+    const hosts = homesOn(network, settings.home, ownAddresses())
+    opened ??= listenForRunners(door, settings.home, 'executors.container.home').catch(cause => {
+      opened = null
+      throw cause
+    })
+    const { port, fingerprint } = await opened
+    return hosts.map(host => ({ host, port, fingerprint }))
+  }
   const hostNode = () => realpathSync(settings.node ?? process.execPath)
 
-  const examine = (engine: Engine, image: Image) => {
-    const known = examined.get(image.id) ?? examineImage(engine, image, hostNode(), { [LABELS.node]: nodeId })
+  const examine = (engine: Engine, image: Image, node: string | null) => {
+    const known = examined.get(image.id) ?? examineImage(engine, image, node, { [LABELS.node]: nodeId })
     examined.set(image.id, known)
     known.catch(() => examined.delete(image.id))
     return known
@@ -84,10 +94,10 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
           spec,
           signal,
           found,
-          user,
           door,
           images,
           hostNode: hostNode(),
+          homes,
           examine,
           gone,
           ...deps,
@@ -123,6 +133,12 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
         log.warn({ err: error }, 'What an earlier run of this node left could not be removed; the next sandbox waits for that')
         return 0
       })
+    },
+    close() {
+      void opened?.then(
+        ({ close }) => close(),
+        () => {},
+      )
     },
   }
 }

@@ -1,4 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { gather } from '#server/lib/gather.ts'
 import { linesOf } from '#server/lib/lines.ts'
@@ -16,9 +18,12 @@ export class EngineError extends Error {
 
 /** A container engine behind the Docker Engine API; Podman serves the same. */
 export interface Engine {
-  readonly socket: string
+  /** Path of its socket, or `tcp://` and where it listens. */
+  readonly at: string
   /** @throws {EngineError} for what it refuses, {Error} when it cannot be reached or answers something else */
   ask<T>(schema: z.ZodType<T>, method: string, path: string, options?: AskOptions): Promise<T>
+  /** Sends a tar archive along. @throws {EngineError} {Error} */
+  put(path: string, archive: Readable): Promise<void>
   /** The same, for answers of many JSON lines. */
   lines(method: string, path: string, signal?: AbortSignal): AsyncGenerator<unknown>
 }
@@ -39,20 +44,35 @@ const ANSWER_BYTES = 16 * 2 ** 20
 /** Nothing in the answer is needed. */
 export const Nothing = z.unknown()
 
-export function createEngine(socket: string): Engine {
-  const send = (method: string, path: string, { body, signal, timeoutMs }: AskOptions) =>
-    new Promise<IncomingMessage>((resolve, reject) => {
-      const payload = body === undefined ? undefined : JSON.stringify(body)
-      const headers =
-        payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) }
-      const outgoing = request(
-        { socketPath: socket, path: API + path, method, headers, agent: false, ...(signal ? { signal } : {}) },
-        resolve,
-      )
-      if (timeoutMs) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`The engine at ${socket} does not answer`)))
-      outgoing.once('error', reject)
-      outgoing.end(payload)
+/** @param where a socket's path, or an engine that is reached without */
+export function createEngine(where: string | { readonly host: string; readonly port: number }): Engine {
+  const target = typeof where === 'string' ? { socketPath: where } : where
+  const at =
+    typeof where === 'string' ? where : `tcp://${where.host.includes(':') ? `[${where.host}]` : where.host}:${where.port}`
+
+  const open = (method: string, path: string, headers: Record<string, string | number>, { signal, timeoutMs }: AskOptions) => {
+    const outgoing = request({
+      ...target,
+      // Without the port, and a name: what stands between may look at it.
+      ...{ method, path: API + path, headers: { Host: 'docker', ...headers }, agent: false },
+      ...(signal ? { signal } : {}),
     })
+    if (timeoutMs) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`The engine at ${at} does not answer`)))
+    const answer = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once('response', resolve)
+      outgoing.once('error', reject)
+    })
+    return { outgoing, answer }
+  }
+
+  const send = (method: string, path: string, options: AskOptions) => {
+    const payload = options.body === undefined ? undefined : JSON.stringify(options.body)
+    const headers =
+      payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) }
+    const { outgoing, answer } = open(method, path, headers, options)
+    outgoing.end(payload)
+    return answer
+  }
 
   const accepted = async (response: IncomingMessage): Promise<IncomingMessage> => {
     const status = response.statusCode ?? 0
@@ -61,7 +81,15 @@ export function createEngine(socket: string): Engine {
   }
 
   return {
-    socket,
+    at,
+    async put(path, archive) {
+      const { outgoing, answer } = open('PUT', path, { 'Content-Type': 'application/x-tar' }, { timeoutMs: TIMEOUT_MS })
+      answer.catch(() => {})
+      // An engine that refuses hangs up before it has read it all; what it says then counts.
+      const sent = pipeline(archive, outgoing).catch((cause: Error) => cause)
+      const response = await Promise.race([answer, sent.then(failure => (failure ? Promise.reject(failure) : answer))])
+      await whole(await accepted(response))
+    },
     async ask(schema, method, path, options = {}) {
       const response = await accepted(await send(method, path, { timeoutMs: TIMEOUT_MS, ...options }))
       const answer = await whole(response)

@@ -12,6 +12,8 @@ export interface Suitability {
 }
 
 const EXAMINER: Pick<Limits, 'memoryBytes' | 'processes'> = { memoryBytes: 512 * 2 ** 20, processes: 64 }
+/** Instead of a Node.js of this machine, where an engine cannot show one. */
+const NO_PROGRAM = '/nothing'
 const EXAMINE_MS = 60_000
 
 /** The oldest Node.js that the runner works with is 20.12. */
@@ -27,18 +29,19 @@ const SCRIPT = [
 ].join('; ')
 const NO_SHELL = /not found|no such file|stat \/bin\/sh|exec format|no such container process/i
 
-/** Looks whether our runner and a job's programs can run in it. @throws {SandboxError} */
+/** Looks whether our runner and a job's programs can run in it. @param hostNode of this machine; null: it cannot be shown inside @throws {SandboxError} */
 export async function examineImage(
   engine: Engine,
   image: Image,
-  hostNode: string,
+  hostNode: string | null,
   labels: Record<string, string>,
 ): Promise<Suitability> {
   const body = {
-    ...walls({ image, limits: EXAMINER, labels, runtime: null, tmpfs: {} }, [
-      { Type: 'bind', Source: hostNode, Target: hostNode, ReadOnly: true },
-    ]),
-    Entrypoint: ['/bin/sh', '-c', SCRIPT, hostNode, OLD_ENOUGH],
+    ...walls(
+      { image, limits: EXAMINER, labels, runtime: null, tmpfs: {} },
+      hostNode === null ? [] : [{ Type: 'bind', Source: hostNode, Target: hostNode, ReadOnly: true }],
+    ),
+    Entrypoint: ['/bin/sh', '-c', SCRIPT, hostNode ?? NO_PROGRAM, OLD_ENOUGH],
     Cmd: [],
     User: '65534:65534',
   }
@@ -54,6 +57,7 @@ export async function examineImage(
     const has = (bit: number) => code >= BASE && ((code - BASE) & bit) !== 0
     if (!has(GIT)) throw unsuitable(image, 'no Git', 'Install git in it.')
     if (has(OWN_NODE)) return { node: 'node' }
+    if (hostNode === null) throw unsuitable(image, 'no Node.js of at least 20.12', 'Install Node.js in the image.')
     if (has(HOST_NODE)) return { node: hostNode }
     throw unsuitable(
       image,

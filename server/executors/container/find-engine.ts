@@ -7,21 +7,26 @@ import * as z from 'zod'
 export interface EnginePlaces {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly home?: string
-  /** From the settings: a path, or `unix://` and a path. */
+  /** From the settings: a path, `unix://` and a path, or `tcp://` and a host. */
   readonly socket?: string | undefined
 }
 
-const SCHEME = 'unix://'
+/** Where an engine listens. */
+export type EngineAddress =
+  | { readonly socket: string }
+  | { readonly host: string; readonly port: number }
+  /** Named, and nothing that can be used. */
+  | { readonly problem: string; readonly remedy: string }
 
 /**
- * Where the socket of a container engine is: as set, as `DOCKER_HOST` says, by the current context of the docker command, else the first that
+ * Where a container engine is: as set, as `DOCKER_HOST` says, by the current context of the docker command, else at the first socket that
  * is there of those that Docker, Podman, Colima and Rancher Desktop use.
- * @returns null when there is none; an engine on another machine is none, since it cannot see our directories
+ * @returns null when there is none
  */
-export function findEngineSocket({ env, home = homedir(), socket }: EnginePlaces): string | null {
-  if (socket !== undefined) return socket.startsWith(SCHEME) ? socket.slice(SCHEME.length) : socket
+export function findEngine({ env, home = homedir(), socket }: EnginePlaces): EngineAddress | null {
+  if (socket !== undefined) return addressOf(socket, env)
   const named = env.DOCKER_HOST || contextHost(env.DOCKER_CONFIG ?? join(home, '.docker'), env.DOCKER_CONTEXT)
-  if (named) return named.startsWith(SCHEME) ? named.slice(SCHEME.length) : null
+  if (named) return addressOf(named, env)
   const run = env.XDG_RUNTIME_DIR
   const usual = [
     '/var/run/docker.sock',
@@ -31,8 +36,31 @@ export function findEngineSocket({ env, home = homedir(), socket }: EnginePlaces
     join(home, '.colima/default/docker.sock'),
     join(home, '.rd/docker.sock'),
   ]
-  return usual.find(isSocket) ?? null
+  const there = usual.find(isSocket)
+  return there === undefined ? null : { socket: there }
 }
+
+const DEFAULT_PORT = 2375
+
+function addressOf(named: string, env: EnginePlaces['env']): EngineAddress {
+  const [, scheme, rest = ''] = /^([a-z]+):\/\/(.*)$/.exec(named) ?? []
+  if (scheme === undefined) return { socket: named }
+  if (scheme === 'unix') return { socket: rest }
+  const unusable = (problem: string) => ({
+    problem: `The container engine at ${named} cannot be used: ${problem}`,
+    remedy: USABLE,
+  })
+  if (scheme !== 'tcp') return unusable(`${scheme}:// is not spoken here`)
+  // Silently without what was asked for is worse than not at all.
+  if (env.DOCKER_TLS_VERIFY || env.DOCKER_TLS) return unusable('engines behind TLS are not spoken with')
+  const url = URL.parse(`http://${rest}`)
+  if (!url || url.hostname === '' || url.pathname !== '/' || url.search !== '' || url.username !== '')
+    return unusable('that is no tcp://HOST:PORT')
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || DEFAULT_PORT) }
+}
+
+const USABLE =
+  'Name a socket, or an engine without TLS by tcp://HOST:PORT, such as a proxy on a network of its own (docs/guides/docker.md).'
 
 function isSocket(path: string): boolean {
   try {

@@ -2,12 +2,12 @@ import { kill } from '#server/lib/process-identity.ts'
 import type { Executor } from '../index.ts'
 import type { Containers } from './containers.ts'
 import type { ContainerExecutorDeps } from './deps.ts'
-import { findEngineSocket } from './find-engine.ts'
+import { findEngine } from './find-engine.ts'
 
 export type { ContainerExecutorDeps } from './deps.ts'
 
 /**
- * Sandboxes out of containers of an engine on this machine that serves the Docker Engine API. Nothing of it is loaded, and nobody asked,
+ * Sandboxes out of containers of an engine that serves the Docker Engine API. Nothing of it is loaded, and nobody asked,
  * before the first question; where there is no engine, an earlier run of this node left nothing.
  */
 export function containerExecutor(deps: ContainerExecutorDeps): Executor {
@@ -17,7 +17,10 @@ export function containerExecutor(deps: ContainerExecutorDeps): Executor {
     opened ??= import('./containers.ts').then(({ openContainers }) => openContainers(deps))
     return opened
   }
-  const isThere = () => settings.socket !== 'off' && findEngineSocket({ env, socket: settings.socket }) !== null
+  const isThere = () => {
+    const found = settings.socket === 'off' ? null : findEngine({ env, socket: settings.socket })
+    return found !== null && !('problem' in found)
+  }
 
   return {
     kind: 'container',
@@ -30,6 +33,6 @@ export function containerExecutor(deps: ContainerExecutorDeps): Executor {
       const killed = recorded.filter(identity => kill(identity, 'SIGKILL')).length
       return killed + (isThere() ? await (await open()).reap() : 0)
     },
-    close: async () => {},
+    close: async () => void (await opened)?.close(),
   }
 }

@@ -28,16 +28,14 @@ export const LABELS = {
   memory: 'skein.memory-bytes',
 } as const
 
-/** Directories and files of this machine that a place is made of. */
-export interface PlaceParts {
-  readonly workTree: string
-  readonly home: string
-  readonly spool: string
-  /** Holds the socket, the token and the list of users; read-only inside. */
-  readonly run: string
-  readonly runnerFile: string
-  readonly hostNode: string
-  readonly readOnly: readonly string[]
+/** What of a container depends on the way by which its sandbox comes into it. */
+export interface Opening {
+  readonly mounts: readonly object[]
+  /** `none`, or the name of a network of the engine. */
+  readonly network: string
+  readonly securityOptions: readonly string[]
+  /** How numbers of users inside are those outside; null: as the engine does. */
+  readonly users: string | null
 }
 
 /** Who programs inside are. */
@@ -109,34 +107,22 @@ export function walls({ image, limits, labels, runtime, tmpfs }: Walls, mounts: 
 const tmpfsOf = ({ memoryBytes }: Pick<Limits, 'memoryBytes'>, share: number): string =>
   `rw,exec,nosuid,nodev,mode=1777,size=${Math.floor(memoryBytes * share)}`
 
-/** The container of a sandbox. Nothing of the machine is in it but the parts. */
+/** The container of a sandbox. Nothing of the machine is in it but what the opening names. */
 export function containerBody(input: {
   image: Image
   /** Of the runner. */
   node: string
-  parts: PlaceParts
+  opening: Opening
   user: User
-  /** Whether numbers of users inside are others outside, unless told to be the same. */
-  rootless: boolean
   limits: Limits
   labels: Record<string, string>
   runtime: string | null
-  /** File with the profile of system calls; null: the engine's own. */
-  seccomp: string | null
 }): object {
-  const { parts, user, limits } = input
-  const mount = (Source: string, Target: string, ReadOnly: boolean) => ({ Type: 'bind', Source, Target, ReadOnly })
+  const { opening, user, limits } = input
   const [shell = '', ...argv] = runnerCommand(input.node, INSIDE.runner, `${INSIDE.run}/token`)
-  const shown = new Set([...(input.node === parts.hostNode ? [parts.hostNode] : []), ...parts.readOnly])
-  const body = walls({ ...input, tmpfs: { [INSIDE.tmp]: tmpfsOf(limits, TMP_SHARE) } }, [
-    mount(parts.workTree, INSIDE.work, false),
-    mount(parts.home, INSIDE.home, false),
-    mount(parts.spool, INSIDE.spool, false),
-    mount(parts.run, INSIDE.run, true),
-    mount(`${parts.run}/passwd`, '/etc/passwd', true),
-    mount(parts.runnerFile, INSIDE.runner, true),
-    ...[...shown].map(path => mount(path, path, true)),
-  ]) as { HostConfig: { SecurityOpt: string[] } }
+  const body = walls({ ...input, tmpfs: { [INSIDE.tmp]: tmpfsOf(limits, TMP_SHARE) } }, opening.mounts) as {
+    HostConfig: { SecurityOpt: string[] }
+  }
   return {
     ...body,
     Entrypoint: [shell],
@@ -145,8 +131,11 @@ export function containerBody(input: {
     Env: [`HOME=${INSIDE.home}`],
     HostConfig: {
       ...body.HostConfig,
-      SecurityOpt: [...body.HostConfig.SecurityOpt, ...(input.seccomp === null ? [] : [`seccomp=${input.seccomp}`])],
-      ...(input.rootless ? { UsernsMode: 'keep-id' } : {}),
+      NetworkMode: opening.network,
+      // Names are for the gateway to resolve: questions for them would be a way out too.
+      ...(opening.network === 'none' ? {} : { Dns: ['127.0.0.1'] }),
+      SecurityOpt: [...body.HostConfig.SecurityOpt, ...opening.securityOptions],
+      ...(opening.users === null ? {} : { UsernsMode: opening.users }),
     },
   }
 }

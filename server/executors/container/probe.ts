@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
@@ -7,7 +8,8 @@ import { atMost } from '#server/lib/within.ts'
 import type { ContainerConfig, IsolationLevel } from '#shared/model/index.ts'
 import { type ExecutorProbe, SandboxError } from '../index.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { findEngineSocket } from './find-engine.ts'
+import { findEngine } from './find-engine.ts'
+import { type AgentNetwork, findNetwork } from './network.ts'
 
 /** An engine that answers, and what it can do. */
 export interface FoundEngine {
@@ -23,6 +25,8 @@ export interface FoundEngine {
   readonly defaultRuntime: string | null
   /** The one that makes virtual machines; null: none does. */
   readonly vmRuntime: string | null
+  /** Where containers are that are sent what they need; null: this engine mounts what it sees of this machine. */
+  readonly network: AgentNetwork | null
 }
 
 export interface Probing {
@@ -42,6 +46,7 @@ const NO_ENGINE = 'Start Docker or `podman system service`, or set executors.con
 
 const Version = z.object({ Version: z.string(), Components: z.array(z.object({ Name: z.string() })).nullish() })
 const Info = z.object({
+  Name: z.string().nullish(),
   Runtimes: z.record(z.string(), z.object({ path: z.string().nullish() }).nullish()).nullish(),
   DefaultRuntime: z.string().nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
@@ -60,7 +65,7 @@ export function createProbing(deps: {
   /** What an engine is does not change while it runs; Podman counts its containers to tell, and waits for each that is busy. */
   const told = new Map<string, z.infer<typeof Info>>()
   const infoOf = async (engine: Engine, version: string) => {
-    const key = `${engine.socket} ${version}`
+    const key = `${engine.at} ${version}`
     const info = told.get(key) ?? (await engine.ask(Info, 'GET', '/info', { timeoutMs: INFO_MS }))
     told.set(key, info)
     return info
@@ -71,26 +76,29 @@ export function createProbing(deps: {
       throw unavailable('Containers are turned off by executors.container.socket', 'Remove that setting.')
     if (process.platform !== 'linux')
       throw unavailable('Containers are used on Linux only: the engine of this system runs in a machine of its own', NO_LINUX)
-    const socket = findEngineSocket({ env, socket: settings.socket })
-    if (socket === null) throw unavailable('No container engine was found on this machine', NO_ENGINE)
-    const engine = createEngine(socket)
+    const found = findEngine({ env, socket: settings.socket })
+    if (found === null) throw unavailable('No container engine was found on this machine', NO_ENGINE)
+    if ('problem' in found) throw unavailable(found.problem, found.remedy)
+    const engine = createEngine('socket' in found ? found.socket : found)
     const ask = async () => {
       const { Version: version, Components } = await engine.ask(Version, 'GET', '/version', { timeoutMs: ANSWER_MS })
       return { version, Components, info: await infoOf(engine, version) }
     }
     const { version, Components, info } = await ask().catch(cause => {
       throw unavailable(
-        `The container engine at ${socket} cannot be used: ${messageOf(cause)}`,
-        'See that it runs, and that this user may use its socket.',
+        `The container engine at ${engine.at} cannot be used: ${messageOf(cause)}`,
+        'See that it runs, and that this user may reach it.',
         cause,
       )
     })
-    if (info.OSType !== 'linux') throw unavailable(`The engine at ${socket} runs containers of ${info.OSType} only`, NO_ENGINE)
+    if (info.OSType !== 'linux') throw unavailable(`The engine at ${engine.at} runs containers of ${info.OSType} only`, NO_ENGINE)
+    const isSent = seesNothing(settings, 'socket' in found, info.Name ?? null)
+    const network = isSent ? await findNetwork(engine, settings.network) : null
     const defaultRuntime = info.DefaultRuntime ?? null
     const isPodman = Components?.some(({ Name }) => /podman/i.test(Name)) ?? false
     const runtimes = Object.entries(info.Runtimes ?? {})
       // Podman names all it has heard of, with the place where each would be.
-      .filter(([, runtime]) => !runtime?.path || !isAbsolute(runtime.path) || existsSync(runtime.path))
+      .filter(([, runtime]) => isSent || !runtime?.path || !isAbsolute(runtime.path) || existsSync(runtime.path))
       .map(([name]) => name)
       // And runs each container with its default, whatever it was asked for over its API.
       .filter(name => !isPodman || name === defaultRuntime)
@@ -103,6 +111,7 @@ export function createProbing(deps: {
       runtimes,
       defaultRuntime,
       vmRuntime: settings.vmRuntime ?? VM_RUNTIMES.find(name => runtimes.includes(name)) ?? null,
+      network,
     }
   }
 
@@ -138,11 +147,12 @@ export function createProbing(deps: {
     engine,
     async probe() {
       try {
-        const { title, version, engine: at, vmRuntime, runtimes, defaultRuntime } = await engine()
+        const { title, version, engine: of, vmRuntime, runtimes, defaultRuntime, network } = await engine()
         const isolation = isolationOf(settings, settings.runtime ?? defaultRuntime)
         const canVm = isolation === 'vm' || (vmRuntime !== null && runtimes.includes(vmRuntime))
         const levels: IsolationLevel[] = [...new Set([isolation, canVm ? ('vm' as const) : isolation])]
-        const detail = `${title} ${version} at ${at.socket}${canVm ? ', with virtual machines' : ''}`
+        const sent = network === null ? '' : `, which is sent what jobs need (network ${network.name})`
+        const detail = `${title} ${version} at ${of.at}${canVm ? ', with virtual machines' : ''}${sent}`
         return { available: true, isolation, levels, version, detail, remedy: null }
       } catch (error) {
         const remedy = error instanceof SandboxError ? (error.remedy ?? null) : null
@@ -150,6 +160,14 @@ export function createProbing(deps: {
       }
     },
   }
+}
+
+const MARKS_OF_CONTAINERS = ['/.dockerenv', '/run/.containerenv']
+
+/** Whether the directories of this server are none of the engine's: it is reached by a network, or is outside of the container that this is. */
+function seesNothing({ tree }: ContainerConfig, hasSocket: boolean, engineHost: string | null): boolean {
+  if (tree !== 'auto') return tree === 'send'
+  return !hasSocket || (MARKS_OF_CONTAINERS.some(mark => existsSync(mark)) && engineHost !== hostname())
 }
 
 const AS_DEFAULT =

@@ -1,21 +1,19 @@
-import { realpathSync } from 'node:fs'
-import { join } from 'node:path'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
 import { pause } from '#server/lib/pause.ts'
 import type { ContainerConfig, UsedImage } from '#shared/model/index.ts'
-import { diskUsage, watchDisk } from '../disk.ts'
 import { RELAY_PORT, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
-import type { Door, RunnerToken, Visitor } from '../runner/index.ts'
+import { arrival, type Door, type HomeAddress, type RunnerToken, type Visitor } from '../runner/index.ts'
 import { createContainer, type Engine, EngineError, Nothing, removeContainer, waitFor } from './engine.ts'
 import type { Suitability } from './examine.ts'
-import { hostProcess } from './host-process.ts'
 import { haveImage, type Image, usedImage } from './image.ts'
-import { containerBody, INSIDE, labelsOf, type User } from './place.ts'
+import { mountedWay } from './mounted-way.ts'
+import type { AgentNetwork } from './network.ts'
+import { containerBody, INSIDE, labelsOf } from './place.ts'
 import { type FoundEngine, isolationOf, runtimeFor } from './probe.ts'
 import type { PulledImages } from './pulled-images.ts'
-import { makeScratch } from './scratch.ts'
-import { podmansProfile } from './seccomp.ts'
+import { sentWay } from './sent-way.ts'
+import type { Way } from './way.ts'
 
 /** From the start of a container until its runner has come. */
 const ARRIVE_MS = 60_000
@@ -29,11 +27,12 @@ interface Making {
   readonly spec: SandboxSpec
   readonly signal: AbortSignal | undefined
   readonly found: FoundEngine
-  readonly user: User
   readonly door: Door
   readonly images: PulledImages
   readonly hostNode: string
-  readonly examine: (engine: Engine, image: Image) => Promise<Suitability>
+  readonly examine: (engine: Engine, image: Image, hostNode: string | null) => Promise<Suitability>
+  /** Where runners on a network find this node, which listens for them from then on. @throws {SandboxError} */
+  readonly homes: (network: AgentNetwork) => Promise<readonly HomeAddress[]>
   /** Told once it is cleaned up. */
   readonly gone: () => void
   readonly nodeId: string
@@ -62,48 +61,35 @@ export async function makeSandbox(making: Making): Promise<Sandbox> {
 }
 
 async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
-  const { signal, found, user, clock, settings, nodeId, graceMs, hostNode } = making
+  const { signal, found, clock, settings, nodeId, graceMs, spec } = making
   const { engine } = found
-  refuse(making.spec)
-  const runtime = runtimeFor(making.spec.level, settings, found)
+  refuse(spec)
+  const runtime = runtimeFor(spec.level, settings, found)
   const isolation = isolationOf(settings, runtime ?? found.defaultRuntime)
-  const { note } = making.spec
-  const name = making.spec.image ?? settings.image
+  const { note } = spec
+  const name = spec.image ?? settings.image
   making.images.hold(name)
   undo.push(() => making.images.release(name))
   const image = await haveImage(engine, name, settings.pull, { note, signal })
   await making.images.used(image)
-  const { node } = await making.examine(engine, image)
-  const scratch = await makeScratch(making.spec, user)
-  undo.push(scratch.remove, scratch.takeBack)
-  const spec = { ...making.spec, workTree: realpathSync(making.spec.workTree) }
-  const directories = [spec.workTree, scratch.home, scratch.spool]
-  const stops: (() => void)[] = []
-  const stop = () => {
-    for (const step of stops.splice(0)) step()
-  }
-  undo.push(stop)
+  const { node } = await making.examine(engine, image, found.network === null ? making.hostNode : null)
+  const way = await openWay(making, node)
+  undo.push(way.remove, way.takeBack, way.stop)
   let container: string | null = null
-  const visitor = making.door.expect({
+  const visitor: Visitor = making.door.expect({
     ...{ spec, isolation, graceMs, clock, relayPort: RELAY_PORT, lostAfterMs: LOST_AFTER_MS },
     ...{ workDir: INSIDE.work, home: INSIDE.home, tmp: INSIDE.tmp, path: null },
-    identify: hostProcess,
+    ...(way.identify ? { identify: way.identify } : {}),
+    ...(way.collect ? { collect: async () => way.collect?.(visitor.sandbox) } : {}),
     async remove() {
-      stop()
+      way.stop()
       if (container !== null) await removeContainer(engine, container)
-      await scratch.takeBack()
+      await way.takeBack()
     },
   })
   undo.push(() => visitor.sandbox.lose('it was not made'))
-  stops.push(await scratch.giveSocket('home', making.door.listenAt))
-  await scratch.give('token', JSON.stringify(tokenOf(spec, visitor.secret)))
-  const profile = found.isPodman ? podmansProfile() : null
-  const seccomp = profile === null ? null : await scratch.keep('seccomp.json', profile)
-  const body = containerBody({
-    ...{ image, node, user, runtime, seccomp, rootless: found.rootless, limits: spec.limits },
-    parts: { ...scratch, workTree: spec.workTree, runnerFile: making.runnerFile, hostNode, readOnly: spec.readOnly },
-    labels: labelsOf(nodeId, spec, image, isolation),
-  })
+  const labels = labelsOf(nodeId, spec, image, isolation)
+  const body = containerBody({ image, node, user: way.user, runtime, labels, limits: spec.limits, opening: way.opening })
   note?.(`Starting a container of ${image.name}${image.digest === null ? ', made here' : ` (${image.digest})`}`)
   // Not with the signal: what was asked for would be made all the same, and nobody would know its name.
   signal?.throwIfAborted()
@@ -111,36 +97,47 @@ async function make(making: Making, undo: (() => unknown)[]): Promise<Sandbox> {
   const created = container
   undo.push(() => removeContainer(engine, created))
   await requireRuntime(found, created, runtime)
+  await way.fill(created, JSON.stringify(tokenOf(spec, visitor.secret, way)))
   await engine.ask(Nothing, 'POST', `/containers/${created}/start`)
   void watch(engine, created, visitor, clock)
-  await arrival(visitor, clock, signal)
-  const exceeded = () => void visitor.sandbox.exceeded('disk')
-  stops.push(watchDisk({ clock, directories, limitBytes: spec.limits.diskBytes, exceeded }))
-  return withScratch(visitor, usedImage(image), directories, async () => {
-    await scratch.remove()
+  await arrival(visitor, { withinMs: ARRIVE_MS, late: () => noArrival(spec, way), clock, signal })
+  await way.settle(visitor.sandbox)
+  signal?.throwIfAborted()
+  return withWay(visitor, usedImage(image), way, async () => {
+    await way.remove()
     making.images.release(name)
     making.gone()
   })
 }
 
+async function openWay({ spec, found, door, clock, homes, hostNode, runnerFile }: Making, node: string): Promise<Way> {
+  const { network, engine } = found
+  if (network === null) return mountedWay({ spec, node, hostNode, runnerFile, found, door, clock })
+  return sentWay({ spec, runnerFile, engine, network: network.name, homes: await homes(network), clock })
+}
+
+/** Its container runs, and its runner found no way to this node: where it looks for one on a network, that wants setting. */
+function noArrival({ id }: SandboxSpec, { homes }: Way): SandboxError {
+  const tried = homes.flatMap(home => ('host' in home ? [`${home.host}:${home.port}`] : []))
+  if (tried.length === 0) return new SandboxError('lost', `Sandbox ${id} is lost: its runner did not come`)
+  const why = `Its container runs, but found no way to this node in ${ARRIVE_MS / 1000} s; it tried ${tried.join(', ')}`
+  return new SandboxError('unavailable', why, {
+    remedy:
+      'Set executors.container.home to where containers of that network reach this node, and let them through its firewall.',
+  })
+}
+
 /** What a container cannot give. */
-function refuse({ isolation, gpus = 0, readOnly }: SandboxSpec): void {
+function refuse({ isolation, gpus = 0 }: SandboxSpec): void {
   if (isolation === 'none') throw new SandboxError('unavailable', 'A container is a sandbox; a job without one runs as a process')
   if (gpus > 0) throw new SandboxError('unavailable', 'Containers get no GPUs here')
-  const taken = readOnly.find(path => `${path}/`.startsWith(`${INSIDE.all}/`))
-  if (taken !== undefined)
-    throw new SandboxError('failed', `${taken} cannot be shown in a container: ${INSIDE.all} is its own there`)
 }
 
 const nameOf = (nodeId: string, { id }: SandboxSpec): string => `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-${id}`
 
-const tokenOf = (spec: SandboxSpec, secret: string): RunnerToken => ({
-  id: spec.id,
-  secret,
-  homes: [{ socket: join(INSIDE.run, 'home') }],
+const tokenOf = (spec: SandboxSpec, secret: string, { homes, disk }: Way): RunnerToken => ({
+  ...{ id: spec.id, secret, homes, disk },
   workDir: INSIDE.work,
-  // Counted from outside, where nobody hides anything.
-  disk: [],
   spool: INSIDE.spool,
   spoolBytes: SPOOL_BYTES,
   awayMs: AWAY_MS,
@@ -159,19 +156,6 @@ async function requireRuntime({ engine, title, isPodman }: FoundEngine, id: stri
   throw new SandboxError('unavailable', `${title} made a container with runtime ${got} where ${runtime} was asked for`, {
     remedy: 'Make it the default runtime of the engine, and set executors.container.runtime to its name.',
   })
-}
-
-async function arrival({ sandbox, arrived }: Visitor, clock: Clock, signal: AbortSignal | undefined): Promise<void> {
-  const cancel = clock.after(ARRIVE_MS, () => sandbox.lose('its runner did not come'))
-  const stopped = () => sandbox.lose('it is not wanted any more')
-  signal?.addEventListener('abort', stopped, { once: true })
-  try {
-    if (signal?.aborted) stopped()
-    await arrived()
-  } finally {
-    cancel()
-    signal?.removeEventListener('abort', stopped)
-  }
 }
 
 /** Tells when a container ended or was removed by no doing of ours. The engine may be away meanwhile: containers go on without it. */
@@ -196,17 +180,12 @@ async function ranOutOfMemory(engine: Engine, id: string): Promise<boolean> {
 }
 
 /** The runner's sandbox, with what of it is on this machine. */
-function withScratch(
-  { sandbox }: Visitor,
-  image: UsedImage,
-  directories: readonly string[],
-  remove: () => Promise<void>,
-): Sandbox {
+function withWay({ sandbox }: Visitor, image: UsedImage, { countDisk }: Way, remove: () => Promise<void>): Sandbox {
   let cleaning: Promise<void> | null = null
   return {
     ...sandbox,
     image,
-    stats: async () => ({ ...(await sandbox.stats()), diskBytes: (await diskUsage(directories)).bytes }),
+    stats: async () => ({ ...(await sandbox.stats()), ...(countDisk ? { diskBytes: await countDisk() } : {}) }),
     cleanup() {
       cleaning ??= sandbox
         .end()

@@ -6,7 +6,7 @@ import { SandboxError, type SandboxSpec } from '../index.ts'
 import { INSIDE, type User } from './place.ts'
 
 /** Nobody else's number, as good as any. */
-const UNPRIVILEGED = 65_532
+export const UNPRIVILEGED = 65_532
 
 /** Who programs inside are: the user that the server is, but never root. Decision 0201. */
 export function insideUser(): User {

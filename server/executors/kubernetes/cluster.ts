@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import type { ExecutorCapacity, Workload } from '#shared/model/index.ts'
 import { type ExecutorProbe, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
-import { createDoor, type HomeAddress } from '../runner/index.ts'
+import { createDoor, type HomeAddress, listenForRunners, ownAddresses } from '../runner/index.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { openConnection } from './connection.ts'
 import type { KubernetesExecutorDeps } from './deps.ts'
-import { addressTowards, homeAddresses, ownAddresses } from './home.ts'
+import { addressTowards, homeAddresses } from './home.ts'
 import type { Source } from './kubeconfig.ts'
 import { type PodSandbox, podSandbox } from './pod-sandbox.ts'
 import { createPods } from './pods.ts'
@@ -45,31 +44,12 @@ export async function openCluster(source: Source, deps: KubernetesExecutorDeps):
   let opened: Promise<OpenDoor> | null = null
 
   const openDoor = async (): Promise<OpenDoor> => {
-    const { address, port } = settings.home
+    const { address } = settings.home
     const towards = address === 'auto' ? await addressTowards(connection.server) : null
     const hosts = homeAddresses(settings.home, { own: ownAddresses(), towards })
-    const { port: taken, fingerprint, close } = await listen(address, port)
+    const { port: taken, fingerprint, close } = await listenForRunners(door, settings.home, 'executors.kubernetes.home')
     log.info({ hosts, port: taken }, 'Listens for runners in pods')
     return { homes: hosts.map(host => ({ host, port: taken, fingerprint })), close }
-  }
-
-  /** An address of this machine is the only one listened at; where it is found out, or is somebody's who passes it on, all are. */
-  const listen = async (address: string, port: number) => {
-    const isOwn = isIP(address) !== 0 && ownAddresses().some(own => own.address === address)
-    const tries = isOwn ? [address] : ['::', '0.0.0.0']
-    let cause: unknown
-    for (const host of tries) {
-      try {
-        return await door.listenTls({ host, port })
-      } catch (error) {
-        cause = error
-      }
-    }
-    const why = (cause as Error).message
-    throw new SandboxError('unavailable', `Runners in pods could not be listened for at port ${port}: ${why}`, {
-      cause,
-      remedy: 'Set `executors.kubernetes.home.port` to one that is free.',
-    })
   }
 
   const homes = async () => {

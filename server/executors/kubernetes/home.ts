@@ -1,14 +1,7 @@
 import { connect } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import type { KubernetesConfig } from '#shared/model/index.ts'
 import { SandboxError } from '../index.ts'
-
-/** An address of this machine, as `os.networkInterfaces` tells of it. */
-export interface OwnAddress {
-  readonly address: string
-  readonly family: string
-  readonly internal: boolean
-}
+import type { OwnAddress } from '../runner/index.ts'
 
 /** More are not tried: a runner tries one after another, and each that leads nowhere takes seconds. */
 const MOST_HOMES = 6
@@ -37,8 +30,6 @@ export function homeAddresses(
     remedy: 'Set `executors.kubernetes.home.address`.',
   })
 }
-
-export const ownAddresses = (): readonly OwnAddress[] => Object.values(networkInterfaces()).flatMap(list => list ?? [])
 
 /** The address of this machine on the way to a server; null when it is not reached, or reached by loopback. */
 export function addressTowards(server: string): Promise<string | null> {

@@ -1,16 +1,17 @@
-import { mkdir, realpath, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { realpath, rm } from 'node:fs/promises'
 import type { Clock } from '#server/lib/clock.ts'
 import { soonOr } from '#server/lib/within.ts'
 import type { IsolationLevel, KubernetesConfig, UsedImage, Workload } from '#shared/model/index.ts'
 import { RELAY_PORT, type Sandbox, SandboxError, type SandboxSpec, type SandboxStats } from '../index.ts'
 import {
+  arrival,
+  collectTree,
   type Door,
   type HomeAddress,
   type RemoteSandbox,
   type RunnerToken,
   runnerCommand,
-  type TreeLimits,
+  treeLimits,
   type Visitor,
 } from '../runner/index.ts'
 import { checkSpec, INSIDE } from './manifest.ts'
@@ -44,11 +45,8 @@ const LOST_AFTER_MS = 60_000
 const AWAY_MS = 120_000
 /** From the start of its container until the runner has come; it tries one address after another. */
 const ARRIVAL_MS = 90_000
-/** A tree that takes longer is held up by somebody. */
-const COLLECT_MS = 15 * 60_000
 const STATS_MS = 2_000
 const SPOOL_BYTES = 16 * 2 ** 20
-const MOST_ENTRIES = 1_000_000
 
 export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox {
   const { pods, settings, clock, gone } = deps
@@ -77,7 +75,7 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
         const lose = () => loseTo(visitor.sandbox, made)
         made.lost.addEventListener('abort', lose)
         if (made.lost.aborted) lose()
-        await arrival(visitor, homes, clock, signal)
+        await arrival(visitor, { withinMs: ARRIVAL_MS, late: noWay(homes), clock, signal })
         await visitor.sandbox.sendTree(spec.workTree, treeLimits(spec))
         for (const directory of shown.directories) await visitor.sandbox.sendTree(directory, treeLimits(spec), directory)
         signal?.throwIfAborted()
@@ -108,7 +106,6 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
 }
 
 const remedyOf = ({ remedy }: Failure) => (remedy === undefined ? {} : { remedy })
-const treeLimits = (spec: SandboxSpec): TreeLimits => ({ bytes: spec.limits.diskBytes, entries: MOST_ENTRIES })
 const relayPortOf = (spec: SandboxSpec): number | null => (spec.gatewaySocket === null ? null : RELAY_PORT)
 
 function expectRunner(
@@ -128,7 +125,7 @@ function expectRunner(
     graceMs,
     clock,
     lostAfterMs: LOST_AFTER_MS,
-    ...(spec.isTreeWanted === false ? {} : { collect: () => collect(spec, visitor.sandbox, clock) }),
+    ...(spec.isTreeWanted === false ? {} : { collect: () => collectTree(spec, visitor.sandbox, clock) }),
     remove,
   })
   return visitor
@@ -152,21 +149,6 @@ const tokenOf = (
   alone: true,
 })
 
-/** Brings the work tree out, beside the one that was sent in, and puts it in its place once it is whole. */
-async function collect(spec: SandboxSpec, sandbox: RemoteSandbox, clock: Clock): Promise<void> {
-  const arriving = join(spec.scratch, 'tree')
-  await rm(spec.scratch, { recursive: true, force: true })
-  await mkdir(arriving, { recursive: true, mode: 0o700 })
-  const cancel = clock.after(COLLECT_MS, () => sandbox.lose('its work tree did not come in time'))
-  try {
-    await sandbox.receiveTree(arriving, treeLimits(spec))
-  } finally {
-    cancel()
-  }
-  await rename(spec.workTree, join(spec.scratch, 'sent'))
-  await rename(arriving, spec.workTree)
-}
-
 /** What the cluster says of the end of a pod, told to the sandbox in it. */
 function loseTo(sandbox: RemoteSandbox, place: PodPlace): void {
   const limit = place.condition().failure?.limit
@@ -174,30 +156,12 @@ function loseTo(sandbox: RemoteSandbox, place: PodPlace): void {
   else sandbox.lose((place.lost.reason as Error).message)
 }
 
-/** @throws {SandboxError} when the runner does not find home, or its place is lost before it does */
-async function arrival(
-  visitor: Visitor,
-  homes: readonly HomeAddress[],
-  clock: Clock,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { promise: given, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(signal?.reason)
-  const late = () => {
-    const tried = homes.map(home => ('host' in home ? `${home.host}:${home.port}` : home.socket)).join(', ')
-    const remedy = 'Set `executors.kubernetes.home` to where pods reach this machine, and let them through its firewall.'
-    const why = `Its pod runs, but found no way to this node in ${ARRIVAL_MS / 1000} s; it tried ${tried}`
-    reject(new SandboxError('unavailable', why, { remedy }))
-  }
-  const cancel = clock.after(ARRIVAL_MS, late)
-  signal?.addEventListener('abort', abort)
-  if (signal?.aborted) abort()
-  try {
-    await Promise.race([visitor.arrived(), given])
-  } finally {
-    cancel()
-    signal?.removeEventListener('abort', abort)
-  }
+/** Its pod runs, but the runner in it found no home. */
+const noWay = (homes: readonly HomeAddress[]) => () => {
+  const tried = homes.map(home => ('host' in home ? `${home.host}:${home.port}` : home.socket)).join(', ')
+  const why = `Its pod runs, but found no way to this node in ${ARRIVAL_MS / 1000} s; it tried ${tried}`
+  const remedy = 'Set `executors.kubernetes.home` to where pods reach this machine, and let them through its firewall.'
+  return new SandboxError('unavailable', why, { remedy })
 }
 
 function withCleanup(visitor: Visitor, image: UsedImage, spec: SandboxSpec, gone: () => void): Sandbox {

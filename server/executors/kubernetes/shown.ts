@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
-import { isAbsolute, normalize } from 'node:path/posix'
 import { SandboxError } from '../index.ts'
+import { isFreeInImages } from '../shown-path.ts'
 import { shortHash } from './names.ts'
 
 /** What of this machine a pod is shown, at the same path: nothing of it is mounted there, so it is sent. */
@@ -20,9 +20,6 @@ export interface ShownFile {
 
 /** A ConfigMap holds a MiB, and binary content a third less. */
 const MOST_FILE_BYTES = 700 * 1024
-/** Mounting over these would take away what the image brings, or what is ours. */
-const TAKEN = ['/', '/bin', '/boot', '/dev', '/etc', '/lib', '/lib64', '/proc', '/run', '/sbin', '/skein', '/sys', '/usr', '/var']
-
 /** Reads what is to be shown. @throws {SandboxError} for what cannot be */
 export async function planShown(paths: readonly string[]): Promise<Shown> {
   const directories: string[] = []
@@ -30,8 +27,7 @@ export async function planShown(paths: readonly string[]): Promise<Shown> {
   for (const path of new Set(paths)) {
     const fail = (why: string, cause?: unknown) =>
       new SandboxError('failed', `${path} cannot be shown in a pod: ${why}`, { cause })
-    if (!isAbsolute(path) || normalize(path) !== path || TAKEN.includes(path) || path.startsWith('/skein/'))
-      throw fail('a pod has something else there')
+    if (!isFreeInImages(path)) throw fail('a pod has something else there')
     const info = await stat(path).catch(cause => {
       throw fail(cause.message, cause)
     })

@@ -14,27 +14,35 @@ const CHUNK = 256 * 1024
 /**
  * A directory as a tar stream: files, directories and symbolic links with their permissions. What is neither (sockets, pipes, devices) is
  * left out. Links are not followed. A file that changes its length meanwhile is filled up or cut.
+ * @param modeOf what permissions become of those that something has here
  */
-export function sendTree(directory: string): Readable {
+export function sendTree(directory: string, modeOf: (mode: number) => number = mode => mode): Readable {
   const { readable, controller } = createTarPacker()
-  void pack(controller, directory, '').then(
+  void pack({ packer: controller, root: directory, modeOf }, '').then(
     () => controller.finalize(),
     error => controller.error(error),
   )
   return Readable.fromWeb(readable as ReadableStream<Uint8Array>)
 }
 
-async function pack(packer: Packer, root: string, prefix: string): Promise<void> {
+interface Packing {
+  readonly packer: Packer
+  readonly root: string
+  readonly modeOf: (mode: number) => number
+}
+
+async function pack(packing: Packing, prefix: string): Promise<void> {
+  const { packer, root, modeOf } = packing
   const entries = await readdir(join(root, prefix), { withFileTypes: true })
   for (const { name } of entries.sort((one, other) => (one.name < other.name ? -1 : 1))) {
     const inside = prefix === '' ? name : `${prefix}/${name}`
     const path = join(root, inside)
     const stat = await lstat(path).catch(() => null)
     if (!stat) continue
-    const mode = stat.mode & PERMISSIONS
+    const mode = modeOf(stat.mode & PERMISSIONS)
     if (stat.isDirectory()) {
       await packer.add({ name: `${inside}/`, type: 'directory', size: 0, mode, mtime: stat.mtime }).close()
-      await pack(packer, root, inside)
+      await pack(packing, inside)
     } else if (stat.isSymbolicLink()) {
       await packer.add({ name: inside, type: 'symlink', size: 0, linkname: await readlink(path), mtime: stat.mtime }).close()
     } else if (stat.isFile())
