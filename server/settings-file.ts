@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Config } from '#shared/model/index.ts'
-import { ConfigError, complaint, type Environment, isTree, type Tree } from './settings.ts'
+import { ConfigError, complaint, type Environment, type Tree } from './settings.ts'
 
 export type Places = { env: Environment; home: string; platform: NodeJS.Platform }
 
@@ -45,26 +45,11 @@ export async function readSettingsFile(
       cause,
     })
   }
-  const values = await parseSettings(text, path)
+  // Most users have no settings file, and a start is short of time.
+  const { parseSettings } = await import('./settings-yaml.ts')
+  const values = parseSettings(text, path)
   const parsed = Config.partial({ dataDir: true }).safeParse(values)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map(issue => complaint(issue, () => `file ${path}`)).join('\n'))
   if (typeof values.dataDir === 'string') values.dataDir = resolve(dirname(path), untilde(values.dataDir, input.home))
   return { path, values }
-}
-
-async function parseSettings(text: string, path: string): Promise<Tree> {
-  // Most users have no settings file, and a start is short of time.
-  const { parse: parseYaml, YAMLParseError } = await import('yaml')
-  let values: unknown
-  try {
-    values = parseYaml(text) ?? {}
-  } catch (cause) {
-    throw new ConfigError(
-      `The settings file ${path} is not YAML: ${cause instanceof YAMLParseError ? cause.message : String(cause)}`,
-      { cause },
-    )
-  }
-  if (!isTree(values))
-    throw new ConfigError(`The settings file ${path} must hold a map of settings, such as "api: { port: 8080 }".`)
-  return values
 }

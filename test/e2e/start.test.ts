@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -19,6 +19,16 @@ function loadedWith(name: string, seen = new Map<string, string>()): Map<string,
   seen.set(name, text)
   for (const [, other = ''] of text.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) loadedWith(other, seen)
   return seen
+}
+
+/** A user who has nothing yet, and the environment of a server of theirs. */
+function freshUser() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'skein-start-'))
+  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
+  return {
+    dataDir,
+    env: { PATH: process.env.PATH, HOME: dataDir, SKEIN_DATA_DIR: dataDir, API_PORT: '0', SKEIN_TAILSCALE_SOCKET: 'off' },
+  }
 }
 
 test('a server starts without what answers requests, and without the schemas of jobs and of the fleet', () => {
@@ -50,7 +60,7 @@ test('the language server is loaded by nothing but its own command', () => {
 })
 
 test('when it says that it is ready it has made few schemas and not loaded the Fetch API, and it answers at once', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'skein-start-'))
+  const { env } = freshUser()
   const tell = `
     const { write } = process.stdout
     let schemas = 0
@@ -64,12 +74,11 @@ test('when it says that it is ready it has made few schemas and not loaded the F
   const child = spawn(
     process.execPath,
     ['--import', `data:text/javascript,${encodeURIComponent(tell)}`, join(ROOT, 'bin/skein.js'), 'serve', '--json'],
-    { env: { PATH: process.env.PATH, HOME: dataDir, SKEIN_DATA_DIR: dataDir, API_PORT: '0', SKEIN_TAILSCALE_SOCKET: 'off' } },
+    { env },
   )
   onTestFinished(async () => {
     const gone = once(child, 'exit')
     if (child.exitCode === null && child.kill()) await gone
-    rmSync(dataDir, { recursive: true, force: true })
   })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', text => {
@@ -82,4 +91,19 @@ test('when it says that it is ready it has made few schemas and not loaded the F
   const schemas = Number(/schemas: (\d+)/.exec(said)?.[1])
   expect(schemas).toBeGreaterThan(100)
   expect(schemas).toBeLessThan(SCHEMAS)
+})
+
+test('what is shipped reads a settings file, and says what is wrong with one', () => {
+  const { dataDir, env } = freshUser()
+  const doctorWith = (settings: string) => {
+    const file = join(dataDir, 'skein.yaml')
+    writeFileSync(file, settings)
+    return spawnSync(process.execPath, [join(ROOT, 'bin/skein.js'), 'doctor', '--config', file, '--json'], {
+      env,
+      encoding: 'utf8',
+    })
+  }
+  const { settings } = JSON.parse(doctorWith('api: { port: 4321 }\n# of its user\n').stdout)
+  expect(settings).toContainEqual(expect.objectContaining({ path: 'fleet.bidMs', value: 3_000, source: 'default' }))
+  expect(doctorWith('api: [').stderr).toContain('is not YAML')
 })
