@@ -1,8 +1,10 @@
 import { ApiError } from '#shared/contract/index.ts'
 import type { JobDeps } from './ports.ts'
 
-/** Measuring walks files, so admissions within this time share one figure. */
+/** Admissions within this time share one figure. */
 const FRESH_MS = 2_000
+/** What the node's data takes is found by a walk of its files, of which there are as many as it ever had jobs: the walk serves for so many times as long as it took. */
+const WALK_SERVES = 50
 
 /** Keeps the data directory inside its budget. */
 export interface Space {
@@ -21,14 +23,30 @@ export function createSpace(deps: JobDeps): Space {
   const { budgetBytes, reserveBytes } = settings.storage
   let known: number | null = null
   let measured: { at: number; missing: Promise<number> } | null = null
+  let walked: { until: number; taken: Promise<number> } | null = null
 
   async function used(): Promise<number> {
     const parts = await Promise.all([store.size(), logs.totalBytes(), hostedLogs.totalBytes(), workspace.totalBytes()])
     return parts.reduce((sum, bytes) => sum + bytes, 0)
   }
 
+  function walk(): Promise<number> {
+    const begun = clock.monotonic()
+    const walk = { until: Number.POSITIVE_INFINITY, taken: used() }
+    const over = () => {
+      const now = clock.monotonic()
+      walk.until = now + WALK_SERVES * (now - begun)
+    }
+    walk.taken.then(over, () => {
+      if (walked === walk) walked = null
+    })
+    walked = walk
+    return walk.taken
+  }
+
   async function measure(): Promise<number> {
-    const [taken, free] = await Promise.all([used(), freeBytes(directories.data)])
+    const last = walked !== null && clock.monotonic() < walked.until ? walked.taken : walk()
+    const [taken, free] = await Promise.all([last, freeBytes(directories.data)])
     known = Math.max(0, taken - budgetBytes, reserveBytes - free)
     return known
   }
@@ -53,6 +71,7 @@ export function createSpace(deps: JobDeps): Space {
       if (bytes === 0) return
       // Whoever frees some asks again at once.
       measured = null
+      walked = null
       throw new ApiError('out_of_space', `${inMiB(bytes)} must be freed before another job is taken.`, {
         missingBytes: bytes,
         remedy: 'Run `skein prune`, raise storage.budgetBytes, or free space on the disk.',

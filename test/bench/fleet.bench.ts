@@ -11,7 +11,7 @@ import { estimateMedian } from './statistics.ts'
 const MIB = 1024 * 1024
 const BYTES = 96 * MIB
 /** Waits for a line first, so that everybody is there when it begins. */
-const PRODUCER = ['sh', '-c', `sleep 1; yes ${'x'.repeat(99)} | head -c ${BYTES}`]
+const PRODUCER: [string, string, string] = ['sh', '-c', `sleep 1; yes ${'x'.repeat(99)} | head -c ${BYTES}`]
 const AWARDS = 15
 /** Fewer: soon the node is known to be dead, and not asked any more. */
 const DEAD_AWARDS = 5
@@ -43,11 +43,12 @@ async function throughPeer(context: SideContext, slowed = false): Promise<number
   const worker = await startNode('worker', context)
   await pair(home, worker)
   const socket = await streamOf(home, context.defer)
-  const pieces = slowed ? 'while dd bs=64k count=1 2>/dev/null | grep -a . ; do sleep 0.01; done' : 'cat'
+  const [shell, flag, program] = PRODUCER
+  const slowly = `${program} | while dd bs=64k count=1 2>/dev/null | grep -a . ; do sleep 0.01; done`
   const { jobId } = await home.client.createJob({
     body: {
       agent: 'command',
-      argv: [...PRODUCER.slice(0, 2), `${PRODUCER[2]} | (${pieces})`],
+      argv: [shell, flag, slowed ? slowly : program],
       where: { on: ['worker'] },
       limits: { logBytes: 2 * BYTES },
     },
