@@ -1,11 +1,12 @@
-// The chart and the kustomize base before a real API server: test/lab/kube/kube up. With SKEIN_TEST_CLUSTER_IMAGE, an image of the
-// orchestrator that the cluster has (test/lab/kube/kube image), the node is started there too.
+// The chart before a real API server, that of test/lab/kube. With SKEIN_TEST_CLUSTER_IMAGE, an archive of an image of the orchestrator,
+// and its name: `file.tar=localhost/skein:1`, the node is started there too.
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { type Lab, openLab, TURN_MS, whyNoCluster } from '../e2e/kubernetes/lab.ts'
 import { CHART, objectsOf, toStream, VALUES, whyNoHelm } from './chart.ts'
 import { type Ended, run } from './engine.ts'
 
@@ -14,27 +15,29 @@ const inCluster = (...argv: string[]): Promise<Ended> => run(`${top}test/lab/kub
 const kubectl = (...args: string[]) => inCluster('kubectl', ...args)
 const helm = (...args: string[]) => inCluster(`${top}test/lab/helm/helm`, ...args)
 
-const up = await kubectl('get', '--raw', '/readyz')
-const missing = (await whyNoHelm()) ?? (up.code === 0 ? null : 'No cluster is up: test/lab/kube/kube up')
+const missing = (await whyNoHelm()) ?? whyNoCluster()
 if (missing) console.warn(`Skipped: the chart in a cluster. ${missing}`)
 const files = await readdir(VALUES)
-const image = process.env.SKEIN_TEST_CLUSTER_IMAGE
+const [archive, image] = process.env.SKEIN_TEST_CLUSTER_IMAGE?.split('=') ?? []
 
 describe.skipIf(missing !== null)('in a cluster, the chart', () => {
   const release = `skein-${randomBytes(3).toString('hex')}`
   const agents = `${release}-agents`
+  let lab: Lab
   let directory: string
 
   beforeAll(async () => {
+    // One of its own: that of another file goes away with that file.
+    lab = await openLab()
+    if (archive) lab.loadArchive(archive)
     directory = await mkdtemp(join(tmpdir(), 'skein-chart-'))
     for (const namespace of [release, agents]) expect(await kubectl('create', 'namespace', namespace)).toMatchObject({ code: 0 })
     const restricted = 'pod-security.kubernetes.io/enforce=restricted'
     for (const namespace of [release, agents]) await kubectl('label', 'namespace', namespace, restricted)
-  })
+  }, TURN_MS)
   afterAll(async () => {
-    await helm('uninstall', release, '--namespace', release)
-    for (const namespace of [release, agents]) await kubectl('delete', 'namespace', namespace, '--wait=false')
-    await rm(directory, { recursive: true, force: true })
+    await lab?.[Symbol.asyncDispose]()
+    if (directory) await rm(directory, { recursive: true, force: true })
   })
 
   const own = ['--set', `agents.namespace=${agents}`, '--set', 'agents.createNamespace=false']

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { type ClusterApi, ClusterError } from './cluster-api.ts'
 import type { fileManifest, jobManifest, runnerManifest, secretManifest } from './manifest.ts'
 import { nodeSelector } from './names.ts'
-import { Job, listOf } from './objects.ts'
+import { Job, listOf, Machine } from './objects.ts'
 
 /** All that is asked of a cluster for sandboxes, in one namespace. Each rejects with a ClusterError. */
 export interface Calls {
@@ -24,6 +24,8 @@ export interface Calls {
   deleteConfigMap(name: string): Promise<void>
   /** One that is there already is the same. */
   putConfigMap(map: ReturnType<typeof runnerManifest | typeof fileManifest>): Promise<void>
+  /** Of the whole cluster; not everybody may. */
+  listMachines(timeoutMs: number): Promise<readonly Machine[]>
 }
 
 const Made = z.object({ metadata: z.object({ uid: z.string().min(1) }) })
@@ -66,5 +68,6 @@ export function createCalls(api: ClusterApi, namespace: string): Calls {
     },
     deleteConfigMap: name => done(api.call('DELETE', `${core}/configmaps/${name}`, any), NOT_FOUND),
     putConfigMap: body => done(api.call('POST', `${core}/configmaps`, any, { body }), CONFLICT),
+    listMachines: async timeoutMs => (await api.call('GET', '/api/v1/nodes', listOf(Machine), { timeoutMs })).items,
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '#server/lib/clock.ts'
 import { SandboxError, type SandboxSpec } from '../index.ts'
 import type { Calls } from './calls.ts'
 import type { Log } from './deps.ts'
+import { whyLate } from './lateness.ts'
 import type { jobManifest, secretManifest } from './manifest.ts'
 import { explain } from './refusals.ts'
 import type { Sighting, Sightings } from './sightings.ts'
@@ -36,6 +37,8 @@ const REMOVAL_MS = 10_000
 /** How long somebody waits for a removal that the API server does not confirm. It is tried on after that. */
 const LONGEST_REMOVAL_MS = 120_000
 const PAUSE_MS = 500
+/** How long the cluster may take to say how its nodes are, when something is late. */
+const ASK_MS = 5_000
 const LONGEST_PAUSE_MS = 10_000
 
 /** Makes a Job and waits until its container runs. @throws {SandboxError} and leaves nothing behind then */
@@ -49,10 +52,12 @@ export async function makePlace(
     gone(): void
     /** Told, before anything is made, how to ask how it is. */
     watched?: ((condition: () => Condition) => void) | undefined
+    /** Fulfils when it runs, as far as that is known otherwise than by the cluster. */
+    begun?: Promise<unknown> | undefined
   },
   deps: PlaceDeps,
 ): Promise<PodPlace> {
-  const { spec, job, secret, signal, gone } = input
+  const { spec, job, secret, signal, gone, begun } = input
   const { calls, log } = deps
   const { name } = job.metadata
   const view = await openView(name, deps)
@@ -66,7 +71,7 @@ export async function makePlace(
     const uid = await calls.createJob(job, signal)
     await calls.giveSecret(name, uid, signal)
     isOwned = true
-    await untilRunning(spec, view, signal, deps)
+    await untilRunning(spec, view, { signal, begun }, deps)
   } catch (error) {
     const removal = remove().catch(cause => log.warn({ err: cause, sandbox: spec.id }, 'A sandbox that failed is not gone yet'))
     // A cluster that does not answer, or lets us do nothing, is not waited for: the removal goes on by itself.
@@ -136,16 +141,16 @@ async function openView(name: string, { sightings, clock }: PlaceDeps): Promise<
 async function untilRunning(
   spec: Pick<SandboxSpec, 'id' | 'note'>,
   view: View,
-  signal: AbortSignal | undefined,
-  { startMs, clock }: PlaceDeps,
+  { signal, begun }: { signal: AbortSignal | undefined; begun: Promise<unknown> | undefined },
+  { startMs, clock, calls, sightings }: PlaceDeps,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const fail = (code: SandboxError['code'], why: string, remedy?: string) =>
     reject(new SandboxError(code, `Sandbox ${spec.id}: ${why}`, remedy === undefined ? {} : { remedy }))
-  const late = () => {
-    const { failure, reason } = judge(view.seen())
-    const why = `it did not start within ${startMs / 1000} s. ${failure?.text ?? reason ?? ''}`
-    fail(failure?.code ?? 'unschedulable', why, failure?.remedy)
+  const late = async () => {
+    const machines = await calls.listMachines(ASK_MS).catch(() => null)
+    const { code, text, remedy } = whyLate({ seen: view.seen(), trouble: sightings.trouble()?.message ?? null, machines })
+    fail(code, `it did not start within ${startMs / 1000} s. ${text}`, remedy)
   }
   const given = () => reject(signal?.reason)
   let told: string | null = null
@@ -160,7 +165,12 @@ async function untilRunning(
       spec.note?.(reason)
     }
   })
-  const cancel = clock.after(startMs, late)
+  const cancel = clock.after(startMs, () => void late())
+  // Why it does not come is found out by others.
+  void begun?.then(
+    () => resolve(),
+    () => {},
+  )
   signal?.addEventListener('abort', given)
   if (signal?.aborted) given()
   try {

@@ -60,6 +60,7 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
       secret: { [INSIDE.token]: JSON.stringify(tokenOf(spec, visitor.secret, homes, shown.directories)) },
       shown,
       watched: ask => (condition = ask),
+      begun: visitor.arrived(),
       signal,
     })
 

@@ -28,6 +28,8 @@ export interface PodRequest {
   readonly shown?: Shown
   /** Told, before the pod is made, how to ask how it is. */
   readonly watched?: (condition: () => Condition) => void
+  /** Fulfils when what runs in it has said so itself, which is often before its node tells the cluster. */
+  readonly begun?: Promise<unknown>
   readonly signal?: AbortSignal | undefined
 }
 
@@ -90,7 +92,7 @@ export function createPods(deps: PodsDeps): Pods {
     )
 
   return {
-    async make(spec, { command, secret: content, shown = { directories: [], files: [] }, watched, signal }) {
+    async make(spec, { command, secret: content, shown = { directories: [], files: [] }, watched, begun, signal }) {
       signal?.throwIfAborted()
       const runnerMap = await ensureRunner()
       // Before any other map is put there, so that none of this run is taken for an old one.
@@ -104,7 +106,7 @@ export function createPods(deps: PodsDeps): Pods {
       living.add(name)
       const gone = () => void living.delete(name)
       return makePlace(
-        { spec, job, secret, signal, gone, watched },
+        { spec, job, secret, signal, gone, watched, begun },
         { ...deps, calls, sightings, startMs, closed: closed.signal },
       )
     },

@@ -87,9 +87,9 @@ export function watchSandboxes(deps: {
         query: {},
         item: ClusterEvent,
         isKept: false,
-        changed({ involvedObject: { kind, name = '' }, reason, message }) {
+        changed({ involvedObject: { kind, name = '' }, type, reason, message }) {
           const job = kind === 'Pod' ? name.slice(0, name.lastIndexOf('-')) : name
-          see(job, ({ events }) => ({ events: [...events, { reason, message }].slice(-MOST_EVENTS) }))
+          see(job, ({ events }) => ({ events: [...events, { type, reason, message }].slice(-MOST_EVENTS) }))
         },
         removed() {},
       }),

@@ -30,7 +30,7 @@ export interface Sight {
   readonly job: Job | null
   readonly pod: Pod | null
   /** Of the Job and of the pod, oldest first. */
-  readonly events: readonly Pick<ClusterEvent, 'reason' | 'message'>[]
+  readonly events: readonly Pick<ClusterEvent, 'type' | 'reason' | 'message'>[]
 }
 
 /** Longer words of the cluster are cut: they go into events and onto pages. */
@@ -41,7 +41,7 @@ const NOT_FOUND_EXIT = 127
 const NOT_STARTED_EXIT = 126
 const NO_NODE = 'The image has no Node.js, with which the runner runs'
 
-const clip = (text: string): string => {
+export const clip = (text: string): string => {
   const line = text.replace(/\s+/g, ' ').trim()
   return line.length > LONGEST_TEXT ? `${line.slice(0, LONGEST_TEXT)}…` : line
 }
@@ -253,9 +253,11 @@ function configFailure(message: string | undefined): Failure {
   return perhaps('failed', say('The cluster cannot set up its container', message))
 }
 
-/** The event with which a node tells that it pulls, mounts or waits; the newest one counts. */
+const STEPS = ['Pulling', 'Pulled', 'FailedMount', 'FailedCreatePodSandBox']
+
+/** The event with which a node tells that it pulls, mounts, waits or complains; the newest one counts. */
 function whileCreating(events: Sight['events'], machine: string | undefined): string {
-  const newest = events.findLast(({ reason }) => ['Pulling', 'Pulled', 'FailedMount', 'FailedCreatePodSandBox'].includes(reason))
+  const newest = events.findLast(({ type, reason }) => STEPS.includes(reason) || type === 'Warning')
   switch (newest?.reason) {
     case 'Pulling':
       return clip(`Pulls the image (${newest.message})`)
@@ -264,6 +266,7 @@ function whileCreating(events: Sight['events'], machine: string | undefined): st
     case 'FailedCreatePodSandBox':
       return say('Its node cannot make the pod yet', newest.message)
     default:
+      if (newest?.type === 'Warning') return say(`Its node has trouble with it (${newest.reason})`, newest.message)
       return machine ? `Is made on ${machine}` : 'Waits for a node of the cluster'
   }
 }

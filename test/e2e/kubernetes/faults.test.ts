@@ -4,13 +4,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { renderSetup } from '#server/executors/kubernetes/setup.ts'
 import { applySetup } from '#server/executors/kubernetes/survey.ts'
 import { createClient } from '#shared/contract/index.ts'
 import { type JobEvent, type JobRequest, KubernetesConfig } from '#shared/model/index.ts'
 import { startNode, type TestNode } from '../node.ts'
-import { type Lab, openLab, whyNoCluster, whyNoImage } from './lab.ts'
+import { type Lab, openLab, PATIENT, START_MS, TURN_MS, whyNoCluster, whyNoImage } from './lab.ts'
 
 const SKEIN = resolve(import.meta.dirname, '../../../cli/main.ts')
 const IMAGE = 'localhost/node:24'
@@ -18,7 +18,7 @@ const WAIT = 'echo ready; exec sleep 1000'
 
 describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)(
   'whole attempts in pods, and what befalls them',
-  { timeout: 240_000 },
+  { timeout: 2 * START_MS },
   () => {
     let lab: Lab
     let node: TestNode
@@ -34,10 +34,11 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)(
         imagePull: 'Never',
         requests: { cpuCores: 0.05, memoryBytes: 2 ** 24, diskBytes: 2 ** 20 },
         home: { port: 0 },
-        startMs: 30_000,
+        startMs: START_MS,
       }
       node = await startNode(flat({ 'executors.kubernetes': settings }))
-    }, 300_000)
+    }, TURN_MS)
+    afterEach(({ task }) => (task.result?.state === 'fail' ? lab.mend() : undefined))
     afterAll(async () => {
       await node?.[Symbol.asyncDispose]()
       await lab?.[Symbol.asyncDispose]()
@@ -55,12 +56,12 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)(
     /** Until the program of that attempt has said something. */
     const runs = async (id: string, epoch: number) => {
       await node.until(id, ({ body }) => body.type === 'job.state' && body.to === 'running' && body.epoch === epoch)
-      await expect.poll(() => podOf(id, epoch), { timeout: 60_000 }).not.toBe('')
+      await expect.poll(() => podOf(id, epoch), PATIENT).not.toBe('')
     }
     const podOf = async (id: string, epoch: number) =>
       (await lab.kubectl('get', 'pods', '-n', 'skein', '-l', `skein.dev/job=${id},skein.dev/epoch=${epoch}`, '-o', 'name')).trim()
     const left = async () => (await lab.kubectl('get', 'jobs,pods,secrets', '-n', 'skein', '-o', 'name')).trim()
-    const nothingLeft = () => expect.poll(left, { timeout: 60_000 }).toBe('')
+    const nothingLeft = () => expect.poll(left, PATIENT).toBe('')
     const lostBy = (id: string, epoch: number) =>
       node.until(id, ({ body }) => body.type === 'attempt.lost' && body.epoch === epoch).then(reasonOf)
     const reasonOf = ({ body }: JobEvent) => (body.type === 'attempt.lost' ? body.reason : '')
@@ -131,7 +132,7 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)(
       await runs(first, 1)
       const second = await submit('true')
       const full = async () => (await node.client.listExecutors()).items.find(({ kind }) => kind === 'kubernetes')?.capacity?.full
-      await expect.poll(full, { timeout: 60_000 }).toContain('quota tight')
+      await expect.poll(full, PATIENT).toContain('quota tight')
       expect((await node.client.getJob({ params: { id: second } })).state).not.toBe('failed')
       await cancel(first)
       const { job } = await node.finish(second)
@@ -146,9 +147,7 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)(
       lab.stop('apiserver')
       const { job, log } = await (async () => {
         // The program ends by itself meanwhile; its pod is removed when there is somebody to ask.
-        await expect
-          .poll(async () => (await node.client.readLog({ params: { id } })).text(), { timeout: 90_000 })
-          .toContain('done')
+        await expect.poll(async () => (await node.client.readLog({ params: { id } })).text(), PATIENT).toContain('done')
         lab.start('apiserver')
         return node.finish(id)
       })()
@@ -172,16 +171,16 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)(
       }
       const before = await start()
       const { jobId: id } = await before.client.createJob({ body: request(WAIT) })
-      await expect.poll(() => podOf(id, 1), { timeout: 60_000 }).not.toBe('')
+      await expect.poll(() => podOf(id, 1), PATIENT).not.toBe('')
       const running = async (client: typeof before.client) => (await client.getJob({ params: { id } })).state
-      await expect.poll(() => running(before.client), { timeout: 60_000 }).toBe('running')
+      await expect.poll(() => running(before.client), PATIENT).toBe('running')
       before.server.kill('SIGKILL')
       await once(before.server, 'exit')
       const after = await start()
-      await expect.poll(() => podOf(id, 2), { timeout: 90_000 }).not.toBe('')
-      await expect.poll(() => podOf(id, 1), { timeout: 60_000 }).toBe('')
+      await expect.poll(() => podOf(id, 2), PATIENT).not.toBe('')
+      await expect.poll(() => podOf(id, 1), PATIENT).toBe('')
       await after.client.cancelJob({ params: { id } })
-      await expect.poll(() => running(after.client), { timeout: 60_000 }).toBe('cancelled')
+      await expect.poll(() => running(after.client), PATIENT).toBe('cancelled')
       await nothingLeft()
       after.server.kill('SIGTERM')
       await once(after.server, 'exit')

@@ -9,7 +9,7 @@ import { parseAllDocuments } from 'yaml'
 import { FIX_TEST_SESSION, type Step, startScriptedModel } from '#demo/scripted-model.ts'
 import type { Workload } from '#shared/model/index.ts'
 import { makeRepository, startNode } from '../node.ts'
-import { type Lab, openLab, whyNoCluster, whyNoImage } from './lab.ts'
+import { type Lab, openLab, PATIENT, START_MS, TURN_MS, whyNoCluster, whyNoImage } from './lab.ts'
 
 const SKEIN = resolve(import.meta.dirname, '../../../cli/main.ts')
 const labBin = resolve(import.meta.dirname, '../../lab/agents/node_modules/.bin')
@@ -26,7 +26,7 @@ test('ten percent', () => assert.equal(discounted(1000, 10), 900))
 }
 const execute = promisify(execFile)
 
-describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a real cluster', { timeout: 240_000 }, () => {
+describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a real cluster', { timeout: 2 * START_MS }, () => {
   let lab: Lab
   let settings: Record<string, unknown>
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a re
       'executors.kubernetes.home.port': 0,
       'executors.kubernetes.requests': { cpuCores: 0.05, memoryBytes: 2 ** 24, diskBytes: 2 ** 20 },
     }
-  }, 300_000)
+  }, TURN_MS)
   afterAll(() => lab?.[Symbol.asyncDispose]())
 
   /** As somebody does who may do everything in the cluster. */
@@ -122,7 +122,7 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a re
     })
     expect(job.result?.usage.requests).toBeGreaterThan(1)
     expect(repository.git('diff', '--stat', 'HEAD', `refs/skein/jobs/${job.id}`)).toContain('1 file changed')
-    await expect.poll(left, { timeout: 30_000 }).toBe('')
+    await expect.poll(left, PATIENT).toBe('')
   })
 
   test.skipIf(!hasOpenCode)('OpenCode of the image mends it too', async () => {
@@ -166,7 +166,7 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a re
     })
     const workload = async (): Promise<Workload | undefined> =>
       JSON.parse(await skein(node, repository.path, 'workloads', '--json')).items[0]
-    await expect.poll(workload, { timeout: 60_000 }).toMatchObject({
+    await expect.poll(workload, PATIENT).toMatchObject({
       id: `kubernetes:${jobId}.1.agent`,
       state: 'running',
       jobId,
@@ -176,11 +176,11 @@ describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a re
     })
     expect(await skein(node, repository.path, 'workloads')).toContain('localhost/node:24 · lab')
     expect(await skein(node, repository.path, 'evict', jobId)).toContain('placed again')
-    await expect.poll(workload, { timeout: 60_000 }).toMatchObject({ id: `kubernetes:${jobId}.2.agent`, state: 'running' })
+    await expect.poll(workload, PATIENT).toMatchObject({ id: `kubernetes:${jobId}.2.agent`, state: 'running' })
     await node.client.cancelJob({ params: { id: jobId } })
     const { job, events } = await node.finish(jobId)
     expect(job.state).toBe('cancelled')
     expect(events.some(({ body }) => body.type === 'attempt.lost' && body.reason.includes('A person'))).toBe(true)
-    await expect.poll(left, { timeout: 30_000 }).toBe('')
+    await expect.poll(left, PATIENT).toBe('')
   })
 })

@@ -15,6 +15,16 @@ const state = process.env.LAB_KUBE ?? join(process.env.XDG_CACHE_HOME ?? join(ho
 const API = 'https://10.123.0.1:6443'
 const execute = promisify(execFile)
 
+/**
+ * For the hook that opens the lab. There is one cluster, so most of it is waiting until other files are done with it; and the first who
+ * asks for an image makes it.
+ */
+export const TURN_MS = 45 * 60_000
+/** How long a pod may take to start where the test is not about that: a machine that is busy is no failure. */
+export const START_MS = 300_000
+/** The same for what a test polls for. */
+export const PATIENT = { timeout: START_MS, interval: 200 }
+
 /** @returns why there is no cluster to test with; printed, so that nothing is skipped in silence. */
 export function whyNoCluster(): string | null {
   const { status, stdout } = spawnSync(script, ['why'], { encoding: 'utf8' })
@@ -30,6 +40,8 @@ export function whyNoImage(): string | null {
   return 'no debootstrap'
 }
 
+const PROGRAMS = ['etcd', 'apiserver', 'kcm', 'sched', 'containerd', 'kubelet']
+
 /** A real cluster of one node, for the tests of one file. */
 export interface Lab extends AsyncDisposable {
   /** Of the cluster's administrator. */
@@ -39,17 +51,26 @@ export interface Lab extends AsyncDisposable {
   /** Kills a program of the cluster and keeps it away, or lets it come back. */
   stop(program: string): void
   start(program: string): void
+  /** Undoes what a test that failed did to it, so that the next one does not fail for that. */
+  mend(): Promise<void>
   /** Gives the cluster localhost/node:24, or localhost/agent:1, which has OpenCode too. */
   loadImage(which: 'node' | 'agent'): void
+  loadArchive(file: string): void
   /** File of the administrator, or of a service account `namespace:name`. */
   kubeconfig(account?: string): Promise<string>
   /** Speaks with the API server as the same. */
   api(account?: string, counted?: (method: Method, path: string) => void): Promise<ClusterApi>
 }
 
-export async function openLab(): Promise<Lab> {
+/** @param policies whether pods are held to NetworkPolicies, as most clusters do */
+export async function openLab({ policies = false } = {}): Promise<Lab> {
   const release = await takeTurn()
-  execFileSync(script, ['up'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  try {
+    execFileSync(script, ['up', ...(policies ? ['policies'] : [])], { stdio: ['ignore', 'ignore', 'inherit'] })
+  } catch (error) {
+    release()
+    throw error
+  }
   const directory = await mkdtemp(join(tmpdir(), 'skein-kube-'))
   const closers: (() => void)[] = []
   const kubectl = async (...argv: string[]) => (await execute(script, ['exec', 'kubectl', ...argv])).stdout
@@ -70,6 +91,7 @@ export async function openLab(): Promise<Lab> {
     await writeFile(file, JSON.stringify(content))
     return file
   }
+  const loadArchive = (file: string) => void execFileSync(script, ['image', file], { stdio: ['ignore', 'ignore', 'inherit'] })
   return {
     kubectl,
     kubeconfig,
@@ -81,10 +103,16 @@ export async function openLab(): Promise<Lab> {
     },
     stop: program => void execFileSync(script, ['stop', program]),
     start: program => void execFileSync(script, ['start', program]),
-    loadImage(which) {
-      const archive = execFileSync(lab(`${which}-image`), { encoding: 'utf8' }).trim()
-      execFileSync(script, ['image', archive], { stdio: ['ignore', 'ignore', 'inherit'] })
+    async mend() {
+      for (const program of PROGRAMS) execFileSync(script, ['start', program])
+      await kubectl('wait', '--for=condition=Ready', 'node/lab', '--timeout=120s')
+      await kubectl('uncordon', 'lab')
+      await kubectl('delete', 'quota', 'tight', '-n', 'skein', '--ignore-not-found')
     },
+    loadImage(which) {
+      loadArchive(execFileSync(lab(`${which}-image`), { encoding: 'utf8' }).trim())
+    },
+    loadArchive,
     async api(account, counted) {
       const file = await kubeconfig(account)
       const source = { kind: 'files', files: [file], said: file } as const

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { SandboxSpec } from '#server/executors/index.ts'
 import type { ClusterApi } from '#server/executors/kubernetes/cluster-api.ts'
 import { shortHash } from '#server/executors/kubernetes/names.ts'
@@ -10,11 +10,11 @@ import { renderSetup } from '#server/executors/kubernetes/setup.ts'
 import { applySetup, surveyCapacity } from '#server/executors/kubernetes/survey.ts'
 import { systemClock } from '#server/lib/clock.ts'
 import { KubernetesConfig } from '#shared/model/index.ts'
-import { type Lab, openLab, whyNoCluster } from './lab.ts'
+import { type Lab, openLab, PATIENT, START_MS, TURN_MS, whyNoCluster } from './lab.ts'
 
 const MiB = 2 ** 20
 const FOREVER = 'while :; do sleep 0.1; done'
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 2 * START_MS }
 
 describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', TIMEOUT, () => {
   let lab: Lab
@@ -30,7 +30,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
       imagePull: 'Never',
       requests: { cpuCores: 0.05, memoryBytes: 16 * MiB, diskBytes: MiB },
       cpuCores: 1,
-      startMs: 60_000,
+      startMs: START_MS,
       ...changes,
     })
   const open = (changes: object = {}, nodeId = `node-${++count}`, program = '// the runner') => {
@@ -82,7 +82,8 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     await applySetup(admin, renderSetup(settings(), { quota: { pods: 100 } }))
     // Everything below is done with the rights that the setup gives, and no others.
     api = await lab.api('skein:skein', (method, path) => requests.push(`${method} ${path}`))
-  }, 180_000)
+  }, TURN_MS)
+  afterEach(({ task }) => (task.result?.state === 'fail' ? lab.mend() : undefined))
   afterAll(async () => {
     for (const pods of opened) pods.close()
     await lab?.[Symbol.asyncDispose]()
@@ -123,13 +124,13 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     )
     expect(place.condition()).toMatchObject({ state: 'running', machine: 'lab', image: 'localhost/busybox:1', failure: null })
     await expect
-      .poll(() => podOf(place).then(pod => lab.kubectl('logs', '-n', 'skein', pod)), { timeout: 20_000 })
+      .poll(() => podOf(place).then(pod => lab.kubectl('logs', '-n', 'skein', pod)), PATIENT)
       .toMatch(/^(?=.*10001\n)(?=.*secret\n)(?=.*touch: \/nowhere: Read-only file system)(?=.*made\n)(?=.*ls: .*No such file)/s)
     await place.remove()
     await place.remove()
     expect(place.lost.aborted).toBe(false)
     await expect.poll(() => left('jobs,pods')).toBe('')
-    await expect.poll(() => left('secrets'), { timeout: 20_000 }).toBe('')
+    await expect.poll(() => left('secrets'), PATIENT).toBe('')
   })
 
   test('ten sandboxes cost four requests each, and what is shared is asked once', async () => {
@@ -222,7 +223,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     expect(await surveyCapacity(api, settings())).toMatchObject({ places: 0, full: expect.stringContaining('cordoned') })
     const notes: string[] = []
     const waiting = open().make(spec({ note: text => notes.push(text) }), shell(FOREVER))
-    await expect.poll(() => notes.join(), { timeout: 20_000 }).toContain('No node of the cluster has room for it')
+    await expect.poll(() => notes.join(), PATIENT).toContain('No node of the cluster has room for it')
     await lab.kubectl('drain', 'lab', '--force', '--ignore-daemonsets', '--delete-emptydir-data')
     expect(await lost(place)).toMatchObject({ code: 'lost', message: expect.stringContaining('drained') })
     await place.remove()
@@ -249,7 +250,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     const living = await make(FOREVER, after)
     expect(await after.reap()).toBe(1)
     expect(await after.reap()).toBe(0)
-    await expect.poll(() => left('pods'), { timeout: 20_000 }).not.toContain(old.name)
+    await expect.poll(() => left('pods'), PATIENT).not.toContain(old.name)
     expect([living.lost.aborted, foreign.lost.aborted]).toEqual([false, false])
     await Promise.all([living.remove(), foreign.remove()])
   })
@@ -266,7 +267,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     await lab.kubectl('delete', '-n', 'skein', await podOf(kept), '--wait=false')
     expect(await lost(kept)).toMatchObject({ message: 'Its pod was deleted by somebody' })
     await kept.remove()
-    await expect.poll(() => left('jobs,pods'), { timeout: 20_000 }).toBe('')
+    await expect.poll(() => left('jobs,pods'), PATIENT).toBe('')
   })
 
   test('a kubelet that is away does not keep a sandbox from being removed', async () => {
@@ -291,7 +292,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     await lab.kubectl('delete', 'namespace', 'skein', '--wait=false')
     expect(await lost(place)).toMatchObject({ code: 'lost', message: expect.stringContaining('deleted by somebody') })
     await place.remove()
-    await expect.poll(() => lab.kubectl('get', 'namespace', '-o', 'name'), { timeout: 60_000 }).not.toContain('skein')
+    await expect.poll(() => lab.kubectl('get', 'namespace', '-o', 'name'), PATIENT).not.toContain('skein')
     await expect(open().make(spec(), shell(FOREVER))).rejects.toMatchObject({
       code: 'unavailable',
       remedy: expect.stringContaining('setup kubernetes'),

@@ -1,0 +1,43 @@
+import type { Executor } from '#server/executors/index.ts'
+import type { Method } from '#server/executors/kubernetes/cluster-api.ts'
+import { kubernetesExecutor } from '#server/executors/kubernetes/index.ts'
+import { renderSetup } from '#server/executors/kubernetes/setup.ts'
+import { applySetup } from '#server/executors/kubernetes/survey.ts'
+import { insideProgram } from '#server/lib/built.ts'
+import { systemClock } from '#server/lib/clock.ts'
+import { KubernetesConfig } from '#shared/model/index.ts'
+import { type Lab, START_MS } from './lab.ts'
+
+export const LAB_IMAGE = 'localhost/node:24'
+
+/** Settings for sandboxes in the lab, small enough for many of them beside each other. */
+export const labSettings = (changes: object = {}): KubernetesConfig =>
+  KubernetesConfig.parse({
+    image: LAB_IMAGE,
+    imagePull: 'Never',
+    requests: { cpuCores: 0.01, memoryBytes: 2 ** 24, diskBytes: 2 ** 20 },
+    startMs: START_MS,
+    home: { port: 0 },
+    ...changes,
+  })
+
+/** Prepares the cluster as an administrator does, and gives an executor with the rights of that and no others. */
+export async function openLabExecutor(
+  lab: Lab,
+  settings: KubernetesConfig = labSettings(),
+  counted?: (method: Method, path: string) => void,
+): Promise<Executor> {
+  lab.loadImage('node')
+  await applySetup(await lab.api(), renderSetup(settings))
+  const kubeconfig = await lab.kubeconfig('skein:skein')
+  return kubernetesExecutor({
+    nodeId: `test-${process.pid}`,
+    settings: { ...settings, kubeconfig },
+    runnerFile: insideProgram('runner'),
+    graceMs: 1_000,
+    clock: systemClock,
+    random: Math.random,
+    log: { info() {}, warn: console.warn },
+    ...(counted ? { counted } : {}),
+  })
+}
