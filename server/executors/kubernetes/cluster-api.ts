@@ -57,10 +57,10 @@ export interface WatchOptions {
 const ANSWER_TIMEOUT_MS = 30_000
 const APPLY = 'application/apply-patch+yaml'
 
-/** @param counted is told of every request, for those who count. */
 /** An object of a cluster has a few MiB at most. */
 const LINES = { mostCharacters: 64 * 2 ** 20, tooLong: 'it answers without an end of line' }
 
+/** @param counted is told of every request, for those who count. */
 export function createClusterApi(connection: Connection, counted: (method: Method, path: string) => void = () => {}): ClusterApi {
   const send = async (method: Method, path: string, call: Call): Promise<IncomingMessage> => {
     const url = new URL(connection.server.replace(/\/$/, '') + path)
@@ -78,7 +78,11 @@ export function createClusterApi(connection: Connection, counted: (method: Metho
     }
     return new Promise((resolve, reject) => {
       const start = url.protocol === 'http:' ? httpRequest : httpsRequest
-      const outgoing = start(url, { ...options, method, headers, ...(call.signal ? { signal: call.signal } : {}) }, resolve)
+      const answered = (response: IncomingMessage) => {
+        if (response.statusCode === 401) connection.distrust()
+        resolve(response)
+      }
+      const outgoing = start(url, { ...options, method, headers, ...(call.signal ? { signal: call.signal } : {}) }, answered)
       outgoing.setTimeout(call.timeoutMs ?? ANSWER_TIMEOUT_MS, () => outgoing.destroy(new Error('no answer in time')))
       outgoing.on('error', cause => reject(unreachable(connection, cause)))
       outgoing.end(body)

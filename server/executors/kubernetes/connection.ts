@@ -13,6 +13,8 @@ export interface Connection {
   readonly said: string
   /** TLS, agent and headers for one request; credentials are renewed when they have to be. @throws {SandboxError} */
   options(): Promise<RequestOptions>
+  /** Told that the server refused the credentials: a plug-in is asked anew, whenever by our clock they would have run out. */
+  distrust(): void
   close(): void
 }
 
@@ -48,14 +50,14 @@ export async function openConnection(source: Source, deps: Deps): Promise<Connec
   if (plugin && !plugin.success) throw fail(`user ${user.name} has an exec plug-in without a command`)
   // The library's own opens a connection for every request, and keeps the first certificate for ever.
   const agent = cluster.proxyUrl || cluster.server.startsWith('http:') ? null : new Agent({ keepAlive: true })
-  const renew = plugin?.data ? createRenewal(plugin.data, deps) : null
+  const renewal = plugin?.data ? createRenewal(plugin.data, deps) : null
 
   return {
     server: cluster.server,
     said: `context ${wanted} at ${cluster.server}`,
     async options() {
       try {
-        if (renew) withCredential(config, await renew())
+        if (renewal) withCredential(config, await renewal.renew())
         const options: RequestOptions = {}
         await config.applyToHTTPSOptions(options)
         return agent ? { ...options, agent } : options
@@ -63,6 +65,7 @@ export async function openConnection(source: Source, deps: Deps): Promise<Connec
         throw new SandboxError('unavailable', `No credentials for the cluster: ${(cause as Error).message}`, { cause })
       }
     },
+    distrust: () => renewal?.forget(),
     close: () => agent?.destroy(),
   }
 }
@@ -90,14 +93,18 @@ async function load(source: Source): Promise<KubeConfig> {
 }
 
 /** Asks the plug-in when there is no credential or it runs out; those who ask meanwhile wait for the same answer. */
-function createRenewal(plugin: ExecPlugin, { clock, pluginTimeoutMs = PLUGIN_TIMEOUT_MS }: Deps): () => Promise<ExecCredential> {
-  let current: { readonly credential: Promise<ExecCredential>; until: number } | null = null
-  return () => {
+function createRenewal(
+  plugin: ExecPlugin,
+  { clock, pluginTimeoutMs = PLUGIN_TIMEOUT_MS }: Deps,
+): { renew(): Promise<ExecCredential>; forget(): void } {
+  let current: { readonly credential: Promise<ExecCredential>; until: number; isThere: boolean } | null = null
+  const renew = () => {
     if (current && clock.now() < current.until) return current.credential
-    const mine = { credential: runPlugin(plugin, pluginTimeoutMs), until: Number.POSITIVE_INFINITY }
+    const mine = { credential: runPlugin(plugin, pluginTimeoutMs), until: Number.POSITIVE_INFINITY, isThere: false }
     current = mine
     mine.credential.then(
       ({ expirationTimestamp }) => {
+        mine.isThere = true
         if (expirationTimestamp !== undefined) mine.until = Date.parse(expirationTimestamp) - EARLY_MS
       },
       () => {
@@ -105,6 +112,13 @@ function createRenewal(plugin: ExecPlugin, { clock, pluginTimeoutMs = PLUGIN_TIM
       },
     )
     return mine.credential
+  }
+  return {
+    renew,
+    // One that is on its way was asked for after whatever was refused.
+    forget() {
+      if (current?.isThere) current = null
+    },
   }
 }
 

@@ -45,6 +45,7 @@ describe('an informer', () => {
       server: `http://127.0.0.1:${port()}`,
       said: 'a test',
       options: async () => ({}),
+      distrust() {},
       close() {},
     })
     informer = startInformer({

@@ -98,7 +98,7 @@ describe('what is in it', () => {
     await expect(open(text, options)).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining(words) })
   })
 
-  test('a plug-in is asked once, by all who ask at once, until its credential runs out', async () => {
+  test('a plug-in is asked once, by all who ask at once, until its credential runs out or is refused', async () => {
     const count = join(directory, 'count')
     const expirationTimestamp = new Date(Date.now() + 3_600_000).toISOString()
     const command = await plugin(
@@ -109,13 +109,17 @@ describe('what is in it', () => {
     await connection.options()
     expect(one.headers).toEqual({ Authorization: 'Bearer t' })
     expect(execFileSync('wc', ['-l', count], { encoding: 'utf8' })).toMatch(/^1 /)
+    // By our clock it is good for an hour, and the server does not take it.
+    connection.distrust()
+    await Promise.all([connection.options(), connection.options()])
+    expect(execFileSync('wc', ['-l', count], { encoding: 'utf8' })).toMatch(/^2 /)
     const stale = await plugin(
       `echo x >> ${count}; echo '${credential({ token: 't', expirationTimestamp: '2001-01-01T00:00:00Z' })}'`,
     )
     const other = await open(config({ exec: { command: stale } }))
     await other.options()
     await other.options()
-    expect(execFileSync('wc', ['-l', count], { encoding: 'utf8' })).toMatch(/^3 /)
+    expect(execFileSync('wc', ['-l', count], { encoding: 'utf8' })).toMatch(/^4 /)
   })
 
   test('a plug-in that hangs is killed, with what it started', async () => {

@@ -101,7 +101,10 @@ export function podSandbox(spec: SandboxSpec, deps: PodSandboxDeps): PodSandbox 
     },
     async describe() {
       const stats = living && (await soonOr(clock, STATS_MS, living.stats(), null).catch(() => null))
-      return workloadOf(spec, isolation, settings, condition?.() ?? null, stats)
+      const seen = condition?.() ?? null
+      // The runner has come home; its node may not have told the cluster yet.
+      const isAhead = living !== null && seen?.state === 'pending'
+      return workloadOf(spec, isolation, settings, isAhead ? { ...seen, state: 'running', reason: null } : seen, stats)
     },
   }
 }

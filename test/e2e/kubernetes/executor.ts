@@ -1,5 +1,4 @@
 import type { Executor } from '#server/executors/index.ts'
-import type { Method } from '#server/executors/kubernetes/cluster-api.ts'
 import { kubernetesExecutor } from '#server/executors/kubernetes/index.ts'
 import { renderSetup } from '#server/executors/kubernetes/setup.ts'
 import { applySetup } from '#server/executors/kubernetes/survey.ts'
@@ -21,16 +20,15 @@ export const labSettings = (changes: object = {}): KubernetesConfig =>
     ...changes,
   })
 
-/** Prepares the cluster as an administrator does, and gives an executor with the rights of that and no others. */
-export async function openLabExecutor(
-  lab: Lab,
-  settings: KubernetesConfig = labSettings(),
-  counted?: (method: Method, path: string) => void,
-): Promise<Executor> {
+/** Gives the cluster the image and what an administrator gives it. */
+export async function prepareLab(lab: Lab, settings: KubernetesConfig): Promise<void> {
   lab.loadImage('node')
   await applySetup(await lab.api(), renderSetup(settings))
-  const kubeconfig = await lab.kubeconfig('skein:skein')
-  return kubernetesExecutor({
+}
+
+/** An executor with the rights of that file and no others. */
+export const executorOf = (kubeconfig: string, settings: KubernetesConfig): Executor =>
+  kubernetesExecutor({
     nodeId: `test-${process.pid}`,
     settings: { ...settings, kubeconfig },
     runnerFile: insideProgram('runner'),
@@ -38,6 +36,10 @@ export async function openLabExecutor(
     clock: systemClock,
     random: Math.random,
     log: { info() {}, warn: console.warn },
-    ...(counted ? { counted } : {}),
   })
+
+/** Both, with the rights that the setup gives. */
+export async function openLabExecutor(lab: Lab, settings: KubernetesConfig = labSettings()): Promise<Executor> {
+  await prepareLab(lab, settings)
+  return executorOf(await lab.kubeconfig('skein:skein'), settings)
 }

@@ -1,5 +1,6 @@
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,8 +57,12 @@ export interface Lab extends AsyncDisposable {
   /** Gives the cluster localhost/node:24, or localhost/agent:1, which has OpenCode too. */
   loadImage(which: 'node' | 'agent'): void
   loadArchive(file: string): void
-  /** File of the administrator, or of a service account `namespace:name`. */
-  kubeconfig(account?: string): Promise<string>
+  /** File of the administrator, of a service account `namespace:name`, or of whom a plug-in gives credentials for. */
+  kubeconfig(account?: string | { readonly exec: string }): Promise<string>
+  /** What its node runs in pods of a namespace, whatever the cluster knows of it. */
+  containersOf(namespace: string): string
+  /** Makes the node take its disk for full, however full it is, or no more. */
+  squeezeDisk(isTight: boolean): void
   /** Speaks with the API server as the same. */
   api(account?: string, counted?: (method: Method, path: string) => void): Promise<ClusterApi>
 }
@@ -74,14 +79,18 @@ export async function openLab({ policies = false } = {}): Promise<Lab> {
   const directory = await mkdtemp(join(tmpdir(), 'skein-kube-'))
   const closers: (() => void)[] = []
   const kubectl = async (...argv: string[]) => (await execute(script, ['exec', 'kubectl', ...argv])).stdout
-  const kubeconfig = async (account?: string) => {
+  const kubeconfig = async (who?: string | { readonly exec: string }) => {
     const pki = join(state, 'pki')
+    const account = typeof who === 'string' ? who : null
     const [space = '', name = ''] = account?.split(':') ?? []
-    const user = account
-      ? { token: (await kubectl('create', 'token', name, '-n', space)).trim() }
-      : { 'client-certificate': join(pki, 'admin.crt'), 'client-key': join(pki, 'admin.key') }
+    const user =
+      typeof who === 'object'
+        ? { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: who.exec, interactiveMode: 'Never' } }
+        : account
+          ? { token: (await kubectl('create', 'token', name, '-n', space)).trim() }
+          : { 'client-certificate': join(pki, 'admin.crt'), 'client-key': join(pki, 'admin.key') }
     const certificate = (await readFile(join(pki, 'ca.crt'))).toString('base64')
-    const file = join(directory, `${account ?? 'admin'}.kubeconfig`)
+    const file = join(directory, `${account ?? (who ? 'plugin' : 'admin')}.kubeconfig`)
     const content = {
       clusters: [{ name: 'lab', cluster: { server: API, 'certificate-authority-data': certificate } }],
       users: [{ name: 'u', user }],
@@ -103,6 +112,14 @@ export async function openLab({ policies = false } = {}): Promise<Lab> {
     },
     stop: program => void execFileSync(script, ['stop', program]),
     start: program => void execFileSync(script, ['start', program]),
+    containersOf: namespace => execFileSync(script, ['containers', namespace], { encoding: 'utf8' }).trim(),
+    squeezeDisk(isTight) {
+      execFileSync(script, ['stop', 'kubelet'])
+      const file = join(state, 'kubelet.yaml')
+      const least = isTight ? '99%' : '1%'
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/nodefs.available: "\d+%"/, `nodefs.available: "${least}"`))
+      execFileSync(script, ['start', 'kubelet'])
+    },
     async mend() {
       for (const program of PROGRAMS) execFileSync(script, ['start', program])
       await kubectl('wait', '--for=condition=Ready', 'node/lab', '--timeout=120s')

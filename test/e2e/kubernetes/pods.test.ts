@@ -209,7 +209,7 @@ describe.skipIf(whyNoCluster() !== null)('pods of sandboxes on a real cluster', 
     const first = await make()
     expect((await surveyCapacity(api, settings())).full).toContain('quota tight')
     const notes: string[] = []
-    const second = open({ startMs: 3_000 }).make(spec({ note: text => notes.push(text) }), shell(FOREVER))
+    const second = open({ startMs: 15_000 }).make(spec({ note: text => notes.push(text) }), shell(FOREVER))
     await expect(second).rejects.toMatchObject({ code: 'unschedulable', message: expect.stringContaining('Quota tight') })
     expect(notes.join()).toContain('Quota tight of the namespace is used up')
     await first.remove()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	_ "time/tzdata" // time zones of CronJobs
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,14 @@ var programs = map[string]func() *cobra.Command{
 }
 
 func main() {
+	// A CNI plug-in is called by its name and is given everything else by other ways.
+	if filepath.Base(os.Args[0]) == "policy" {
+		if err := policy(); err != nil {
+			fmt.Printf(`{"cniVersion":"1.0.0","code":100,"msg":%q}`, err.Error())
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: kubelab PROGRAM [flags]")
 		os.Exit(2)
