@@ -21,8 +21,10 @@ export interface Bench {
   readonly planted: { readonly what: string; readonly run: Side }
   /** What side `a` could reach at most on this machine: the same without the product. For a bar that may be out of reach. */
   readonly ceiling?: { readonly what: string; readonly run: Side }
-  /** Makes, once a bench and before the first pair, what its sides only read: into the directory `fixture`. */
-  readonly prepare?: (fixture: string) => Promise<void>
+  /** Makes, once a bench and before the first pair, what its sides only read: into the directory `fixture`. @returns how to undo more than that */
+  readonly prepare?: (fixture: string) => Promise<unknown | (() => Promise<void>)>
+  /** Why it cannot be run on this machine; null when it can. */
+  readonly missing?: () => string | null
   readonly unit: string
   /** What is looked at: a/b (the default), a - b in the unit, or a in the unit, with b beside it only to say what that is worth. */
   readonly compare?: 'ratio' | 'difference' | 'alone'

@@ -63,7 +63,7 @@ export interface Table {
   readonly at: string
 }
 
-const TABLES = ['placement'] as const
+const TABLES = ['placement', 'pods'] as const
 const tableFile = (name: string): string => fileURLToPath(new URL(`../../docs/benchmarks.${name}.json`, import.meta.url))
 
 /** Puts a table in the place of the earlier one, and writes the page anew. */

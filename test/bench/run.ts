@@ -57,7 +57,6 @@ async function estimate(
 async function measure(one: { file: string; bench: Bench }, fixture: string): Promise<BenchResult> {
   const { name, a, b, unit, bar, note, planted, ceiling, compare = 'ratio' } = one.bench
   say(`${name}: ${a.what} / ${b.what}\n`)
-  await one.bench.prepare?.(fixture)
   say(`  ${compare === 'alone' ? 'figure' : compare}s`)
   const { ratio, ...figures } = await estimate(one, 'a', fixture)
   let noticed: BenchResult['planted'] = null
@@ -101,7 +100,13 @@ if (unknown.length > 0) {
 }
 for (const one of known) {
   if (positionals.length > 0 && !positionals.includes(one.bench.name)) continue
+  const missing = one.bench.missing?.() ?? null
+  if (missing !== null) {
+    say(`${one.bench.name}: skipped, ${missing}\n`)
+    continue
+  }
   const fixture = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'skein-bench-fixture-'))
+  const undo = await one.bench.prepare?.(fixture)
   try {
     const result = await measure(one, fixture)
     // After each, so that an interrupted run keeps what it has.
@@ -111,6 +116,7 @@ for (const one of known) {
         known.map(({ bench }) => bench.name),
       )
   } finally {
+    if (typeof undo === 'function') await undo()
     rmSync(fixture, { recursive: true, force: true })
   }
 }
