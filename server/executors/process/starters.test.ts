@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -117,6 +117,45 @@ it('leaves to others what is more than it has pipes for', async () => {
   }
   expect(some.length).toBeGreaterThan(1)
   for (const { pid } of some) process.kill(pid, 'SIGKILL')
+})
+
+/** Ends of its pipes that this process has open. */
+const openPipes = () =>
+  readdirSync('/proc/self/fd').filter(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(directory, 'pipes'))
+    } catch {
+      return false
+    }
+  }).length
+
+const allClosed = async () => {
+  while (openPipes() > 0) await new Promise(setImmediate)
+}
+
+it('leaves to others what it cannot open pipes for, and keeps none of them open', async () => {
+  const first = await start(line('true'))
+  await output(first)
+  await first.exited
+  for (const name of readdirSync(join(directory, 'pipes')))
+    if (name.endsWith('.end')) renameSync(join(directory, 'pipes', name), join(directory, name))
+  for (let round = 0; round < 20; round++) expect(await starters.start(line('true'), directory)).toBeNull()
+  await allClosed()
+  for (const name of readdirSync(directory))
+    if (name.endsWith('.end')) renameSync(join(directory, name), join(directory, 'pipes', name))
+  expect(await output(await start(line('echo again')))).toBe('again\n')
+})
+
+it('keeps no pipe open for what its shell never came to', async () => {
+  const running = await start(line('exec sleep 1000'))
+  const shell = readStat(running.pid)?.parent ?? 0
+  process.kill(shell, 'SIGSTOP')
+  const never = starters.start(line('true'), directory)
+  process.kill(shell, 'SIGKILL')
+  process.kill(running.pid, 'SIGKILL')
+  await expect(never).rejects.toMatchObject({ code: 'failed' })
+  await output(running)
+  await allClosed()
 })
 
 it('ends with its shell, and has another one later', async () => {

@@ -42,7 +42,7 @@ export interface Started {
 export interface Starters {
   /**
    * Starts a command that wants no standard input.
-   * @returns null when there is no shell yet (soon there is), when it is busy, or the command is not one for it
+   * @returns null when there is no shell yet (soon there is), when it is busy, its pipes cannot be opened, or the command is not one for it
    * @throws {SandboxError} when the shell ended meanwhile
    */
   start(command: Command, cwd: string): Promise<Started | null>
@@ -75,6 +75,8 @@ export function createStarters({ directory, env }: { directory: string; env: Rea
     child.once('error', lost).once('exit', lost)
     child.stdin.on('error', () => {})
     createInterface({ input: child.stdout }).on('line', line => {
+      // What it said before its end may come after it: its pipes are the next one's by then.
+      if (shell !== child) return
       const [set = Number.NaN, answer = Number.NaN] = line.split(' ').map(Number)
       if (line === 'ready') free = Array.from({ length: MOST }, (_, index) => index)
       else asked.get(set)?.(answer)
@@ -98,12 +100,18 @@ export function createStarters({ directory, env }: { directory: string; env: Rea
       const set = free.at(-1)
       const script = set === undefined ? null : scriptOf(command, cwd, name => pipeOf(directory, set, name))
       if (set === undefined || script === null) return null
+      const outputs = readings(PIPES.map(name => pipeOf(directory, set, name)))
+      if (outputs === null) return null
       free.pop()
       const starter = shell
-      const [stdout, stderr, end] = PIPES.map(name => reading(pipeOf(directory, set, name))) as [Socket, Socket, Socket]
+      const [stdout, stderr, end] = outputs as [Socket, Socket, Socket]
       const over = new Promise<void>(resolve => end.once('close', resolve))
       const pid = await ask(set, `${script}echo "${set} $!"\n`)
-      if (pid === null) throw new SandboxError('failed', 'The shell that starts programs ended; start the program again')
+      if (pid === null) {
+        // Nobody may ever have begun to write: then nobody tells of the end either.
+        for (const pipe of outputs) pipe.destroy()
+        throw new SandboxError('failed', 'The shell that starts programs ended; start the program again')
+      }
       // Until it is waited for, its number is not given to another process.
       const exited = over.then(async () => {
         const status = starter === shell ? await ask(set, `wait ${pid}; echo "${set} $?"\n`) : null
@@ -129,6 +137,18 @@ const pipeOf = (directory: string, set: number, name: (typeof PIPES)[number]): s
 function reading(pipe: string): Socket {
   const socket = new Socket({ fd: openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK), readable: true, writable: false })
   return pipe.endsWith('.end') ? socket.resume() : socket
+}
+
+/** @returns null, and nothing stays open, when one cannot be opened: there are no descriptors left, or somebody cleaned up a directory */
+function readings(pipes: readonly string[]): Socket[] | null {
+  const opened: Socket[] = []
+  try {
+    for (const pipe of pipes) opened.push(reading(pipe))
+    return opened
+  } catch {
+    for (const socket of opened) socket.destroy()
+    return null
+  }
 }
 
 function preparation(directory: string): string {

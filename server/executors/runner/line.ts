@@ -18,6 +18,8 @@ export interface Line {
   lose(reason: string): void
   /** Asks until there is an answer, over as many connections as it takes. @throws {SandboxError} */
   ask(method: string, path: string, body?: Buffer): Promise<unknown>
+  /** Asks for what takes no time: a runner that is there and does not answer is lost. @throws {SandboxError} */
+  askPromptly(method: string, path: string, body?: Buffer): Promise<unknown>
   /** One try to open a stream. @throws {Error} when it breaks; the caller tries again */
   open(method: string, path: string, options?: { endStream: boolean }): Promise<ClientHttp2Stream>
   /** This connection made no sense; another may. After some of those the runner is given up. */
@@ -28,6 +30,10 @@ const ANSWER_BYTES = 64 * 1024
 const PING_MS = 20_000
 const WINDOW = 8 * 2 ** 20
 const MOST_FAULTS = 20
+/** For an answer that takes no time, on a connection that lives; longer than it takes to notice that one does not. */
+const PROMPT_MS = 60_000
+/** Connections that end before the answer came; each of them had time for it. */
+const MOST_TRIES = 20
 
 export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Clock; lostAfterMs: number }): Line {
   const gone = new AbortController()
@@ -52,6 +58,15 @@ export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Cloc
     return current ?? next.promise
   }
 
+  /** At once, and not when it tells of its end: one that was closed takes no more requests, and who tries again must wait for the next. */
+  const detach = (session: ClientHttp2Session) => {
+    if (current !== session || gone.signal.aborted) return
+    current = null
+    next = Promise.withResolvers()
+    next.promise.catch(() => {})
+    cancel = clock.after(lostAfterMs, () => lose('nothing was heard of it for too long'))
+  }
+
   const line: Line = {
     lost: gone.signal,
     session,
@@ -63,11 +78,7 @@ export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Cloc
       const stopPings = keepAlive(fresh, clock)
       fresh.once('close', () => {
         stopPings()
-        if (current !== fresh) return
-        current = null
-        next = Promise.withResolvers()
-        next.promise.catch(() => {})
-        cancel = clock.after(lostAfterMs, () => lose('nothing was heard of it for too long'))
+        detach(fresh)
       })
       next.resolve(fresh)
       for (const call of listeners) call(fresh)
@@ -88,14 +99,31 @@ export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Cloc
         }
       }
     },
+    async askPromptly(method, path, body) {
+      for (let tries = 0; ; tries++) {
+        if (tries === MOST_TRIES) lose('its runner does not answer')
+        const over = await session()
+        const stop = clock.after(PROMPT_MS, () => lose('its runner does not answer'))
+        try {
+          return await exchange(over, method, path, body)
+        } catch (cause) {
+          if (cause instanceof SandboxError) throw cause
+          line.distrust(over)
+        } finally {
+          stop()
+        }
+      }
+    },
     async open(method, path, options = { endStream: true }) {
       const over = await session()
       return over.request({ ':method': method, ':path': path }, options)
     },
     distrust(over) {
-      if (over.destroyed || over.closed) return
+      const isOpen = !over.destroyed && !over.closed
+      // A runner may close it and stay, with a stream open.
       over.destroy()
-      if (++faults > MOST_FAULTS) lose('its runner answers nonsense')
+      detach(over)
+      if (isOpen && ++faults > MOST_FAULTS) lose('its runner answers nonsense')
     },
   }
   return line
@@ -109,7 +137,7 @@ export function speak(socket: Duplex): ClientHttp2Session {
     maxSessionMemory: 32,
   })
   session.on('error', () => {})
-  session.once('connect', () => session.setLocalWindowSize(WINDOW))
+  session.once('connect', () => session.destroyed || session.setLocalWindowSize(WINDOW))
   return session
 }
 

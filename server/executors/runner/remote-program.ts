@@ -92,7 +92,8 @@ async function follow(
         told = offset
       }
     }
-    stream.end()
+    // The end too: all that was kept of it may go.
+    stream.end(`${offset}\n`)
     return !stream.aborted && stream.rstCode === 0
   }
 }

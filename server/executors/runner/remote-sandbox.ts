@@ -74,7 +74,7 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
     options.identify?.(inside) ?? { pid: inside.pid, startTime: `inside ${spec.id}:${inside.startTicks}` }
 
   const signal = async (name: 'SIGTERM' | 'SIGKILL') => {
-    await line.ask('POST', paths.signalAll(name))
+    await line.askPromptly('POST', paths.signalAll(name))
   }
 
   /** Gives up on a runner that does not do it soon: to remove the place ends what is inside as well. */
@@ -164,7 +164,7 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
         stdin: stdin === 'pipe',
         limits: spec.limits,
       }
-      const answer = await line.ask('PUT', paths.program(id), Buffer.from(JSON.stringify(request)))
+      const answer = await line.askPromptly('PUT', paths.program(id), Buffer.from(JSON.stringify(request)))
       const started = Started.safeParse(answer)
       if (!started.success) {
         line.lose('its runner answers nonsense')

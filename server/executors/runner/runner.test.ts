@@ -330,6 +330,17 @@ describe('a runner', () => {
     stop()
   })
 
+  test('keeps no output of a program that is over and heard to its end', async () => {
+    const { directory, door, visitor, run: start } = await place()
+    const stop = await door.listenAt(join(directory, 'home.sock'))
+    await start([{ socket: join(directory, 'home.sock') }])
+    expect((await run(visitor, ['sh', '-c', 'echo much; echo more >&2'])).stdout).toBe('much\n')
+    const spool = join(directory, 'spool', 'p1')
+    while ((await readdir(spool)).length > 0) await new Promise(setImmediate)
+    await visitor.sandbox.cleanup()
+    stop()
+  })
+
   test('takes a work tree and gives it back', async () => {
     const { directory, door, visitor, run: start } = await place()
     const stop = await door.listenAt(join(directory, 'home.sock'))

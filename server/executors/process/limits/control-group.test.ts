@@ -58,6 +58,17 @@ describe('version 2', () => {
     expect(existsSync(join(own(), 'skein-a'))).toBe(true)
   })
 
+  test('a group that is given back again is not given to two', async () => {
+    const groups = findControlGroups({ root, membership })
+    const first = groups?.create('skein-a', limits)
+    await writeFile(join(own(), 'skein-a', 'cgroup.procs'), '')
+    await first?.remove()
+    await first?.remove()
+    const [next, other] = [groups?.create('skein-b', limits), groups?.create('skein-c', limits)]
+    expect(next?.joinFiles).toEqual([join(own(), 'skein-a/cgroup.procs')])
+    expect(other?.joinFiles).toEqual([join(own(), 'skein-c/cgroup.procs')])
+  })
+
   test('is left alone where others are in the group or it is not ours', async () => {
     await mkdir(join(own(), 'cgroup.subtree_control'))
     expect(findControlGroups({ root, membership })).toBeNull()

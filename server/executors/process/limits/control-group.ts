@@ -17,7 +17,7 @@ export interface ControlGroup {
   /** Processes the kernel ended for want of memory, so far. */
   oomKills(): number
   usage(): { cpuMs: number; memoryBytes: number; processes: number }
-  /** Gives it back once it is empty. Gives up, for `removeLeftovers` to try again, when it does not become so within a second. */
+  /** Gives it back once it is empty; what is asked again does nothing. Gives up, for `removeLeftovers` to try again, when it does not become so within a second. */
   remove(): Promise<void>
 }
 
@@ -181,6 +181,7 @@ function groupsIn(kind: {
       const { groups } = made
       const [first = ''] = groups
       const joinFiles = groups.map(group => join(group, kind.joinFile))
+      let given = false
       const { cpuMs: usedBefore } = kind.usage(groups)
       return {
         joinFiles,
@@ -190,6 +191,9 @@ function groupsIn(kind: {
           return { cpuMs: cpuMs - usedBefore, ...rest }
         },
         async remove() {
+          // Who failed later in its cleaning comes again; by then another may have it.
+          if (given) return
+          given = true
           const isEmpty = joinFiles.every(file => readText(file) === '')
           if (isEmpty && spare.length < MOST_SPARE) spare.push(made)
           else await discard(made)

@@ -16,7 +16,6 @@ export interface Spool {
   /** The home has everything before this offset. */
   taken(offset: number): void
   readonly length: number
-  remove(): void
 }
 
 /** Synchronous: these are writes to the page cache, and a queue of them would be memory that nobody counts. */
@@ -49,6 +48,13 @@ export function createSpool(directory: string, limitBytes: number): Spool {
     unlinkSync(join(directory, String(index)))
   }
 
+  /** Nothing stays of what the home has all of: a sandbox may run any number of programs. */
+  const forgetAll = () => {
+    if (!finished || kept < length) return
+    for (const index of [...segments.keys()]) drop(index)
+    rmSync(directory, { recursive: true, force: true })
+  }
+
   return {
     get length() {
       return length
@@ -65,6 +71,7 @@ export function createSpool(directory: string, limitBytes: number): Spool {
     },
     finish() {
       finished = true
+      forgetAll()
       renew()
     },
     async room() {
@@ -88,11 +95,8 @@ export function createSpool(directory: string, limitBytes: number): Spool {
       if (offset <= kept || offset > length) return
       kept = offset
       while ((first + 1) * SEGMENT <= kept) drop(first++)
+      forgetAll()
       renew()
-    },
-    remove() {
-      for (const index of [...segments.keys()]) drop(index)
-      rmSync(directory, { recursive: true, force: true })
     },
   }
 }
