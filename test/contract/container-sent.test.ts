@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
@@ -25,6 +26,7 @@ import { openRegistry } from './registry.ts'
 import { openSentEngine, type SentEngine } from './sent-engine.ts'
 
 const execute = promisify(execFile)
+const podman = fileURLToPath(new URL('../lab/podman/podman', import.meta.url))
 const missing = await whyNoContainers()
 const Made = z.object({
   Mounts: z.array(z.object({ Type: z.string(), Destination: z.string() })),
@@ -113,11 +115,19 @@ describe.skipIf(missing || !isLabEngine)('containers that are sent what they nee
     expect(await open({ network: 'skein-none' }).probe()).toMatchObject({
       available: false,
       detail: expect.stringContaining('has no network skein-none'),
-      remedy: expect.stringContaining('network create --internal skein-none'),
+      remedy: expect.stringContaining('--internal --disable-dns skein-none'),
     })
     expect(await open({ network: 'podman' }).probe()).toMatchObject({
       available: false,
       detail: expect.stringContaining('is not internal'),
+    })
+    const named = `${lab.network}-names`
+    await execute(podman, ['run', 'network', 'create', '--internal', named])
+    life.defer(async () => void (await execute(podman, ['run', 'network', 'rm', '--force', named])))
+    expect(await open({ network: named }).probe()).toMatchObject({
+      available: false,
+      detail: expect.stringContaining('resolves names'),
+      remedy: expect.stringContaining('--disable-dns'),
     })
   })
 
@@ -135,9 +145,14 @@ describe.skipIf(missing || !isLabEngine)('containers that are sent what they nee
     await execute('tar', ['-C', directory, '-cf', join(directory, 'layer.tar'), 'hello'])
     const registry = await openRegistry(join(directory, 'layer.tar'))
     mine.defer(async () => registry[Symbol.asyncDispose]())
-    await executor.capacity()
-    await executor.workloads()
-    await executor.reap([])
+    const fresh = open()
+    await fresh.capacity()
+    await fresh.reap([])
+    {
+      await using workshop = await openWorkshop(fresh)
+      await workshop.sandbox()
+      await fresh.workloads()
+    }
     const name = `${registry.host}/skein/listed:1`
     const file = join(directory, 'pulled-images.json')
     const images = createPulledImages({ file, mostBytes: 0, now: () => 1 })

@@ -33,7 +33,10 @@ export interface SentEngine {
 /** @param name of the network, unique among tests that run at once */
 export async function openSentEngine(life: Lifetime, name: string): Promise<SentEngine> {
   const network = `skein-test-${name}-${process.pid}`
-  await execute(podman, ['run', 'network', 'create', '--internal', network])
+  // One that resolves names leads out; without, Podman gives the machine an address there only when it is told which.
+  const subnet = `10.89.${100 + (process.pid % 150)}`
+  const own = ['--disable-dns', '--subnet', `${subnet}.0/24`, '--gateway', `${subnet}.1`]
+  await execute(podman, ['run', 'network', 'create', '--internal', ...own, network])
   life.defer(async () => void (await execute(podman, ['run', 'network', 'rm', '--force', network])))
   const rules = readAllowList()
   const used = new Set<Rule>()

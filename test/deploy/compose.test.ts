@@ -68,6 +68,7 @@ describe('the list of the proxy', () => {
     'GET /v1.47/version',
     'GET /v1.41/info',
     'GET /v1.41/networks/skein-agents',
+    'GET /v4.0.0/libpod/networks/skein-agents/json',
     'GET /v1.41/containers/json',
     'GET /v1.41/containers/skein-01J8-check/json',
     'PUT /v1.41/containers/0a1b2c/archive',

@@ -37,6 +37,8 @@ interface AskOptions {
 
 /** Old enough for every engine in use; newer ones answer it the same. */
 const API = '/v1.41'
+/** Podman counts the versions of its own API otherwise. */
+const HAS_VERSION = /^\/v\d/
 const TIMEOUT_MS = 60_000
 const LINES = { mostCharacters: 2 ** 20, tooLong: 'The engine answers without an end of line', andRest: true }
 const ANSWER_BYTES = 16 * 2 ** 20
@@ -54,7 +56,7 @@ export function createEngine(where: string | { readonly host: string; readonly p
     const outgoing = request({
       ...target,
       // Without the port, and a name: what stands between may look at it.
-      ...{ method, path: API + path, headers: { Host: 'docker', ...headers }, agent: false },
+      ...{ method, path: HAS_VERSION.test(path) ? path : API + path, headers: { Host: 'docker', ...headers }, agent: false },
       ...(signal ? { signal } : {}),
     })
     if (timeoutMs) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`The engine at ${at} does not answer`)))

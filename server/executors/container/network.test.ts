@@ -16,10 +16,11 @@ it('is reached by the addresses it has on the network, else by that of the machi
 })
 
 it('takes an internal network only', async () => {
-  const engine = (answer: object | Error) =>
+  const engine = (answer: object | Error, dns = false) =>
     ({
       at: 'tcp://there:1',
-      ask: async (schema: { parse(value: unknown): unknown }) => {
+      ask: async (schema: { parse(value: unknown): unknown }, _: string, path: string) => {
+        if (path.includes('/libpod/')) return schema.parse({ dns_enabled: dns })
         if (answer instanceof Error) throw answer
         return schema.parse(answer)
       },
@@ -30,14 +31,16 @@ it('takes an internal network only', async () => {
       { Subnet: 'fd01::/64', Gateway: '<nil>' },
     ],
   }
-  expect(await findNetwork(engine({ Internal: true, IPAM }), 'agents')).toEqual({
+  expect(await findNetwork(engine({ Internal: true, IPAM }), 'agents', false)).toEqual({
     name: 'agents',
     subnets: ['10.89.0.0/24', 'fd01::/64'],
     gateways: ['10.89.0.1'],
   })
-  expect(await findNetwork(engine({ Internal: true, IPAM: null }), 'agents')).toMatchObject({ subnets: [], gateways: [] })
-  await expect(findNetwork(engine({ Internal: false, IPAM }), 'agents')).rejects.toThrow('not internal')
-  await expect(findNetwork(engine({ IPAM }), 'agents')).rejects.toThrow('not internal')
-  await expect(findNetwork(engine(new EngineError(404, 'none')), 'agents')).rejects.toThrow('has no network agents')
-  await expect(findNetwork(engine(new EngineError(500, 'broken')), 'agents')).rejects.toThrow('broken')
+  expect(await findNetwork(engine({ Internal: true, IPAM: null }), 'agents', false)).toMatchObject({ subnets: [], gateways: [] })
+  await expect(findNetwork(engine({ Internal: false, IPAM }), 'agents', false)).rejects.toThrow('not internal')
+  await expect(findNetwork(engine({ IPAM }), 'agents', false)).rejects.toThrow('not internal')
+  expect(await findNetwork(engine({ Internal: true, IPAM: null }), 'agents', true)).toMatchObject({ name: 'agents' })
+  await expect(findNetwork(engine({ Internal: true, IPAM }, true), 'agents', true)).rejects.toThrow('resolves names')
+  await expect(findNetwork(engine(new EngineError(404, 'none')), 'agents', false)).rejects.toThrow('has no network agents')
+  await expect(findNetwork(engine(new EngineError(500, 'broken')), 'agents', false)).rejects.toThrow('broken')
 })

@@ -21,9 +21,12 @@ const Inspected = z.object({
     .nullish(),
 })
 
+const Podmans = z.object({ dns_enabled: z.boolean() })
+
 /** @throws {SandboxError} when there is no such network, or when it leads out: then a job could go anywhere past its gateway */
-export async function findNetwork(engine: Engine, name: string): Promise<AgentNetwork> {
-  const remedy = `Make it by \`docker network create --internal ${name}\`, or name another by executors.container.network.`
+export async function findNetwork(engine: Engine, name: string, isPodman: boolean): Promise<AgentNetwork> {
+  const make = isPodman ? 'podman network create --internal --disable-dns' : 'docker network create --internal'
+  const remedy = `Make it by \`${make} ${name}\`, or name another by executors.container.network.`
   const unavailable = (why: string, cause?: unknown) => new SandboxError('unavailable', why, { remedy, cause })
   const { Internal, IPAM } = await engine.ask(Inspected, 'GET', `/networks/${name}`).catch(cause => {
     if (!(cause instanceof EngineError) || cause.status !== 404) throw cause
@@ -31,6 +34,11 @@ export async function findNetwork(engine: Engine, name: string): Promise<AgentNe
   })
   if (Internal !== true)
     throw unavailable(`The network ${name} of the engine at ${engine.at} is not internal: jobs would get out past their gateway`)
+  // Podman answers questions for any name there, and asks others for what it does not know: questions lead out too.
+  if (isPodman && (await engine.ask(Podmans, 'GET', `/v4.0.0/libpod/networks/${name}/json`)).dns_enabled)
+    throw unavailable(
+      `The network ${name} of the engine at ${engine.at} resolves names: jobs would get out by questions for them`,
+    )
   const config = IPAM?.Config ?? []
   const all = (field: 'Subnet' | 'Gateway') => config.flatMap(({ [field]: value }) => (value ? [value] : []))
   return {

@@ -93,9 +93,9 @@ export function createProbing(deps: {
     })
     if (info.OSType !== 'linux') throw unavailable(`The engine at ${engine.at} runs containers of ${info.OSType} only`, NO_ENGINE)
     const isSent = seesNothing(settings, 'socket' in found, info.Name ?? null)
-    const network = isSent ? await findNetwork(engine, settings.network) : null
     const defaultRuntime = info.DefaultRuntime ?? null
     const isPodman = Components?.some(({ Name }) => /podman/i.test(Name)) ?? false
+    const network = isSent ? await findNetwork(engine, settings.network, isPodman) : null
     const runtimes = Object.entries(info.Runtimes ?? {})
       // Podman names all it has heard of, with the place where each would be.
       .filter(([, runtime]) => isSent || !runtime?.path || !isAbsolute(runtime.path) || existsSync(runtime.path))
