@@ -23,6 +23,8 @@ export interface EditorOptions {
   readonly env?: Readonly<Record<string, string>>
   /** More extensions, as paths of VSIX files. */
   readonly more?: readonly string[]
+  /** Ids of extensions that may use what is not in the public API yet. */
+  readonly proposing?: readonly string[]
   /** Instead of the one that was packed. */
   readonly vsix?: string
 }
@@ -59,7 +61,7 @@ export interface Editor {
 /** A real editor with the VSIX installed as a person would, in a real browser. All of it ends with `life`. */
 export async function openEditor(
   life: Lifetime,
-  { folder, settings = {}, env = {}, more = [], vsix = globSync('dist/*.vsix')[0] ?? '' }: EditorOptions,
+  { folder, settings = {}, env = {}, more = [], proposing = [], vsix = globSync('dist/*.vsix')[0] ?? '' }: EditorOptions,
 ): Promise<Editor> {
   const home = mkdtempSync(join(tmpdir(), 'skein-editor-'))
   life.defer(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
@@ -71,7 +73,8 @@ export async function openEditor(
     const [code] = await once(spawn(node, args, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] }), 'exit')
     if (code !== 0) throw new Error(`${extension} could not be installed: exit code ${code}`)
   }
-  const url = await serveEditor([...directories, folder], environment, life)
+  const proposals = proposing.flatMap(id => ['--enable-proposed-api', id])
+  const url = await serveEditor([...directories, ...proposals, folder], environment, life)
 
   const context = await openBrowser(life)
   const page = await context.newPage()
