@@ -97,7 +97,7 @@ const sides = (of: keyof Typed) => {
       run: run(),
     },
     b: { what: 'the same in one of 1,000 lines', run: run(1_000) },
-    planted: { what: 'in one of 40,000 lines', run: run(40_000) },
+    planted: { what: 'in one of 20,000 lines', run: run(20_000) },
   }
 }
 
