@@ -48,7 +48,12 @@ export function activate(context: vscode.ExtensionContext): void {
   const look = { now: systemClock.now, t, handling: handled.get }
   const list = createJobList(context.workspaceState)
   const view = createJobsView({ ...look, jobs, list, changes: jobChanges, clock: systemClock })
-  const pages = createPages({ backend, extensionUri: context.extensionUri, run: runPageCommand })
+  const pages = createPages({
+    backend,
+    extensionUri: context.extensionUri,
+    run: runPageCommand,
+    titleOf: id => jobs.get(id)?.summary.title,
+  })
   const peers = createPeersView({ ...look, fleet, jobs, changes: peerChanges })
   const specsView = createSpecsView({ backend, specs, sentence, t, changes: specChanges })
 

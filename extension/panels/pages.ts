@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as vscode from 'vscode'
+import type { JobId } from '#shared/model/index.ts'
 import { pageDocument } from '#shared/webview/document.ts'
 import type { PageManifest, PageMessage, PageState, Route } from '#shared/webview/index.ts'
 import type { Backend } from '../backend/backend.ts'
@@ -16,13 +17,15 @@ export interface PagesDeps {
   readonly backend: Backend
   readonly extensionUri: vscode.Uri
   readonly run: PageSessionDeps['run']
+  /** What is known of a job's title before its page has begun to say. */
+  readonly titleOf: (id: JobId) => string | undefined
 }
 /** Pages of Skein in tabs of the editor, one of a kind each. */
 export interface Pages extends vscode.Disposable {
   open(route: Route): void
 }
 
-export function createPages({ backend, extensionUri, run }: PagesDeps): Pages {
+export function createPages({ backend, extensionUri, run, titleOf }: PagesDeps): Pages {
   const open = new Map<string, { panel: vscode.WebviewPanel; session: PageSession }>()
   const folder = vscode.Uri.joinPath(extensionUri, 'dist', 'webviews')
   const options: vscode.WebviewOptions = { enableScripts: true, localResourceRoots: [folder] }
@@ -74,7 +77,8 @@ export function createPages({ backend, extensionUri, run }: PagesDeps): Pages {
         if ('tab' in route) there.session.show(route)
         return
       }
-      const panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Skein', vscode.ViewColumn.Active, {
+      const title = (route.page === 'job' && titleOf(route.jobId)) || 'Skein'
+      const panel = vscode.window.createWebviewPanel(VIEW_TYPE, plainLine(title, 60), vscode.ViewColumn.Active, {
         ...options,
         enableFindWidget: false,
       })

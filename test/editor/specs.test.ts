@@ -33,7 +33,7 @@ it.skipIf(missing !== null || !hasSandbox)(
     const model = life.use(await startScriptedModel({ steps: LINTER }))
     const place = await makePlace(life, model.url)
     const settings = { ...place.settings, 'skein.jobs.check': 'test -f biome.json', 'skein.jobs.permissions': 'allow' }
-    const { page, picture, command, open } = await openEditor(life, { folder: repository.path, settings })
+    const { page, picture, command, open, shown } = await openEditor(life, { folder: repository.path, settings })
     const tasks = () => readFileSync(join(repository.path, TASKS), 'utf8')
 
     // The view has the feature, its stories and tasks, and says how they stand.
@@ -91,6 +91,9 @@ it.skipIf(missing !== null || !hasSandbox)(
     await press('Apply')
     await until(tasks).toContain('- [x] T002')
     await row(/^T002/).getByText('proven', { exact: true }).waitFor({ state: 'attached' })
+    // The page of the job that was begun from the row.
+    await page.getByRole('tab', { name: /^T002 Configure the linter/ }).waitFor()
+    await shown.getByRole('heading', { name: /^T002 Configure the linter/ }).waitFor()
     await picture('specs-06-ticked')
 
     // What is for another text than the editor has is refused, and both sides are told.
