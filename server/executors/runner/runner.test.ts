@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -436,6 +436,17 @@ describe('a tree that was sent', () => {
   test('keeps no set-user-id', async () => {
     const directory = await receive([file('program', 'x', 0o4755)])
     expect((await lstat(join(directory, 'into', 'program'))).mode & 0o7777).toBe(0o755)
+  })
+
+  // Root may enter any.
+  test.skipIf(process.getuid?.() === 0)('may tell of a directory that nobody may enter after what is in it', async () => {
+    const closed = (name: string): TarEntry => ({ header: { name, size: 0, type: 'directory', mode: 0 } })
+    const directory = await receive([closed('a/b/'), closed('a/')])
+    const outer = join(directory, 'into', 'a')
+    expect((await lstat(outer)).mode & 0o777).toBe(0)
+    await chmod(outer, 0o700)
+    expect((await lstat(join(outer, 'b'))).mode & 0o777).toBe(0)
+    await chmod(join(outer, 'b'), 0o700)
   })
 
   test('that is cut in the middle is refused', async () => {

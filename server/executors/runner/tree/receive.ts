@@ -25,7 +25,7 @@ const NAME_BYTES = 4096
  */
 export async function receiveTree(archive: Readable, directory: string, limits: TreeLimits): Promise<void> {
   const links = new Map<string, string>()
-  const modes: { path: string; mode: number }[] = []
+  const modes: { path: string; depth: number; mode: number }[] = []
   let entries = 0
   let bytes = 0
   let size = 0
@@ -52,7 +52,7 @@ export async function receiveTree(archive: Readable, directory: string, limits: 
         if (header.type !== 'directory') throw new TreeError('The tree itself is not a directory')
       } else if (header.type === 'directory') {
         await makeDirectories(directory, segments)
-        modes.push({ path, mode: (header.mode ?? 0o755) & PERMISSIONS })
+        modes.push({ path, depth: segments.length, mode: (header.mode ?? 0o755) & PERMISSIONS })
       } else if (header.type === 'symlink') {
         const target = header.linkname ?? ''
         if (target === '' || target.includes('\0') || target.length > NAME_BYTES)
@@ -77,8 +77,9 @@ export async function receiveTree(archive: Readable, directory: string, limits: 
     throw new TreeError(`The tree cannot be read: ${(cause as Error).message}`, { cause })
   })
   for (const [path, target] of links) await symlink(target, path).catch(refuse(path))
-  // Last and from the leaves up: a directory may have taken the permission to write from its owner.
-  for (const { path, mode } of modes.reverse()) await chmod(path, mode)
+  // Last and from the leaves up, in whatever order they were told: a directory may take from its owner the permission to write, or to enter.
+  modes.sort((one, other) => other.depth - one.depth)
+  for (const { path, mode } of modes) await chmod(path, mode).catch(refuse(path))
 }
 
 async function feed(from: Readable, into: Writable): Promise<void> {
