@@ -32,6 +32,13 @@ describe('what a cluster says becomes', () => {
     expect(words).toContain(message.slice(0, 30))
   })
 
+  test('a container that was killed, and an eviction of its pod that only an event tells of yet: evicted', () => {
+    const evicted = { reason: 'Evicted', message: 'The node had condition: [DiskPressure].' }
+    const { failure } = see(terminated(137, 'Error'), [evicted])
+    expect(failure).toMatchObject({ code: 'lost', text: 'Evicted by its node: The node had condition: [DiskPressure].' })
+    expect(see(terminated(137, 'Error')).reason).toContain('was killed')
+  })
+
   test.each([
     [terminated(137, 'OOMKilled'), 'lost', 'more memory'],
     [terminated(137, 'Error'), 'lost', 'was killed'],

@@ -70,7 +70,7 @@ export function judge({ job, pod, events }: Sight): Condition {
   const ended = (failure: Failure | null): Condition => ({ ...base, state: 'ended', reason: failure?.text ?? null, failure })
   const pending = (reason: string, failure: Failure | null = null): Condition => ({ ...base, state: 'pending', reason, failure })
 
-  const over = podFailure(pod) ?? jobFailure(job)
+  const over = podFailure(pod, events) ?? jobFailure(job)
   if (over) return ended(over)
   if (pod?.status.phase === 'Succeeded') return ended(null)
   if (!pod) return beforeThePod(job, events, pending)
@@ -93,7 +93,7 @@ export function judge({ job, pod, events }: Sight): Condition {
 const OWN_DISK = /ephemeral local storage usage exceeds the total limit of containers|exceeded its local ephemeral storage limit/i
 
 /** What a pod's own end says; null while it is not over. */
-function podFailure(pod: Pod | null): Failure | null {
+function podFailure(pod: Pod | null, events: Sight['events']): Failure | null {
   if (!pod) return null
   const { phase, reason, message, conditions, containerStatuses } = pod.status
   const disruption = conditions.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')
@@ -115,6 +115,9 @@ function podFailure(pod: Pod | null): Failure | null {
       ...failed('lost', 'It used more memory than it may, and was killed', 'Ask for more memory: `--memory`.'),
       limit: 'memory',
     }
+  // A node may tell of a container that it killed before it tells what for.
+  const eviction = terminated && terminated.exitCode !== 0 && events.findLast(({ reason }) => reason === 'Evicted')
+  if (eviction) return failed('lost', say('Evicted by its node', eviction.message))
   if (terminated && terminated.exitCode !== 0) return exitFailure(terminated)
   if (phase === 'Failed') return failed('lost', say('Its pod failed', message ?? reason))
   if (phase === 'Unknown') return failed('lost', say('Its node does not answer', message))
