@@ -63,14 +63,14 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
     }
   }
 
-  const awardOf = async (job: JobRow, bidId: string, executor: ExecutorKind, logOffset: number): Promise<Award> => ({
+  const awardOf = async (job: JobRow, bidId: string, executor: string, logOffset: number): Promise<Award> => ({
     bidId,
     jobId: job.id,
     epoch: job.epoch,
     leaseMs: Math.min(settings.leaseMs, FIRST_LEASE_MS),
     logOffset,
     title: job.title,
-    spec: { ...ofNoConcern(job.spec), executor },
+    spec: { ...ofNoConcern(job.spec), executor: ExecutorKind.parse(executor) },
     snapshot: job.snapshot,
     models: await homeModels.offer(),
     startWithinMs: startWithin(job, clock.now()),
@@ -104,10 +104,11 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
       const { id: jobId, epoch } = job
       const logOffset = await logs.size(jobId)
       // Written first: from here on the attempt may run there, whatever happens here.
-      const away: AwayRow = { jobId, epoch, worker: winner.node, seen: 0, logOffset }
+      const { node: worker, executor } = winner
+      const away: AwayRow = { jobId, epoch, worker, seen: 0, logOffset, executor }
       const placed = { type: 'attempt.placed', epoch, node: winner.node, name: fleet.who(winner.node).name } as const
       await store.change({ id: jobId, guard: { state: job.state, epoch }, patch: {}, events: [placed], at: clock.now(), away })
-      const award = await awardOf(job, winner.bidId, ExecutorKind.parse(winner.executor), logOffset)
+      const award = await awardOf(job, winner.bidId, executor, logOffset)
       const over = clock.monotonic() + (winner.ttlMs + award.leaseMs) * MARGIN
       return given(job, winner.haves, await untilAnswered(award, link, over, signal))
     },
@@ -117,9 +118,7 @@ export function createGiving(deps: JobDeps, homeModels: HomeModels) {
      * @throws {ApiError} what the node answered, or `peer_unreachable` after that time
      */
     async again(job: JobRow, away: AwayRow, link: () => PeerLink | null, waitMs: number, signal: AbortSignal): Promise<Given> {
-      // It was told before; every node has this one, or had another by name.
-      const executor = job.spec.executor === 'auto' ? 'process' : job.spec.executor
-      const award = await awardOf(job, 'given before', executor, away.logOffset)
+      const award = await awardOf(job, 'given before', away.executor, away.logOffset)
       return given(job, [], await untilAnswered(award, link, clock.monotonic() + waitMs, signal))
     },
   }

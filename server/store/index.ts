@@ -114,6 +114,8 @@ export interface AwayRow {
   readonly seen: number
   /** Where the attempt's log begins in the job's. */
   readonly logOffset: number
+  /** Which of the worker's executors it was given to. */
+  readonly executor: string
 }
 
 /** A feature of a work tree, and how many jobs are for its tasks. */

@@ -225,7 +225,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       test('dismiss what runs on another node when the job moves on, and tell until it was told', async () => {
         const store = await open()
         const job = await claimed(store, 'a')
-        const row = { jobId: job.id, epoch: 1, worker: 'w', seen: 0, logOffset: 3 }
+        const row = { jobId: job.id, epoch: 1, worker: 'w', seen: 0, logOffset: 3, executor: 'process' }
         await store.change({ ...moves(job), away: row })
         await store.change({ ...moves(job), away: { ...row, seen: 7 } })
         expect(await store.away(job.id)).toEqual({ ...row, seen: 7 })
@@ -244,7 +244,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       test('keep an attempt that is set aside through those that follow, and dismiss all when the job ends', async () => {
         const store = await open()
         const first = await claimed(store, 'a')
-        const row = { jobId: first.id, epoch: 1, worker: 'w', seen: 2, logOffset: 0 }
+        const row = { jobId: first.id, epoch: 1, worker: 'w', seen: 2, logOffset: 0, executor: 'process' }
         await store.change({ ...moves(first), away: row })
         await store.change({ ...moves(first, 'queued'), forgetProcesses: true, setAside: true })
         expect(await store.dismissals()).toEqual([])
@@ -293,7 +293,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       test('give up an attempt that is set aside once, and say so once', async () => {
         const store = await open()
         const job = await claimed(store, 'a')
-        const row = { jobId: job.id, epoch: 1, worker: 'w', seen: 2, logOffset: 0 }
+        const row = { jobId: job.id, epoch: 1, worker: 'w', seen: 2, logOffset: 0, executor: 'process' }
         await store.change({ ...moves(job), away: row })
         await store.change({ ...moves(job, 'queued'), forgetProcesses: true, setAside: true })
         for (const _ of [1, 2]) await store.dropAside(row, note('gone'), AT)

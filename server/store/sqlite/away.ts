@@ -6,7 +6,7 @@ import type { Statements } from './statements.ts'
 
 /** Reads attempts on other nodes; a condition on `j` and `a` follows. */
 export const SELECT_AWAY =
-  'SELECT j.id AS jobId, a.epoch, a.worker, a.seen, a.log_offset AS logOffset FROM away a CROSS JOIN job j ON j.seq = a.job'
+  'SELECT j.id AS jobId, a.epoch, a.worker, a.seen, a.log_offset AS logOffset, a.executor FROM away a CROSS JOIN job j ON j.seq = a.job'
 
 /** Remembers that a node has to be told. */
 export function insertDismissal(statements: Statements, { worker, jobId, epoch, since }: Dismissal): void {

@@ -105,12 +105,13 @@ function patchAway(statements: Statements, seq: number, change: Change): void {
   else if (forgetProcesses) dismiss(statements, seq, change)
   if (away)
     statements.run(
-      'INSERT OR REPLACE INTO away (job, epoch, worker, seen, log_offset, aside) VALUES (?, ?, ?, ?, ?, 0)',
+      'INSERT OR REPLACE INTO away (job, epoch, worker, seen, log_offset, executor, aside) VALUES (?, ?, ?, ?, ?, ?, 0)',
       seq,
       away.epoch,
       away.worker,
       away.seen,
       away.logOffset,
+      away.executor,
     )
   if (placement)
     statements.run(

@@ -187,4 +187,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX spec_task_by_feature ON spec_task (feature, job);
   CREATE INDEX spec_task_by_tree ON spec_task (feature, repository, job);
   `,
+  `
+  ALTER TABLE away ADD COLUMN executor TEXT NOT NULL DEFAULT 'process';   -- of the worker, by name
+  `,
 ]
