@@ -39,3 +39,16 @@ test('leaves what is being written alone while more comes, and then uses its mem
   }
   expect(seen.size).toBeLessThanOrEqual(3)
 })
+
+test('makes little for a log that says little, and large blocks once one is filled', () => {
+  const sizeFor = (bytes: number) => {
+    const blocks = createBlocks()
+    const seen: number[] = []
+    for (let round = 0; round < 4; round++) {
+      blocks.push(Buffer.alloc(bytes))
+      while (!blocks.isEmpty) seen.push(blocks.take().buffer.byteLength)
+    }
+    return Math.max(...seen)
+  }
+  expect([sizeFor(100), sizeFor(100_000)]).toEqual([4096, BLOCK_BYTES])
+})

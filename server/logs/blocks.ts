@@ -1,5 +1,7 @@
 /** A block, bytes: what goes to the disk at once at most. */
 const BLOCK_BYTES = 256 * 1024
+/** The first blocks, bytes: most jobs say no more, and large ones for each of them would have all garbage collected every few jobs. */
+const FIRST_BYTES = 4 * 1024
 /** Blocks kept for the next bytes: one fills while another is written. */
 const KEPT_BLOCKS = 2
 
@@ -24,12 +26,15 @@ export function createBlocks(): Blocks {
   const filled: Block[] = []
   const free: Block[] = []
   let taken: Block | null = null
+  let blockBytes = FIRST_BYTES
+  const isFull = ({ memory, bytes }: Block) => bytes === memory.byteLength
 
-  /** One that has room. */
-  function last(): Block {
+  /** One that has room, for so many bytes and perhaps more. */
+  function last(bytes: number): Block {
     const block = filled.at(-1)
-    if (block && block.bytes < BLOCK_BYTES) return block
-    const next = free.pop() ?? { memory: Buffer.allocUnsafeSlow(BLOCK_BYTES), bytes: 0 }
+    if (block && !isFull(block)) return block
+    if (block || bytes > FIRST_BYTES) blockBytes = BLOCK_BYTES
+    const next = free.pop() ?? { memory: Buffer.allocUnsafeSlow(blockBytes), bytes: 0 }
     filled.push(next)
     return next
   }
@@ -40,15 +45,15 @@ export function createBlocks(): Blocks {
     },
     push(bytes) {
       for (let from = 0; from < bytes.byteLength; ) {
-        const block = last()
-        const piece = bytes.subarray(from, from + BLOCK_BYTES - block.bytes)
+        const block = last(bytes.byteLength - from)
+        const piece = bytes.subarray(from, from + block.memory.byteLength - block.bytes)
         block.memory.set(piece, block.bytes)
         block.bytes += piece.byteLength
         from += piece.byteLength
       }
     },
     take() {
-      if (taken && free.length < KEPT_BLOCKS) {
+      if (taken && free.length < KEPT_BLOCKS && taken.memory.byteLength === blockBytes) {
         taken.bytes = 0
         free.push(taken)
       }

@@ -9,6 +9,8 @@ import type { LogWriter } from './port.ts'
 const MAX_PENDING_BYTES = 1024 * 1024
 /** Small writes are gathered to this size before secrets are sought in them: a search a line would cost more than the disk. */
 const GATHER_BYTES = 64 * 1024
+/** What is made for them at first, bytes: most jobs say less. */
+const FIRST_GATHER_BYTES = 4 * 1024
 const ACCEPTED = Promise.resolve()
 
 export interface WriterOptions {
@@ -35,7 +37,7 @@ export function createWriter({ file, size, maxBytes, redact, wrote, synced, endO
   let accepted = size
   let dropped = 0
   let full = false
-  const gathered = Buffer.allocUnsafeSlow(GATHER_BYTES)
+  let gathered = Buffer.allocUnsafeSlow(FIRST_GATHER_BYTES)
   let gatheredBytes = 0
   const blocks = createBlocks()
   let writing: Promise<void> | null = null
@@ -67,6 +69,17 @@ export function createWriter({ file, size, maxBytes, redact, wrote, synced, endO
     const bytes = gathered.subarray(0, gatheredBytes)
     gatheredBytes = 0
     take(bytes)
+  }
+
+  function gather(bytes: Uint8Array): void {
+    if (gatheredBytes + bytes.byteLength > gathered.byteLength) {
+      const larger = Buffer.allocUnsafeSlow(GATHER_BYTES)
+      larger.set(gathered.subarray(0, gatheredBytes))
+      gathered = larger
+    }
+    gathered.set(bytes, gatheredBytes)
+    gatheredBytes += bytes.byteLength
+    writing ??= drain()
   }
 
   async function drain(): Promise<void> {
@@ -108,11 +121,7 @@ export function createWriter({ file, size, maxBytes, redact, wrote, synced, endO
       if (failure !== null) return settled()
       if (gatheredBytes + bytes.byteLength > GATHER_BYTES) takeGathered()
       if (bytes.byteLength > GATHER_BYTES) take(bytes)
-      else {
-        gathered.set(bytes, gatheredBytes)
-        gatheredBytes += bytes.byteLength
-        writing ??= drain()
-      }
+      else gather(bytes)
       return accepted + gatheredBytes - written > MAX_PENDING_BYTES ? settled() : ACCEPTED
     },
     async flush() {
