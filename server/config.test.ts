@@ -70,12 +70,20 @@ describe('sources', () => {
       ['90s', 90_000],
     ],
   }
+  /** Of the settings that take certain words only. */
+  const choices: Record<string, readonly [text: string, value: unknown][]> = {
+    'executors.container.tree': [
+      ['send', 'send'],
+      ['mount', 'mount'],
+      ['send', 'send'],
+    ],
+  }
   const setting = fc.constantFrom(...SETTINGS.filter(({ path }) => path !== 'dataDir'))
 
   test('the strongest source that says something wins, and is named', async () => {
     await fc.assert(
       fc.asyncProperty(setting, fc.boolean(), fc.boolean(), fc.boolean(), async (chosen, inFlags, inEnv, inFile) => {
-        const [fromFlag, fromEnv, fromFile] = samples[chosen.kind]
+        const [fromFlag, fromEnv, fromFile] = choices[chosen.path] ?? samples[chosen.kind]
         if (!fromFlag || !fromEnv || !fromFile) throw new Error('three samples are needed')
         const env: Record<string, string> = {}
         if (inEnv && chosen.env) env[chosen.env] = fromEnv[0]
