@@ -217,7 +217,7 @@ export const Config = z
     models: section({ providers: [] }, () => z.strictObject({ providers: z.array(ProviderConfig).default([]) })),
     agents: Agents.describe('How to start an agent, by its id, where the built-in table is not right.'),
     executors: z
-      .strictObject({ container: ContainerConfig.prefault({}), kubernetes: KubernetesConfig })
+      .strictObject({ container: ContainerConfig, kubernetes: KubernetesConfig })
       .prefault({})
       .describe('Ways to make sandboxes, besides processes of this machine.'),
     log: Log,

@@ -39,32 +39,3 @@ export const Workload = z
   })
   .meta({ id: 'Workload' })
 export type Workload = z.infer<typeof Workload>
-
-/** Most sandboxes of an attempt that another node is told of. */
-export const MOST_PLACES = 20
-const words = (most: number) => z.string().max(most).nullable()
-
-/** A sandbox of an attempt as its node tells the job's home: no longer than a page shows. */
-export const AttemptPlace = z.strictObject({
-  ...Workload.omit({ jobId: true, epoch: true }).shape,
-  purpose: words(40),
-  reason: words(500),
-  image: words(500),
-  imageDigest: words(200),
-  machine: words(300),
-})
-export type AttemptPlace = z.infer<typeof AttemptPlace>
-
-/** What of a workload another node is told. */
-export function placeOf({ jobId: _, epoch: __, ...workload }: Workload): AttemptPlace {
-  const cut = (text: string | null, most: number) => text?.slice(0, most) ?? null
-  const { purpose, reason, image, imageDigest, machine } = workload
-  return {
-    ...workload,
-    purpose: cut(purpose, 40),
-    reason: cut(reason, 500),
-    image: cut(image, 500),
-    imageDigest: cut(imageDigest, 200),
-    machine: cut(machine, 300),
-  }
-}

@@ -1,11 +1,13 @@
 /** The nouns of Skein: schemas, types and pure functions. */
 export * from './agent.ts'
 export * from './allowed-host.ts'
+export * from './attempt-place.ts'
 export * from './card.ts'
 export * from './check-verdict.ts'
 export * from './command.ts'
 export * from './config.ts'
 export * from './container-config.ts'
+export * from './cut-place.ts'
 export * from './disconnect.ts'
 export * from './drain.ts'
 export * from './event.ts'

@@ -69,7 +69,7 @@ describe.skipIf(!hasBrowser || !hasSandbox)('pages in a browser', () => {
     await page.getByRole('heading', { name: 'Attempt 1: bids' }).waitFor()
     await page.getByRole('row', { name: 'Node <b id=x>w<U+202E>kr</b>' }).waitFor()
     await page.getByRole('row', { name: /^Limits \d.* of memory, .* of log$/ }).waitFor()
-    await page.getByText('What it takes there now is known to <b id=x>w<U+202E>kr</b> alone.').waitFor()
+    await page.getByRole('row', { name: /^Now agent, running, \d.* of memory$/ }).waitFor()
     expect(await view.faultsInBothThemes()).toEqual([])
     await home.client.cancelJob({ params: { id: jobId } })
     await page.getByRole('status').filter({ hasText: 'cancelled' }).waitFor()
