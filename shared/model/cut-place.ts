@@ -1,4 +1,3 @@
-import type { AttemptPlace } from './attempt-place.ts'
 import type { Workload } from './executor.ts'
 
 /** Most sandboxes of an attempt that another node is told of. */
@@ -7,7 +6,7 @@ export const MOST_PLACES = 20
 export const PLACE_CHARS = { purpose: 40, reason: 500, image: 500, imageDigest: 200, machine: 300 }
 
 /** What of a workload another node is told. */
-export function placeOf({ jobId: _, epoch: __, ...workload }: Workload): AttemptPlace {
+export function placeOf({ jobId: _, epoch: __, ...workload }: Workload): Omit<Workload, 'jobId' | 'epoch'> {
   const cut = (key: keyof typeof PLACE_CHARS) => workload[key]?.slice(0, PLACE_CHARS[key]) ?? null
   return {
     ...workload,
