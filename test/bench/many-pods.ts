@@ -1,5 +1,6 @@
 // npm run bench:pods: gives a node 200 short jobs at once, to be run in pods of the lab cluster (test/lab/kube), and counts what it asks of
 // the API server; puts the table onto docs/benchmarks.md. Takes some minutes.
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { request } from 'node:https'
@@ -43,9 +44,13 @@ async function countRequests(file: string) {
     outgoing.on('close', () => forward.destroy())
     incoming.pipe(forward)
   }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
   const server = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
   const through = join(tmpdir(), `skein-bench-kubeconfig-${process.pid}`)
-  await writeFile(through, JSON.stringify({ ...config, clusters: [{ name: 'lab', cluster: { server } }] }))
+  await writeFile(
+    through,
+    JSON.stringify({ ...config, clusters: [{ name: 'lab', cluster: { server, 'insecure-skip-tls-verify': true } }] }),
+  )
   return { kubeconfig: through, counts, close: () => proxy.close() }
 }
 
@@ -63,7 +68,7 @@ await prepareLab(lab, labSettings())
 const counted = await countRequests(await lab.kubeconfig('skein:skein'))
 // The home's own address: by the proxy it would be taken for one that only this machine has.
 const settings = { ...labSettings({ home: { address: '10.124.0.1', port: 0 } }), kubeconfig: counted.kubeconfig }
-await using node = await startNode({ ...flat({ 'executors.kubernetes': settings }), 'jobs.concurrency': JOBS })
+await using node = await startNode({ ...flat({ 'executors.kubernetes': settings }), 'node.concurrency': JOBS })
 const body: JobRequest = { task: 'Be short', agent: 'command', argv: ['true'], executor: 'kubernetes' }
 
 /** @returns how many did not succeed */
