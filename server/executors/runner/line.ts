@@ -17,14 +17,16 @@ export interface Line {
   onSession(call: (session: ClientHttp2Session) => void): void
   lose(reason: string): void
   /** Asks until there is an answer, over as many connections as it takes. @throws {SandboxError} */
-  ask(method: string, path: string, body?: Buffer): Promise<unknown>
+  ask(...question: Question): Promise<unknown>
   /** Asks for what takes no time: a runner that is there and does not answer is lost. @throws {SandboxError} */
-  askPromptly(method: string, path: string, body?: Buffer): Promise<unknown>
+  askPromptly(...question: Question): Promise<unknown>
   /** One try to open a stream. @throws {Error} when it breaks; the caller tries again */
   open(method: string, path: string, options?: { endStream: boolean }): Promise<ClientHttp2Stream>
   /** This connection made no sense; another may. After some of those the runner is given up. */
   distrust(session: ClientHttp2Session): void
 }
+
+type Question = readonly [method: string, path: string, body?: Buffer]
 
 const ANSWER_BYTES = 64 * 1024
 const PING_MS = 20_000
@@ -67,6 +69,23 @@ export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Cloc
     cancel = clock.after(lostAfterMs, () => lose('nothing was heard of it for too long'))
   }
 
+  const exchangeUntilAnswered = async (question: Question, isPrompt: boolean): Promise<unknown> => {
+    const giveUp = () => lose('its runner does not answer')
+    for (let tries = 0; ; tries++) {
+      if (isPrompt && tries === MOST_TRIES) giveUp()
+      const over = await session()
+      const stop = isPrompt ? clock.after(PROMPT_MS, giveUp) : () => {}
+      try {
+        return await exchange(over, ...question)
+      } catch (cause) {
+        if (cause instanceof SandboxError) throw cause
+        line.distrust(over)
+      } finally {
+        stop()
+      }
+    }
+  }
+
   const line: Line = {
     lost: gone.signal,
     session,
@@ -88,32 +107,8 @@ export function createLine({ id, clock, lostAfterMs }: { id: string; clock: Cloc
       if (current) call(current)
     },
     lose,
-    async ask(method, path, body) {
-      for (;;) {
-        const over = await session()
-        try {
-          return await exchange(over, method, path, body)
-        } catch (cause) {
-          if (cause instanceof SandboxError) throw cause
-          line.distrust(over)
-        }
-      }
-    },
-    async askPromptly(method, path, body) {
-      for (let tries = 0; ; tries++) {
-        if (tries === MOST_TRIES) lose('its runner does not answer')
-        const over = await session()
-        const stop = clock.after(PROMPT_MS, () => lose('its runner does not answer'))
-        try {
-          return await exchange(over, method, path, body)
-        } catch (cause) {
-          if (cause instanceof SandboxError) throw cause
-          line.distrust(over)
-        } finally {
-          stop()
-        }
-      }
-    },
+    ask: (...question) => exchangeUntilAnswered(question, false),
+    askPromptly: (...question) => exchangeUntilAnswered(question, true),
     async open(method, path, options = { endStream: true }) {
       const over = await session()
       return over.request({ ':method': method, ':path': path }, options)
