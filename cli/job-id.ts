@@ -1,6 +1,7 @@
 import { ApiError, type Client } from '#shared/contract/index.ts'
 import type { JobId } from '#shared/model/index.ts'
 import { CliError, EXIT } from './exit-codes.ts'
+import { pagesOf } from './pages.ts'
 
 const WHOLE_ID = /^[0-9a-z]{14}$/
 const PART_OF_ID = /^[0-9a-z]{3,13}$/
@@ -35,13 +36,11 @@ export async function resolveJobId(client: Pick<Client, 'listJobs' | 'getJob'>, 
 
 async function recentIds(client: Pick<Client, 'listJobs'>, fits: (id: JobId) => boolean): Promise<JobId[]> {
   const matches: JobId[] = []
-  let cursor: string | undefined
-  for (let seen = 0; seen < JOBS_SEARCHED; ) {
-    const page = await client.listJobs({ query: { limit: 200, ...(cursor === undefined ? {} : { cursor }) } })
-    matches.push(...page.items.map(job => job.id).filter(fits))
-    seen += page.items.length
-    if (page.nextCursor === null || page.items.length === 0) break
-    cursor = page.nextCursor
+  let seen = 0
+  for await (const { items } of pagesOf(from => client.listJobs({ query: { limit: 200, ...from } }))) {
+    matches.push(...items.map(job => job.id).filter(fits))
+    seen += items.length
+    if (items.length === 0 || seen >= JOBS_SEARCHED) break
   }
   return matches
 }

@@ -4,6 +4,7 @@ import { FeatureName, type JobState, type JobSummary, sanitizeLine } from '#shar
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
+import { pagesOf } from '../pages.ts'
 import { renderJob } from '../render/job.ts'
 import { renderPlacements } from '../render/placement.ts'
 import { STATE_LOOKS } from '../render/state.ts'
@@ -72,14 +73,7 @@ async function specFilter(world: World, { spec, repo }: ListOptions): Promise<{ 
 export async function listJobSpecs(world: World, options: ConnectionOptions & { json?: boolean }): Promise<ExitCode> {
   const { client } = await connect(world, options)
   const items: JobSpecs[] = []
-  let cursor: string | null = null
-  do {
-    const page: { items: JobSpecs[]; nextCursor: string | null } = await client.listJobSpecs({
-      query: { limit: 1000, ...(cursor === null ? {} : { cursor }) },
-    })
-    items.push(...page.items)
-    cursor = page.nextCursor
-  } while (cursor !== null)
+  for await (const page of pagesOf(from => client.listJobSpecs({ query: { limit: 1000, ...from } }))) items.push(...page.items)
   if (options.json) await world.out.line(JSON.stringify({ items }))
   else if (items.length === 0) await world.err.line('No job is for a task of a spec. `skein run --spec FEATURE/TASK` starts one.')
   else for (const line of renderJobSpecs(items, world.out)) await world.out.line(line)

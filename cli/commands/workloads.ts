@@ -3,6 +3,7 @@ import { sanitizeLine, type Workload } from '#shared/model/index.ts'
 import { type ConnectionOptions, connect } from '../connect.ts'
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { resolveJobId } from '../job-id.ts'
+import { pagesOf } from '../pages.ts'
 import { type Column, table } from '../table.ts'
 import type { World } from '../world.ts'
 
@@ -87,10 +88,10 @@ async function workloadOf(client: Client, given: string): Promise<string> {
 
 async function allWorkloads(client: Client) {
   const items: Workload[] = []
-  for (let cursor: string | undefined; ; ) {
-    const page = await client.listWorkloads({ query: cursor === undefined ? { limit: 200 } : { cursor, limit: 200 } })
+  let unreachable: Awaited<ReturnType<Client['listWorkloads']>>['unreachable'] = []
+  for await (const page of pagesOf(from => client.listWorkloads({ query: { limit: 200, ...from } }))) {
     items.push(...page.items)
-    if (page.nextCursor === null) return { items, unreachable: page.unreachable }
-    cursor = page.nextCursor
+    unreachable = page.unreachable
   }
+  return { items, unreachable }
 }

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { pagesOf } from '#cli/pages.ts'
 import { startScriptedModel } from '#demo/scripted-model.ts'
 import type { Client } from '#shared/contract/index.ts'
 import { hasSandbox, makeRepository, startNode, type TestNode } from '#test/e2e/node.ts'
@@ -98,12 +99,7 @@ describe.skipIf(!hasBrowser || !hasSandbox)('what others wrote', () => {
 /** Titles of all jobs of a node, the newest first. */
 async function titlesOf(client: Client): Promise<string[]> {
   const titles: string[] = []
-  for (let cursor: string | null = null; ; ) {
-    const page: { items: { title: string }[]; nextCursor: string | null } = await client.listJobs({
-      query: { limit: 100, ...(cursor === null ? {} : { cursor }) },
-    })
-    titles.push(...page.items.map(({ title }) => title))
-    cursor = page.nextCursor
-    if (cursor === null) return titles
-  }
+  for await (const { items } of pagesOf(from => client.listJobs({ query: { limit: 100, ...from } })))
+    titles.push(...items.map(({ title }) => title))
+  return titles
 }
