@@ -14,13 +14,9 @@ import { createModels, type ModelUse } from '#server/models/index.ts'
 import { openAiProvider } from '#server/models/openai-compatible/index.ts'
 import { JobId } from '#shared/model/index.ts'
 import { LIMITS, openProcessExecutor } from '../contract/executor-workshop.ts'
+import { SHOP } from './shop.ts'
 
-const PRICE = 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n'
-const TEST = `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`
+const { 'price.js': PRICE, 'price.test.js': TEST } = SHOP
 const TOKEN = 'job-token-0123456789'
 
 let base: string

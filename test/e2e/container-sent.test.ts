@@ -4,17 +4,9 @@ import { Lifetime } from '#server/lib/lifetime.ts'
 import { isLabEngine, LAB_IMAGE, whyNoContainers } from '../contract/executor-workshop.ts'
 import { openSentEngine, type SentEngine } from '../contract/sent-engine.ts'
 import { makeRepository, startNode } from './node.ts'
+import { SHOP } from './shop.ts'
 
 const missing = await whyNoContainers()
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 
 describe.skipIf(missing || !isLabEngine)('a job beside its node, with an engine behind the proxy of deploy/compose.yaml', () => {
   let life: Lifetime

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { CONTAINER_SETTINGS, ENGINE, LAB_IMAGE, whyNoContainers } from '../contract/executor-workshop.ts'
 import { makeRepository, startNode } from './node.ts'
+import { SHOP } from './shop.ts'
 
 const PROGRAM = resolve(import.meta.dirname, '../../cli/main.ts')
 const execute = promisify(execFile)
@@ -14,15 +15,6 @@ const missing = await whyNoContainers()
 const CONTAINERS = Object.fromEntries(
   Object.entries(CONTAINER_SETTINGS).map(([name, value]) => [`executors.container.${name}`, value]),
 )
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 
 describe.skipIf(missing)('a job in a container', () => {
   it('runs an agent that asks its model through the gateway, and checks before and after in containers of their own', async () => {

@@ -5,17 +5,9 @@ import { resolveConfig } from '#server/config.ts'
 import type { ModelPart, ModelQuestion } from '#shared/model/index.ts'
 import { type Editor, openDesk, type Stream } from './editor.ts'
 import { hasSandbox, makeRepository } from './node.ts'
+import { SHOP } from './shop.ts'
 
 const MODEL = 'vendor/one'
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 /** What a program in a sandbox asks of the endpoint it was given, and prints. */
 const ASK = `
 const { OPENAI_BASE_URL: base, OPENAI_API_KEY: own } = process.env

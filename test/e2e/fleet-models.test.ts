@@ -13,21 +13,12 @@ import { type ApiError, type Client, createClient } from '#shared/contract/index
 import { json, type StubRequest, startStub } from '#test/fakes/stub-server.ts'
 import { processesNaming } from '../faults/node.ts'
 import { hasSandbox, makeRepository, startNode, type TestNode } from './node.ts'
+import { SHOP } from './shop.ts'
 
 const KEY = 'sk-planted-0123456789abcdefghij'
 const labBin = fileURLToPath(new URL('../lab/agents/node_modules/.bin', import.meta.url))
 const cli = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
 const hasOpenCode = existsSync(join(labBin, 'opencode'))
-
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 
 /** A node in a process of its own, of which everything it has is looked at. */
 interface Machine extends AsyncDisposable {

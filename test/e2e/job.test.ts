@@ -3,21 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { hasSandbox, makeRepository, startNode } from './node.ts'
+import { SHOP } from './shop.ts'
 
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-}
-const TEST = `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`
+const { 'price.test.js': TEST, ...UNTESTED } = SHOP
 
 describe.skipIf(!hasSandbox)('one job, end to end', () => {
   it('takes a dirty tree, lets an agent mend it, shows red before and green after, and touches nothing of the user', async () => {
     await using model = await startScriptedModel({ steps: FIX_TEST_SESSION })
-    using repository = makeRepository(SHOP)
+    using repository = makeRepository(UNTESTED)
     repository.write('price.test.js', TEST)
     repository.write('staged.txt', 'staged\n')
     repository.git('add', 'staged.txt')

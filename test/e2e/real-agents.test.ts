@@ -8,6 +8,7 @@ import { chooseWorkDir } from '#server/executors/process/bubblewrap.ts'
 import { nodePaths } from '#server/executors/process/system.ts'
 import type { JobEvent } from '#shared/model/index.ts'
 import { hasSandbox, makeRepository, startNode } from './node.ts'
+import { SHOP } from './shop.ts'
 
 const SKEIN = resolve(import.meta.dirname, '../../cli/main.ts')
 const labBin = resolve(import.meta.dirname, '../lab/agents/node_modules/.bin')
@@ -15,16 +16,6 @@ const path = `${process.env.PATH ?? ''}${delimiter}${labBin}`
 const isHere = (command: string) => path.split(delimiter).some(directory => existsSync(`${directory}/${command}`))
 const AGENTS = ['opencode', 'qwen', 'copilot'].map(id => [id, isHere(id)] as const)
 for (const [id, here] of AGENTS) if (!here) console.warn(`skipped: ${id} is not on PATH (npm install --prefix test/lab/agents)`)
-
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 
 /** As a sandbox that shows this Node.js and the agents names it: two of them want absolute paths. */
 const FILE = `${chooseWorkDir([...nodePaths(), labBin])}/price.js`

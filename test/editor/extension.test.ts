@@ -2,6 +2,7 @@ import { expect, it, vi } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
+import { SHOP } from '#test/e2e/shop.ts'
 import { missing } from './code-server.ts'
 import { type Editor, openEditor } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
@@ -10,15 +11,6 @@ if (missing !== null) console.warn(`skipped: ${missing}`)
 // An editor takes half a minute to be there on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 /** What activated the extension, as the editor wrote it down; null: nothing did. */
 const activation = async ({ hostLog }: Pick<Editor, 'hostLog'>) =>
   /_doActivateExtension skein\.skein, startup: (\w+), activationEvent: '([^']+)'/.exec(await hostLog())?.slice(1) ?? null

@@ -2,21 +2,12 @@ import { expect, it } from 'vitest'
 import { FIX_TEST_SESSION, startScriptedModel } from '#demo/scripted-model.ts'
 import { Lifetime } from '#server/lib/lifetime.ts'
 import { hasSandbox, makeRepository } from '#test/e2e/node.ts'
+import { SHOP } from '#test/e2e/shop.ts'
 import { missing } from './code-server.ts'
 import { openEditor, until } from './editor.ts'
 import { makePlace } from './orchestrator.ts'
 
 if (missing !== null) console.warn(`skipped: ${missing}`)
-
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 
 it.skipIf(missing !== null)('says why the orchestrator cannot be reached, and what can be done', async () => {
   await using life = new Lifetime()

@@ -9,21 +9,13 @@ import { parseAllDocuments } from 'yaml'
 import { FIX_TEST_SESSION, type Step, startScriptedModel } from '#demo/scripted-model.ts'
 import type { Workload } from '#shared/model/index.ts'
 import { makeRepository, startNode } from '../node.ts'
+import { SHOP } from '../shop.ts'
 import { type Lab, openLab, PATIENT, START_MS, TURN_MS, whyNoCluster, whyNoImage } from './lab.ts'
 
 const SKEIN = resolve(import.meta.dirname, '../../../cli/main.ts')
 const labBin = resolve(import.meta.dirname, '../../lab/agents/node_modules/.bin')
 const hasOpenCode = existsSync(`${labBin}/opencode`)
 if (!hasOpenCode) console.warn('skipped: opencode (npm install --prefix test/lab/agents)')
-const SHOP = {
-  'package.json': '{"type":"module"}\n',
-  'price.js': 'export const discounted = (cents, percent) => Math.round(cents - cents * percent)\n',
-  'price.test.js': `import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { discounted } from './price.js'
-test('ten percent', () => assert.equal(discounted(1000, 10), 900))
-`,
-}
 const execute = promisify(execFile)
 
 describe.skipIf((whyNoCluster() ?? whyNoImage()) !== null)('jobs in pods of a real cluster', { timeout: 2 * START_MS }, () => {
