@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { promisify } from 'node:util'
+import { doneOnce } from '#server/lib/done-once.ts'
 import { isTooOld, OLDEST_GIT } from '#server/lib/git-version.ts'
 import { WorkspaceError } from './port.ts'
 
@@ -96,7 +97,6 @@ const IDENTITY = { name: 'Skein', email: 'skein@localhost' } as const
 export function createGit(deps: { command?: string; env?: Readonly<Record<string, string | undefined>> } = {}): Git {
   const command = deps.command ?? 'git'
   const inherited = deps.env ?? process.env
-  let fitting: Promise<void> | undefined
 
   const start = (args: readonly string[], options: GitOptions): ChildProcess => {
     const settings = options.trust === 'none' ? { ...ALWAYS, ...UNTRUSTED } : ALWAYS
@@ -112,13 +112,7 @@ export function createGit(deps: { command?: string; env?: Readonly<Record<string
   }
 
   /** @throws {WorkspaceError} A no is asked again: somebody may have installed another. */
-  const requireFitting = () => {
-    fitting ??= ask(command, inherited.PATH).catch(cause => {
-      fitting = undefined
-      throw cause
-    })
-    return fitting
-  }
+  const requireFitting = doneOnce(() => ask(command, inherited.PATH))
 
   async function* stream(args: readonly string[], options: GitOptions): AsyncGenerator<Uint8Array, GitOutput> {
     await requireFitting()

@@ -1,10 +1,11 @@
 import { realpathSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import { join } from 'node:path'
+import { doneOnce } from '#server/lib/done-once.ts'
 import { messageOf } from '#server/lib/message-of.ts'
 import { soonOr } from '#server/lib/within.ts'
 import { type Executor, type Sandbox, SandboxError } from '../index.ts'
-import { createDoor, type Door, type HomeAddress, listenForRunners, ownAddresses } from '../runner/index.ts'
+import { createDoor, createReception, ownAddresses } from '../runner/index.ts'
 import type { ContainerExecutorDeps } from './deps.ts'
 import { type Engine, removeContainer } from './engine.ts'
 import { examineImage, type Suitability } from './examine.ts'
@@ -39,17 +40,8 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
   /** Begun and not cleaned up; null while it is made. */
   const living = new Map<string, Sandbox | null>()
   const examined = new Map<string, Promise<Suitability>>()
-  let swept: Promise<unknown> | null = null
-  let opened: ReturnType<Door['listenTls']> | null = null
-  const homes = async (network: AgentNetwork): Promise<readonly HomeAddress[]> => {
-    const hosts = homesOn(network, settings.home, ownAddresses())
-    opened ??= listenForRunners(door, settings.home, 'executors.container.home').catch(cause => {
-      opened = null
-      throw cause
-    })
-    const { port, fingerprint } = await opened
-    return hosts.map(host => ({ host, port, fingerprint }))
-  }
+  const reception = createReception(door, settings.home, 'executors.container.home')
+  const homes = async (network: AgentNetwork) => reception.homesAt(homesOn(network, settings.home, ownAddresses()))
   const hostNode = () => realpathSync(settings.node ?? process.execPath)
 
   const examine = (engine: Engine, image: Image, node: string | null) => {
@@ -67,13 +59,7 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
   }
 
   /** Where the engine was away when the node started, what an earlier run left is still there. */
-  const sweepOnce = (engine: Engine) => {
-    swept ??= sweep(engine).catch(cause => {
-      swept = null
-      throw cause
-    })
-    return swept
-  }
+  const sweepOnce = doneOnce(sweep)
 
   const describe = async (container: Listed) => {
     const sandbox = living.get(sandboxOf(container) ?? '')
@@ -134,11 +120,6 @@ export function openContainers(deps: ContainerExecutorDeps): Containers {
         return 0
       })
     },
-    close() {
-      void opened?.then(
-        ({ close }) => close(),
-        () => {},
-      )
-    },
+    close: reception.close,
   }
 }

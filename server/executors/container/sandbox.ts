@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
+import { doneOnce } from '#server/lib/done-once.ts'
 import { pause } from '#server/lib/pause.ts'
 import type { ContainerConfig, UsedImage } from '#shared/model/index.ts'
 import { RELAY_PORT, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
@@ -181,20 +182,13 @@ async function ranOutOfMemory(engine: Engine, id: string): Promise<boolean> {
 
 /** The runner's sandbox, with what of it is on this machine. */
 function withWay({ sandbox }: Visitor, image: UsedImage, { countDisk }: Way, remove: () => Promise<void>): Sandbox {
-  let cleaning: Promise<void> | null = null
   return {
     ...sandbox,
     image,
     stats: async () => ({ ...(await sandbox.stats()), ...(countDisk ? { diskBytes: await countDisk() } : {}) }),
-    cleanup() {
-      cleaning ??= sandbox
-        .end()
-        .then(remove)
-        .catch(cause => {
-          cleaning = null
-          throw cause
-        })
-      return cleaning
-    },
+    cleanup: doneOnce(async () => {
+      await sandbox.end()
+      await remove()
+    }),
   }
 }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import { doneOnce } from '#server/lib/done-once.ts'
 import type { ExecutorCapacity, Workload } from '#shared/model/index.ts'
 import { type ExecutorProbe, type Sandbox, SandboxError, type SandboxSpec } from '../index.ts'
-import { createDoor, type HomeAddress, listenForRunners, ownAddresses } from '../runner/index.ts'
+import { createDoor, createReception, ownAddresses } from '../runner/index.ts'
 import { createClusterApi } from './cluster-api.ts'
 import { openConnection } from './connection.ts'
 import type { KubernetesExecutorDeps } from './deps.ts'
@@ -27,11 +28,6 @@ export interface Cluster {
   close(): void
 }
 
-interface OpenDoor {
-  readonly homes: readonly HomeAddress[]
-  close(): void
-}
-
 /** @throws {SandboxError} that says what is wrong with the kubeconfig */
 export async function openCluster(source: Source, deps: KubernetesExecutorDeps): Promise<Cluster> {
   const { nodeId, settings, graceMs, clock, random, log } = deps
@@ -41,24 +37,15 @@ export async function openCluster(source: Source, deps: KubernetesExecutorDeps):
   const pods = createPods({ api, nodeId, settings, runner, graceMs, clock, random, log })
   const door = createDoor({ clock })
   const living = new Map<string, PodSandbox>()
-  let opened: Promise<OpenDoor> | null = null
+  const reception = createReception(door, settings.home, 'executors.kubernetes.home')
 
-  const openDoor = async (): Promise<OpenDoor> => {
+  const homes = doneOnce(async () => {
     const { address } = settings.home
     const towards = address === 'auto' ? await addressTowards(connection.server) : null
-    const hosts = homeAddresses(settings.home, { own: ownAddresses(), towards })
-    const { port: taken, fingerprint, close } = await listenForRunners(door, settings.home, 'executors.kubernetes.home')
-    log.info({ hosts, port: taken }, 'Listens for runners in pods')
-    return { homes: hosts.map(host => ({ host, port: taken, fingerprint })), close }
-  }
-
-  const homes = async () => {
-    opened ??= openDoor().catch(cause => {
-      opened = null
-      throw cause
-    })
-    return (await opened).homes
-  }
+    const found = await reception.homesAt(homeAddresses(settings.home, { own: ownAddresses(), towards }))
+    log.info({ hosts: found.map(({ host }) => host), port: found[0]?.port }, 'Listens for runners in pods')
+    return found
+  })
 
   return {
     probe: () => probeCluster(api, settings),
@@ -75,10 +62,7 @@ export async function openCluster(source: Source, deps: KubernetesExecutorDeps):
     isIdle: () => living.size === 0,
     close() {
       pods.close()
-      void opened?.then(
-        ({ close }) => close(),
-        () => {},
-      )
+      reception.close()
       connection.close()
     },
   }

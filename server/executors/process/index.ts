@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
+import { doneOnce } from '#server/lib/done-once.ts'
 import { kill } from '#server/lib/process-identity.ts'
 import { type Executor, type ExecutorProbe, type ProcessIdentity, SandboxError, type SandboxSpec } from '../index.ts'
 import { killMarked, NODE_MARK, SANDBOX_MARK } from '../process-table.ts'
@@ -12,7 +13,7 @@ import { plainEnclosure } from './plain-enclosure.ts'
 import { findTools, probeBubblewrap, probeSeatbelt } from './probe.ts'
 import { createSandbox, type ProcessSandbox } from './sandbox.ts'
 import { makeScratch, removeScratch } from './scratch.ts'
-import { makeSharedParts, type SharedParts } from './shared-parts.ts'
+import { makeSharedParts } from './shared-parts.ts'
 import { createStarters } from './starters.ts'
 import { lookAtSystem } from './system.ts'
 import { describeWorkload } from './workload.ts'
@@ -50,7 +51,6 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
   const groupPrefix = `skein-${nodeId.replace(/[^A-Za-z0-9]/g, '').slice(0, 16)}-`
   const starters = createStarters({ directory: join(directory, 'pipes'), env: { [NODE_MARK]: nodeId } })
   let found: Promise<ExecutorProbe> | null = null
-  let shared: Promise<SharedParts> | null = null
   let swept: Promise<void> | null = null
   /** Prepared and not cleaned up. */
   const living = new Map<string, { spec: SandboxSpec; sandbox: ProcessSandbox; since: number }>()
@@ -63,13 +63,7 @@ export function processExecutor(deps: ProcessExecutorDeps): Executor {
     return result
   }
 
-  const sharedParts = () => {
-    shared ??= makeSharedParts(directory, lookAtSystem()).catch(cause => {
-      shared = null
-      throw cause
-    })
-    return shared
-  }
+  const sharedParts = doneOnce(() => makeSharedParts(directory, lookAtSystem()))
 
   /** An earlier run that was killed could not remove the groups it kept spare. */
   const sweepOnce = () => {

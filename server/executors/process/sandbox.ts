@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '#server/lib/clock.ts'
+import { doneOnce } from '#server/lib/done-once.ts'
 import { send } from '#server/lib/process-identity.ts'
 import { atMost } from '#server/lib/within.ts'
 import type { Limits } from '#shared/model/index.ts'
@@ -45,8 +46,6 @@ export function createSandbox(deps: {
   let diskFull = false
   let stopWatching: (() => void) | null = null
   let closed = false
-  let ending: Promise<void> | null = null
-  let cleaning: Promise<void> | null = null
 
   const endAll = () => {
     for (const { identity, mark } of running) enclosure.end(identity.pid, mark)
@@ -94,14 +93,10 @@ export function createSandbox(deps: {
     await enclosure.close()
   }
 
-  /** A failure is for this caller; the next one tries again. */
+  const endOnce = doneOnce(endPrograms)
   const end = () => {
     closed = true
-    ending ??= endPrograms().catch(cause => {
-      ending = null
-      throw cause
-    })
-    return ending
+    return endOnce()
   }
 
   const clean = async () => {
@@ -146,13 +141,7 @@ export function createSandbox(deps: {
     usage,
     signal: signalAll,
     end,
-    cleanup() {
-      cleaning ??= clean().catch(cause => {
-        cleaning = null
-        throw cause
-      })
-      return cleaning
-    },
+    cleanup: doneOnce(clean),
   }
 }
 

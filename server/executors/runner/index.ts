@@ -1,6 +1,6 @@
 export { arrival } from './arrival.ts'
 export { createDoor, type Door, type Visitor } from './door.ts'
-export { listenForRunners, type OwnAddress, ownAddresses } from './listen.ts'
+export { createReception, type OwnAddress, ownAddresses } from './listen.ts'
 export type { HomeAddress, RunnerToken } from './protocol.ts'
 export type { RemoteSandbox, RemoteSandboxOptions } from './remote-sandbox.ts'
 export { collectTree, treeLimits } from './sent-tree.ts'

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import type { Clock } from '#server/lib/clock.ts'
+import { doneOnce } from '#server/lib/done-once.ts'
 import { atMost, soonOr } from '#server/lib/within.ts'
 import type { IsolationLevel } from '#shared/model/index.ts'
 import { environment, proxyEnvironment } from '../environment.ts'
@@ -61,8 +62,6 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
   let starts = 0
   let passed: 'memory' | 'disk' | null = null
   let closed = false
-  let ending: Promise<void> | null = null
-  let cleaning: Promise<void> | null = null
   /** Whether its end is our own doing. */
   let released = false
   const lost = new AbortController()
@@ -115,21 +114,16 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
     }
   }
 
-  /** A failure is for this caller; the next one tries again. */
+  const endOnce = doneOnce(async () => {
+    const failure = await over()
+    await options.remove()
+    release('it was ended')
+    // Only now: what could not be brought out is no reason to leave the place.
+    if (failure) throw failure.cause
+  })
   const end = () => {
     closed = true
-    ending ??= over()
-      .then(async failure => {
-        await options.remove()
-        release('it was ended')
-        // Only now: what could not be brought out is no reason to leave the place.
-        if (failure) throw failure.cause
-      })
-      .catch(cause => {
-        ending = null
-        throw cause
-      })
-    return ending
+    return endOnce()
   }
 
   const failed = (what: string) => (cause: unknown) => {
@@ -207,12 +201,6 @@ export function remoteSandbox(line: Line, options: RemoteSandboxOptions): Remote
       if (stream.aborted || stream.rstCode !== 0) failed('The work tree could not be had')(new Error('The connection broke'))
     },
     end,
-    cleanup() {
-      cleaning ??= end().catch(cause => {
-        cleaning = null
-        throw cause
-      })
-      return cleaning
-    },
+    cleanup: doneOnce(end),
   }
 }
